@@ -1,1 +1,40 @@
-//! placeholder
+//! Small language models from GGUF files, written once on Burn tensors for every device.
+//!
+//! [`Engine`] holds a model with its tokenizer, chat template and KV cache and generates one answer at a time:
+//!
+//! ```
+//! use inshore_model::{Engine, LoadOptions, OpenDevice, Prompt, Request, testing};
+//!
+//! # pollster::block_on(async {
+//! let file = testing::tiny_llama(7); // or `inshore_gguf::FileSource`, HTTP ranges, OPFS: any `ReadAt`
+//! let mut engine = Engine::load(&file, OpenDevice::cpu(), LoadOptions::default(), |_| {}).await?;
+//! let mut generation = engine.start(Request { max_tokens: Some(8), ..Request::new(Prompt::Raw("hello".into())) })?;
+//! while let Some(step) = engine.step(&mut generation).await? {
+//!     print!("{}", step.text);
+//! }
+//! # Ok::<(), inshore_model::ModelError>(())
+//! # }).unwrap();
+//! ```
+
+mod cache;
+mod config;
+mod engine;
+mod error;
+mod generation;
+mod llama;
+mod request;
+mod rope;
+mod stop;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod weights;
+
+pub use cache::KvCache;
+pub use config::{Architecture, Config, RopePairs};
+pub use engine::{Engine, LoadOptions, LoadProgress, ModelInfo};
+pub use error::ModelError;
+pub use generation::{CancelHandle, FinishReason, Generation, Step, Timings};
+pub use inshore_ops::device::{Adapter, BackendKind, DeviceChoice, DeviceError, OpenDevice, adapters};
+pub use inshore_tokenizer::Message;
+pub use llama::{DecoderLayer, Llama};
+pub use request::{Prompt, Request, Sampling};

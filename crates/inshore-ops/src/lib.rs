@@ -33,5 +33,5 @@ pub use extension::{AttentionShape, QkvShape};
 pub use packed::PackedLayout;
 pub use sample::{SampleParams, Sampled};
 pub use tensors::{
-    KvLayer, PackedMatrix, QkvWeights, attention, embed, gated_mlp, linear_add, logits, qkv_rope, sample,
+    KvLayer, PackedMatrix, QkvInputs, QkvWeights, attention, embed, gated_mlp, linear_add, logits, qkv_rope, sample,
 };

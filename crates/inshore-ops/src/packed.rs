@@ -92,23 +92,32 @@ impl PackedLayout {
         }
     }
 
-    /// Repacks GGUF bytes (`rows` rows of blocks). `row_order(r)` names the source row that becomes row `r`.
+    /// Repacks a whole matrix at once: GGUF row `r` becomes row `place(r)`.
     ///
     /// # Errors
     /// [`OpsError::WrongByteCount`] if `gguf` is not exactly the matrix.
-    pub fn pack(&self, gguf: &[u8], row_order: impl Fn(usize) -> usize) -> Result<Vec<u32>, OpsError> {
-        let row_bytes = self.gguf_row_bytes();
-        let expected_bytes = row_bytes * self.rows;
+    pub fn pack(&self, gguf: &[u8], place: impl Fn(usize) -> usize) -> Result<Vec<u32>, OpsError> {
+        let expected_bytes = self.gguf_row_bytes() * self.rows;
         if gguf.len() != expected_bytes {
             let Self { kind, rows, cols } = *self;
             return Err(OpsError::WrongByteCount { kind, rows, cols, expected_bytes, actual_bytes: gguf.len() });
         }
         let mut words = vec![0u32; self.words()];
-        for (row, out) in words.chunks_exact_mut(self.row_words()).enumerate() {
-            let source = row_order(row) * row_bytes;
-            self.pack_row(&gguf[source..source + row_bytes], bytemuck::cast_slice_mut(out));
-        }
+        self.pack_rows(0, gguf, place, &mut words);
         Ok(words)
+    }
+
+    /// Repacks the whole rows in `gguf`, the first of which is row `first_row` of the file, into the matrix `words`:
+    /// file row `r` becomes row `place(r)`. So a large tensor can be streamed in pieces. Rows that `place` puts outside
+    /// of the matrix are left out.
+    pub fn pack_rows(&self, first_row: usize, gguf: &[u8], place: impl Fn(usize) -> usize, words: &mut [u32]) {
+        let row_words = self.row_words();
+        for (offset, row) in gguf.chunks_exact(self.gguf_row_bytes()).enumerate() {
+            let start = place(first_row + offset) * row_words;
+            if let Some(out) = words.get_mut(start..start + row_words) {
+                self.pack_row(row, bytemuck::cast_slice_mut(out));
+            }
+        }
     }
 
     fn pack_row(&self, gguf: &[u8], out: &mut [u8]) {
@@ -124,5 +133,88 @@ impl PackedLayout {
             rest[..offset].copy_from_slice(&block[..offset]);
             rest[offset..].copy_from_slice(&block[offset + 2..]);
         }
+    }
+
+    /// Turns packed words back into GGUF bytes: the inverse of [`pack`](Self::pack) with rows in order. For references
+    /// and tests; kernels read the words as they are.
+    ///
+    /// # Shapes
+    /// `words` may also be any number of whole rows of the matrix.
+    pub fn unpack(&self, words: &[u32]) -> Vec<u8> {
+        let rows = words.chunks_exact(self.row_words());
+        rows.flat_map(|row| self.unpack_row(bytemuck::cast_slice(row))).collect()
+    }
+
+    fn unpack_row(&self, packed: &[u8]) -> Vec<u8> {
+        let Some(offset) = self.scale_offset() else {
+            return packed[..self.gguf_row_bytes()].to_vec();
+        };
+        let (scales, rest) = packed.split_at(self.scale_words() * 4);
+        let rests = rest.chunks_exact(self.block_words() * 4);
+        let blocks = rests.zip(scales.chunks_exact(2));
+        blocks.flat_map(|(rest, scale)| [&rest[..offset], scale, &rest[offset..]].concat()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn layouts() -> impl Strategy<Value = PackedLayout> {
+        (0..GgmlType::ALL.len(), 1usize..4, 1usize..6).prop_map(|(kind, rows, blocks)| {
+            let kind = GgmlType::ALL[kind];
+            PackedLayout::new(kind, rows, blocks * kind.block_len()).expect("whole blocks")
+        })
+    }
+
+    fn gguf_bytes(layout: PackedLayout, seed: u32) -> Vec<u8> {
+        let count = (layout.gguf_row_bytes() * layout.rows) as u32;
+        (0..count).map(|at| crate::sample::reference::noise_bits(1, seed, at) as u8).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn unpack_inverts_pack(layout in layouts(), seed: u32) {
+            let gguf = gguf_bytes(layout, seed);
+            let words = layout.pack(&gguf, |row| row).expect("the right size");
+            prop_assert_eq!(words.len(), layout.words());
+            prop_assert_eq!(layout.unpack(&words), gguf);
+        }
+
+        #[test]
+        fn row_order_names_the_source(layout in layouts(), seed: u32, turn in 0usize..4) {
+            let gguf = gguf_bytes(layout, seed);
+            let words = layout.pack(&gguf, |row| (row + turn) % layout.rows).expect("the right size");
+            let bytes = layout.gguf_row_bytes();
+            let mut turned = gguf;
+            turned.rotate_left(turn % layout.rows * bytes);
+            prop_assert_eq!(layout.unpack(&words), turned);
+        }
+    }
+
+    #[test]
+    fn scales_lie_where_the_drawing_says() {
+        let layout = PackedLayout::new(GgmlType::Q8_0, 1, 96).expect("whole blocks");
+        let mut gguf = vec![0u8; 3 * 34];
+        for block in 0..3 {
+            gguf[block * 34..][..2].copy_from_slice(&[block as u8 + 1, 0xA0]);
+            gguf[block * 34 + 2] = 0x10 + block as u8;
+        }
+        let words = layout.pack(&gguf, |row| row).expect("the right size");
+        assert_eq!(words[..2], [0xA002_A001, 0x0000_A003], "three scales and padding");
+        assert_eq!([words[2], words[10], words[18]], [0x10, 0x11, 0x12], "blocks of eight words");
+        assert_eq!(words.len(), 2 + 3 * 8);
+    }
+
+    #[test]
+    fn part_blocks_wrong_sizes_and_overflow_are_refused() {
+        assert!(matches!(PackedLayout::new(GgmlType::Q4K, 1, 128), Err(OpsError::RowNotWholeBlocks { cols: 128, .. })));
+        assert!(matches!(PackedLayout::new(GgmlType::F32, 1, 0), Err(OpsError::RowNotWholeBlocks { cols: 0, .. })));
+        assert!(matches!(PackedLayout::new(GgmlType::F32, 1 << 40, 1 << 40), Err(OpsError::TooLarge { .. })));
+        let layout = PackedLayout::new(GgmlType::Q4_1, 2, 32).expect("whole blocks");
+        let short = layout.pack(&[0; 39], |row| row);
+        assert!(matches!(short, Err(OpsError::WrongByteCount { expected_bytes: 40, actual_bytes: 39, .. })));
     }
 }

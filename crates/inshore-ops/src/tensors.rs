@@ -14,17 +14,16 @@ pub struct PackedMatrix {
 }
 
 impl PackedMatrix {
-    /// Packs the bytes of a GGUF tensor and puts them on `device`.
+    /// Puts words packed by [`PackedLayout::pack`] or [`PackedLayout::pack_rows`] on `device`.
     ///
     /// # Errors
-    /// As [`PackedLayout::pack`].
-    pub fn from_gguf(
-        layout: PackedLayout,
-        gguf: &[u8],
-        row_order: impl Fn(usize) -> usize,
-        device: &Device,
-    ) -> Result<Self, OpsError> {
-        let words = layout.pack(gguf, row_order)?;
+    /// [`OpsError::WrongByteCount`] if `words` is not the whole matrix.
+    pub fn new(layout: PackedLayout, words: Vec<u32>, device: &Device) -> Result<Self, OpsError> {
+        if words.len() != layout.words() {
+            let PackedLayout { kind, rows, cols } = layout;
+            let (expected_bytes, actual_bytes) = (layout.words() * 4, words.len() * 4);
+            return Err(OpsError::WrongByteCount { kind, rows, cols, expected_bytes, actual_bytes });
+        }
         let shape = [words.len()];
         let words = Tensor::from_data(TensorData::new(words, shape), (device, DType::U32));
         Ok(Self { words, layout })

@@ -1,0 +1,312 @@
+//! A model ready to answer: weights, KV cache, tokenizer and chat template on one device.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{DType, Int, Tensor, TensorData};
+use inshore_gguf::{Gguf, ReadAt};
+use inshore_ops::{Sampled, device::OpenDevice, sample};
+use inshore_tokenizer::{ChatTemplate, EncodeOptions, StreamDecoder, Tokenizer};
+use serde::Serialize;
+use web_time::Instant;
+
+use crate::cache::KvCache;
+use crate::config::Config;
+use crate::generation::{FinishReason, Generation, Limits, Step};
+use crate::llama::Llama;
+use crate::request::{Prompt, Request};
+use crate::weights::Loader;
+use crate::{ModelError, error};
+
+/// Context that is allocated unless another is asked for, in tokens.
+const DEFAULT_CONTEXT_TOKENS: usize = 2048;
+
+/// Prompt tokens that run through the model at once: bounds the activations' memory and the wait for a cancel.
+const PREFILL_TOKENS: usize = 256;
+
+/// How a model is loaded.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// Tokens that prompt and answer may have together; `None`: what the model was trained for, at most 2048.
+    pub context_tokens: Option<usize>,
+}
+
+/// How far a load is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadProgress {
+    /// Bytes of weights on the device.
+    pub done_bytes: u64,
+    /// Bytes of weights in all.
+    pub total_bytes: u64,
+}
+
+/// What a loaded model is.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelInfo {
+    /// `general.name` of the file.
+    pub name: String,
+    /// Architecture, e.g. `llama`.
+    pub architecture: &'static str,
+    /// Weights, counted.
+    pub parameters: u64,
+    /// Block format that holds most of them, e.g. `Q4_1`.
+    pub quantisation: String,
+    /// Layers.
+    pub layers: usize,
+    /// Width of the residual stream.
+    pub hidden: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Size of the vocabulary.
+    pub vocab: usize,
+    /// Context the model was trained for.
+    pub train_context_tokens: usize,
+    /// Context that is allocated.
+    pub context_tokens: usize,
+    /// Packed weights.
+    pub weight_bytes: u64,
+    /// Keys and values of the whole context.
+    pub kv_bytes: u64,
+    /// Backend: `wgpu` or `flex`.
+    pub backend: &'static str,
+    /// Device, as its driver calls it.
+    pub device: String,
+    /// Time to load, from the first byte read to a warm device, in ms.
+    pub load_ms: f64,
+}
+
+/// A loaded model. It answers one request at a time.
+#[derive(Debug)]
+pub struct Engine {
+    model: Llama,
+    cache: KvCache,
+    tokenizer: Tokenizer,
+    template: Option<ChatTemplate>,
+    device: OpenDevice,
+    info: ModelInfo,
+    /// The generation that the cache belongs to: its number, counted by [`Engine::start`].
+    current: u64,
+}
+
+impl Engine {
+    /// Loads a GGUF file, tensor by tensor, onto `device`.
+    ///
+    /// # Errors
+    /// [`ModelError`]: files that are no GGUF, damaged or of an unknown kind, sources that fail, devices that are too small.
+    pub async fn load<S: ReadAt>(
+        source: &S,
+        device: OpenDevice,
+        options: LoadOptions,
+        on_progress: impl FnMut(LoadProgress),
+    ) -> Result<Self, ModelError> {
+        let started = Instant::now();
+        let gguf = Gguf::read(source).await?;
+        let config = Config::from_gguf(&gguf)?;
+        let tokenizer = Tokenizer::from_gguf(&gguf.metadata)?;
+        let template = ChatTemplate::from_gguf(&gguf.metadata)?;
+        let context_tokens = context_tokens(&config, &options, &device)?;
+        let total_bytes = gguf.tensors.iter().map(|tensor| tensor.bytes).sum();
+        let loader =
+            Loader { source, gguf: &gguf, config: &config, device: &device, on_progress, done_bytes: 0, total_bytes };
+        let (model, cache) = device
+            .watching_memory(async {
+                let model = loader.llama(context_tokens).await?;
+                let cache = KvCache::new(&config, context_tokens, &device.device);
+                Ok::<_, ModelError>((model, cache))
+            })
+            .await??;
+        let info = info(&gguf, &config, &device, context_tokens);
+        let mut engine = Self { model, cache, tokenizer, template, device, info, current: 0 };
+        engine.warm_up().await?;
+        engine.info.load_ms = started.elapsed().as_secs_f64() * 1e3;
+        Ok(engine)
+    }
+
+    /// What was loaded, and onto what.
+    pub const fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// The model's tokenizer.
+    pub const fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Prepares an answer: template, tokens and limits. Nothing is computed yet.
+    ///
+    /// # Errors
+    /// Prompts that are empty, too long, or name tokens that do not exist; templates that fail; sampling parameters out
+    /// of range.
+    pub fn start(&mut self, request: Request) -> Result<Generation, ModelError> {
+        request.sampling.check()?;
+        let prompt_ids = self.prompt_ids(&request.prompt)?;
+        let (prompt_tokens, context_tokens) = (prompt_ids.len(), self.cache.capacity());
+        if prompt_tokens == 0 {
+            return Err(ModelError::EmptyPrompt);
+        }
+        if prompt_tokens >= context_tokens {
+            let train_context_tokens = self.info.train_context_tokens;
+            return Err(ModelError::PromptTooLong { prompt_tokens, context_tokens, train_context_tokens });
+        }
+        let room = context_tokens - prompt_tokens;
+        let max_tokens = request.max_tokens.unwrap_or(room).min(room);
+        self.current += 1;
+        let limits = Limits { max_tokens, number: self.current };
+        let mut generation = Generation::new(request, prompt_ids, limits, StreamDecoder::new(&self.tokenizer));
+        if max_tokens == 0 {
+            generation.finish(FinishReason::Length);
+        }
+        Ok(generation)
+    }
+
+    /// Generates the next token; the first call runs the prompt. `None` once the answer has ended.
+    ///
+    /// # Errors
+    /// [`ModelError::DeviceLost`], the generation then keeps the tokens it has; [`ModelError::Superseded`] once a later
+    /// request has started.
+    pub async fn step(&mut self, generation: &mut Generation) -> Result<Option<Step>, ModelError> {
+        if generation.cancel.is_cancelled() {
+            generation.finish(FinishReason::Cancelled);
+        }
+        if generation.finish_reason().is_some() {
+            return Ok(None);
+        }
+        if generation.limits.number != self.current {
+            return Err(ModelError::Superseded);
+        }
+        let logits = match generation.next.take() {
+            Some(next) => self.model.forward(next, &mut self.cache),
+            None => match self.prefill(generation).await? {
+                Some(logits) => logits,
+                None => return Ok(None),
+            },
+        };
+        let request = &generation.request;
+        let params = request.sampling.params(generation.ids.len() as u32, request.top_logprobs);
+        let history = self.history(generation);
+        let drawn = sample(logits, history, params);
+        // The token stays on the device as the next step's input; one read brings it and its log-probabilities here.
+        generation.next = Some(drawn.clone().slice([0..1]));
+        let words = read_words(drawn).await?;
+        let sampled = Sampled::from_words(&words).ok_or_else(|| error::lost("a step gave no token"))?;
+        let ends = self.tokenizer.is_end_of_generation(sampled.id);
+        Ok(Some(generation.push(sampled, ends)))
+    }
+
+    /// Runs the prompt in pieces; `None` if the generation was cancelled between two of them.
+    async fn prefill(&mut self, generation: &mut Generation) -> Result<Option<Tensor<1>>, ModelError> {
+        self.cache.clear();
+        let mut logits = None;
+        for piece in generation.prompt_ids.chunks(PREFILL_TOKENS) {
+            if let Some(logits) = logits.take() {
+                // Waits for the piece before: a queue full of work could not be cancelled.
+                read_words(sample(logits, self.no_history(), inshore_ops::SampleParams::greedy())).await?;
+            }
+            if generation.cancel.is_cancelled() {
+                break;
+            }
+            logits = Some(self.model.forward(self.ids(piece), &mut self.cache));
+        }
+        if generation.cancel.is_cancelled() {
+            generation.finish(FinishReason::Cancelled);
+            return Ok(None);
+        }
+        Ok(logits)
+    }
+
+    /// One token through everything: compiles kernels and touches all weights.
+    async fn warm_up(&mut self) -> Result<(), ModelError> {
+        let logits = self.model.forward(self.ids(&[0]), &mut self.cache);
+        let drawn = sample(logits, self.no_history(), inshore_ops::SampleParams::greedy());
+        read_words(drawn).await?;
+        self.cache.clear();
+        Ok(())
+    }
+
+    fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
+        match prompt {
+            Prompt::Ids(ids) => {
+                let vocab_size = self.model.config.vocab_size;
+                match ids.iter().find(|&&id| id as usize >= vocab_size) {
+                    None => Ok(ids.clone()),
+                    Some(&id) => Err(ModelError::UnknownToken { id, vocab_size }),
+                }
+            }
+            Prompt::Raw(text) => {
+                let options = EncodeOptions { parse_special: true, add_special: true };
+                Ok(self.tokenizer.encode(text, options)?)
+            }
+            Prompt::Chat(messages) => {
+                let template = self.template.as_ref().ok_or(inshore_tokenizer::TokenizerError::NoTemplate)?;
+                let text = template.render(messages, true)?;
+                let options = EncodeOptions { parse_special: true, add_special: false };
+                Ok(self.tokenizer.encode(&text, options)?)
+            }
+        }
+    }
+
+    fn ids(&self, ids: &[u32]) -> Tensor<1, Int> {
+        Tensor::from_data(TensorData::new(ids.to_vec(), [ids.len()]), (&self.device.device, DType::U32))
+    }
+
+    /// Pairs of token and count of the answer so far, where the sampling looks at them.
+    fn history(&self, generation: &Generation) -> Tensor<1, Int> {
+        if generation.ids.is_empty() || !generation.request.sampling.has_penalties() {
+            return self.no_history();
+        }
+        let mut counts = BTreeMap::new();
+        for &id in &generation.ids {
+            *counts.entry(id).or_insert(0u32) += 1;
+        }
+        self.ids(&counts.into_iter().flat_map(|(id, count)| [id, count]).collect::<Vec<_>>())
+    }
+
+    fn no_history(&self) -> Tensor<1, Int> {
+        self.ids(&[0, 0])
+    }
+}
+
+/// The one readback of a step.
+async fn read_words(words: Tensor<1, Int>) -> Result<Vec<u32>, ModelError> {
+    let data = words.into_data_async().await.map_err(|error| error::lost(&format!("{error:?}")))?;
+    data.to_vec::<u32>().map_err(|error| error::lost(&format!("{error:?}")))
+}
+
+fn context_tokens(config: &Config, options: &LoadOptions, device: &OpenDevice) -> Result<usize, ModelError> {
+    let most = config.max_position_embeddings;
+    let context_tokens = options.context_tokens.unwrap_or(DEFAULT_CONTEXT_TOKENS).min(most).max(2);
+    let bytes = KvCache::layer_bytes(config, context_tokens);
+    match device.max_tensor_bytes.filter(|&limit_bytes| bytes > limit_bytes) {
+        Some(limit_bytes) => Err(ModelError::ContextTooLarge { context_tokens, bytes, limit_bytes }),
+        None => Ok(context_tokens),
+    }
+}
+
+fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, context_tokens: usize) -> ModelInfo {
+    let mut bytes_by_kind = BTreeMap::new();
+    for tensor in gguf.tensors.iter() {
+        *bytes_by_kind.entry(tensor.kind.name()).or_insert(0u64) += tensor.values();
+    }
+    let quantisation = bytes_by_kind.into_iter().max_by_key(|&(_, values)| values).map_or("", |(kind, _)| kind);
+    let name = gguf.metadata.string("general.name").ok().flatten().unwrap_or("unnamed");
+    ModelInfo {
+        name: name.to_owned(),
+        architecture: config.architecture.name,
+        parameters: gguf.tensors.iter().map(|tensor| tensor.values()).sum(),
+        quantisation: quantisation.to_owned(),
+        layers: config.num_hidden_layers,
+        hidden: config.hidden_size,
+        heads: config.num_attention_heads,
+        kv_heads: config.num_key_value_heads,
+        vocab: config.vocab_size,
+        train_context_tokens: config.max_position_embeddings,
+        context_tokens,
+        weight_bytes: gguf.tensors.iter().map(|tensor| tensor.bytes).sum(),
+        kv_bytes: 2 * config.num_hidden_layers as u64 * KvCache::layer_bytes(config, context_tokens),
+        backend: device.backend.name(),
+        device: device.name.clone(),
+        load_ms: 0.0,
+    }
+}

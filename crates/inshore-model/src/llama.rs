@@ -1,0 +1,68 @@
+//! The Llama decoder (arXiv 2302.13971) and its close kin: pre-norm blocks of grouped-query attention with RoPE and a
+//! SwiGLU feed-forward layer.
+
+use burn::tensor::{Int, Tensor};
+use inshore_ops::{
+    AttentionShape, KvLayer, PackedMatrix, QkvInputs, QkvWeights, attention, embed, gated_mlp, linear_add, logits,
+    qkv_rope,
+};
+
+use crate::{cache::KvCache, config::Config};
+
+/// A decoder with its weights. Field names equal the checkpoint's.
+#[derive(Debug)]
+pub struct Llama {
+    pub(crate) config: Config,
+    pub(crate) embed_tokens: PackedMatrix,
+    pub(crate) layers: Vec<DecoderLayer>,
+    pub(crate) norm: Tensor<1>,
+    /// The output projection; the embedding table itself where they are tied.
+    pub(crate) lm_head: PackedMatrix,
+    /// Cosines and sines, `[capacity, head_dim]`.
+    pub(crate) rope: Tensor<2>,
+}
+
+/// One block.
+#[derive(Debug)]
+pub struct DecoderLayer {
+    /// `input_layernorm`, `q_proj`, `k_proj`, `v_proj`.
+    pub(crate) qkv: QkvWeights,
+    pub(crate) o_proj: PackedMatrix,
+    pub(crate) post_attention_layernorm: Tensor<1>,
+    pub(crate) gate_proj: PackedMatrix,
+    pub(crate) up_proj: PackedMatrix,
+    pub(crate) down_proj: PackedMatrix,
+}
+
+impl Llama {
+    /// Runs new tokens through the model, appends them to the cache and gives the logits of the last one.
+    ///
+    /// # Shapes
+    /// `ids: [tokens]` → `[vocab]`. The caller keeps `cache.tokens() + tokens` within the cache's capacity.
+    pub fn forward(&self, ids: Tensor<1, Int>, cache: &mut KvCache) -> Tensor<1> {
+        let [tokens] = ids.dims();
+        let position = cache.tokens;
+        let mut x = embed(ids, &self.embed_tokens);
+        for (layer, kv) in self.layers.iter().zip(&mut cache.layers) {
+            x = layer.forward(x, kv, self, position);
+        }
+        cache.tokens += tokens;
+        logits(x, &self.norm, self.config.rms_norm_eps, &self.lm_head)
+    }
+}
+
+impl DecoderLayer {
+    /// `h = x + Attention(Norm(x))`, `out = h + MLP(Norm(h))`.
+    ///
+    /// # Shapes
+    /// `x: [tokens, hidden]` → `[tokens, hidden]`.
+    fn forward(&self, x: Tensor<2>, kv: &mut KvLayer, model: &Llama, position: usize) -> Tensor<2> {
+        let Config { num_attention_heads: heads, num_key_value_heads: kv_heads, head_dim, rms_norm_eps: norm_eps, .. } =
+            model.config;
+        let q = qkv_rope(x.clone(), &self.qkv, kv, QkvInputs { rope: &model.rope, head_dim, norm_eps, position });
+        let attended = attention(q, kv, AttentionShape { heads, kv_heads, head_dim, position });
+        let h = linear_add(attended, &self.o_proj, x);
+        let gated = gated_mlp(h.clone(), &self.post_attention_layernorm, norm_eps, &self.gate_proj, &self.up_proj);
+        linear_add(gated, &self.down_proj, h)
+    }
+}

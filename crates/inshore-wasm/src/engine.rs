@@ -1,0 +1,179 @@
+use inshore_model::{DeviceChoice, LoadOptions, LoadProgress, ModelError, OpenDevice};
+use js_sys::Function;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+
+use crate::error::{invalid_argument, to_js};
+use crate::request::{EngineRequest, from_js};
+use crate::source::ByteSource;
+
+/// A device, opened once per worker.
+#[wasm_bindgen]
+pub struct EngineDevice(OpenDevice);
+
+#[wasm_bindgen]
+impl EngineDevice {
+    /// Opens `"gpu"` (WebGPU), `"cpu"` (WASM SIMD) or `"auto"`: the GPU where there is an adapter, else the CPU.
+    pub async fn open(choice: String) -> Result<EngineDevice, JsValue> {
+        let choice = match choice.as_str() {
+            "auto" => DeviceChoice::Auto,
+            "gpu" => DeviceChoice::Gpu,
+            "cpu" => DeviceChoice::Cpu,
+            other => return Err(invalid_argument(&format!("device '{other}' is none of auto, gpu and cpu"))),
+        };
+        let device = OpenDevice::open(choice).await.map_err(|error| to_js(&ModelError::from(error)))?;
+        Ok(Self(device))
+    }
+
+    /// `wgpu` or `flex`.
+    #[wasm_bindgen(getter)]
+    pub fn backend(&self) -> String {
+        self.0.backend.name().to_owned()
+    }
+
+    /// What the driver calls the device.
+    #[wasm_bindgen(getter)]
+    pub fn name(&self) -> String {
+        self.0.name.clone()
+    }
+
+    /// Largest single buffer in bytes, where the device has a limit.
+    #[wasm_bindgen(getter, js_name = maxTensorBytes)]
+    pub fn max_tensor_bytes(&self) -> Option<f64> {
+        self.0.max_tensor_bytes.map(|bytes| bytes as f64)
+    }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// How a model is loaded.
+    #[wasm_bindgen(typescript_type = "{ contextTokens?: number }")]
+    pub type LoadArgument;
+
+    /// `ModelInfo` as a plain object.
+    #[wasm_bindgen(typescript_type = "ModelInfo")]
+    pub type InfoObject;
+
+    /// `Step` as a plain object.
+    #[wasm_bindgen(typescript_type = "Step | undefined")]
+    pub type StepObject;
+
+    /// `Timings` as a plain object.
+    #[wasm_bindgen(typescript_type = "Timings")]
+    pub type TimingsObject;
+}
+
+#[wasm_bindgen(typescript_custom_section)]
+const RESULTS: &str = r"
+/** What a loaded model is. */
+export interface ModelInfo {
+  name: string; architecture: string; parameters: number; quantisation: string; layers: number; hidden: number;
+  heads: number; kvHeads: number; vocab: number; trainContextTokens: number; contextTokens: number;
+  weightBytes: number; kvBytes: number; backend: 'wgpu' | 'flex'; device: string; loadMs: number;
+}
+/** One generated token; `text` is empty while a code point or a possible stop text is incomplete. */
+export interface Step { id: number; text: string; logprob: number; top: [number, number][] }
+/** Speed of an answer. */
+export interface Timings {
+  ttftMs: number; prefillTps: number; decodeTps: number; promptTokens: number; completionTokens: number;
+}
+";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LoadFields {
+    context_tokens: Option<usize>,
+}
+
+/// A loaded model. It answers one request at a time.
+#[wasm_bindgen]
+pub struct Engine(inshore_model::Engine);
+
+#[wasm_bindgen]
+impl Engine {
+    /// Streams a model from `source` onto `device`. `on_progress(doneBytes, totalBytes)` is called for every piece.
+    pub async fn load(
+        device: &EngineDevice,
+        source: ByteSource,
+        options: LoadArgument,
+        on_progress: Function,
+    ) -> Result<Engine, JsValue> {
+        let fields: LoadFields = serde_wasm_bindgen::from_value(options.into())
+            .map_err(|error| invalid_argument(&format!("the load options are not understood: {error}")))?;
+        let progress = |at: LoadProgress| {
+            // A callback that throws does not stop the load.
+            let _ = on_progress.call2(
+                &JsValue::NULL,
+                &JsValue::from_f64(at.done_bytes as f64),
+                &JsValue::from_f64(at.total_bytes as f64),
+            );
+        };
+        let options = LoadOptions { context_tokens: fields.context_tokens };
+        let engine =
+            inshore_model::Engine::load(&source, device.0.clone(), options, progress).await.map_err(|e| to_js(&e))?;
+        Ok(Self(engine))
+    }
+
+    /// What was loaded, and onto what.
+    pub fn info(&self) -> Result<InfoObject, JsValue> {
+        Ok(plain_object(self.0.info())?.unchecked_into())
+    }
+
+    /// Prepares an answer; nothing is computed yet.
+    pub fn start(&mut self, request: EngineRequest) -> Result<Generation, JsValue> {
+        let request = from_js(request)?;
+        self.0.start(request).map(Generation).map_err(|error| to_js(&error))
+    }
+
+    /// Generates the next token; `undefined` once the answer has ended.
+    pub async fn step(&mut self, generation: &mut Generation) -> Result<StepObject, JsValue> {
+        match self.0.step(&mut generation.0).await.map_err(|error| to_js(&error))? {
+            Some(step) => Ok(plain_object(&step)?.unchecked_into()),
+            None => Ok(JsValue::UNDEFINED.unchecked_into()),
+        }
+    }
+}
+
+/// An answer in the making. Between two steps, not during one, it can be read and cancelled.
+#[wasm_bindgen]
+pub struct Generation(inshore_model::Generation);
+
+#[wasm_bindgen]
+impl Generation {
+    /// The next step gives `undefined`.
+    pub fn cancel(&mut self) {
+        self.0.cancel();
+    }
+
+    /// Tokens of the prompt.
+    #[wasm_bindgen(js_name = promptIds)]
+    pub fn prompt_ids(&self) -> Vec<u32> {
+        self.0.prompt_ids().to_vec()
+    }
+
+    /// Tokens of the answer so far.
+    pub fn ids(&self) -> Vec<u32> {
+        self.0.ids().to_vec()
+    }
+
+    /// Text of the answer so far.
+    pub fn text(&self) -> String {
+        self.0.text().to_owned()
+    }
+
+    /// `stop`, `length`, `cancelled`, or `undefined` while it goes on.
+    #[wasm_bindgen(js_name = finishReason)]
+    pub fn finish_reason(&self) -> Option<String> {
+        self.0.finish_reason().map(|reason| reason.as_str().to_owned())
+    }
+
+    /// Speed so far.
+    pub fn timings(&self) -> Result<TimingsObject, JsValue> {
+        Ok(plain_object(&self.0.timings())?.unchecked_into())
+    }
+}
+
+fn plain_object(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    value.serialize(&serializer).map_err(|error| invalid_argument(&error.to_string()))
+}
