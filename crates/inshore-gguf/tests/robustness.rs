@@ -11,7 +11,7 @@ static ALLOCATIONS: PeakAlloc = PeakAlloc;
 
 /// Peak memory allowed for parsing a file of `len` bytes.
 fn allowed(len: usize) -> usize {
-    32 * len + 4096
+    12 * len + 4096
 }
 
 /// A small pseudo-random generator (Marsaglia's xorshift64) so that a seed names a case.
