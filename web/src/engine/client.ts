@@ -1,0 +1,121 @@
+import { InshoreError } from '../error';
+import { type WorkerLike, WorkerPort } from '../worker-port';
+import { Answer } from './answer';
+import type {
+  DeviceChoice,
+  DeviceReport,
+  EngineCalls,
+  EngineEvent,
+  EngineRequest,
+  ModelInfo,
+} from './protocol';
+
+/** What {@link EngineClient.load} can be told. */
+export interface LoadOptions {
+  contextTokens?: number;
+  onProgress?: (doneBytes: number, totalBytes: number) => void;
+}
+
+/** The page's handle on one engine worker. A worker has one device for life; for another, open a new client. */
+export class EngineClient {
+  readonly #port: WorkerPort<EngineCalls, EngineEvent>;
+  readonly #answers = new Map<number, Answer>();
+  #nextGeneration = 1;
+  #onLoadProgress: ((doneBytes: number, totalBytes: number) => void) | undefined;
+  /** Called once if the worker dies; open answers have failed with the same error by then. */
+  onCrash: ((error: InshoreError) => void) | undefined;
+
+  constructor(worker: WorkerLike = startWorker()) {
+    this.#port = new WorkerPort(worker, {
+      onEvent: (event) => this.#receive(event),
+      onCrash: (error) => {
+        this.#failAll(error);
+        this.onCrash?.(error);
+      },
+    });
+  }
+
+  /** Opens the device, once per client. */
+  open(device: DeviceChoice): Promise<DeviceReport> {
+    return this.#port.call('open', { device });
+  }
+
+  /** Loads a model that lies complete in the store under `key`. */
+  async load(key: string, options: LoadOptions = {}): Promise<ModelInfo> {
+    this.#onLoadProgress = options.onProgress;
+    try {
+      return await this.#port.call('load', { key, contextTokens: options.contextTokens });
+    } finally {
+      this.#onLoadProgress = undefined;
+    }
+  }
+
+  /** Starts an answer; one at a time. `signal` stops it, as {@link Answer.stop} does. */
+  generate(request: EngineRequest, options: { signal?: AbortSignal } = {}): Answer {
+    const generation = this.#nextGeneration++;
+    const stop = (): void => {
+      // A worker that is gone has failed the answer already.
+      this.#port.call('stop', { generation }).catch(() => {});
+    };
+    const answer = new Answer(stop);
+    this.#answers.set(generation, answer);
+    this.#port.call('start', { generation, request }).then(
+      ({ promptIds }) => {
+        answer.promptIds = promptIds;
+      },
+      (error: unknown) => this.#close(generation)?.fail(InshoreError.from(error)),
+    );
+    const { signal } = options;
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    const forget = (): void => signal?.removeEventListener('abort', stop);
+    answer.done.then(forget, forget);
+    return answer;
+  }
+
+  /** The loaded model. */
+  info(): Promise<ModelInfo> {
+    return this.#port.call('info', undefined);
+  }
+
+  /** Bytes of wasm memory: the peak, for it never shrinks. */
+  memoryBytes(): Promise<number> {
+    return this.#port.call('memory', undefined);
+  }
+
+  /** Ends the worker. */
+  close(): void {
+    this.#port.close();
+    this.#failAll(new InshoreError('closed', 'The engine was closed.'));
+  }
+
+  #receive(event: EngineEvent): void {
+    switch (event.type) {
+      case 'load_progress':
+        this.#onLoadProgress?.(event.doneBytes, event.totalBytes);
+        return;
+      case 'step':
+        this.#answers.get(event.generation)?.push(event.step);
+        return;
+      case 'finished':
+        this.#close(event.generation)?.finish(event.end);
+        return;
+      case 'failed':
+        this.#close(event.generation)?.fail(InshoreError.from(event.error));
+    }
+  }
+
+  #close(generation: number): Answer | undefined {
+    const answer = this.#answers.get(generation);
+    this.#answers.delete(generation);
+    return answer;
+  }
+
+  #failAll(error: InshoreError): void {
+    for (const generation of [...this.#answers.keys()]) this.#close(generation)?.fail(error);
+  }
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'inshore-engine' });
+}

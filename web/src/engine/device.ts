@@ -1,0 +1,49 @@
+import { EngineDevice } from '#wasm';
+import { InshoreError } from '../error';
+import type { AdapterReport, DeviceChoice, DeviceReport } from './protocol';
+
+/** An open device and what to tell the page about it. */
+export interface OpenedDevice {
+  device: EngineDevice;
+  report: DeviceReport;
+}
+
+/**
+ * Opens the device that `choice` names; `auto` falls back to WASM SIMD and says why. Once per worker: wgpu cannot be
+ * registered twice.
+ */
+export async function openDevice(choice: DeviceChoice): Promise<OpenedDevice> {
+  if (choice === 'cpu') return describe(await EngineDevice.open('cpu'));
+  try {
+    const adapter = await findAdapter();
+    return describe(await EngineDevice.open('gpu'), adapter);
+  } catch (error) {
+    if (choice === 'gpu') throw error;
+    const { device, report } = describe(await EngineDevice.open('cpu'));
+    return { device, report: { ...report, fallback: InshoreError.toWire(error, 'gpu_failed') } };
+  }
+}
+
+function describe(device: EngineDevice, adapter?: AdapterReport): OpenedDevice {
+  const { backend, name, maxTensorBytes } = device;
+  return { device, report: { backend, name, maxTensorBytes, adapter } };
+}
+
+/** Asks before the engine does: wgpu's own error cannot tell a browser without WebGPU from a machine without a GPU. */
+async function findAdapter(): Promise<AdapterReport> {
+  if (navigator.gpu === undefined) {
+    const why = isSecureContext
+      ? 'This browser has no WebGPU. Use a current Chrome, Edge, Safari or Firefox for more speed.'
+      : 'WebGPU needs https or localhost. Open the page at such an address for more speed.';
+    throw new InshoreError('no_webgpu', why);
+  }
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter === null) {
+    throw new InshoreError(
+      'no_adapter',
+      'The browser found no GPU adapter. Check that hardware acceleration is on and the graphics driver is current.',
+    );
+  }
+  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+  return { vendor, architecture, description, software: isFallbackAdapter };
+}

@@ -1,0 +1,126 @@
+import type { WireError } from '../error';
+
+/** Which device the engine shall use. */
+export type DeviceChoice = 'auto' | 'gpu' | 'cpu';
+
+/** The backend that computes: CubeCL kernels on WebGPU, or WASM SIMD. */
+export type BackendKind = 'wgpu' | 'flex';
+
+/** What `navigator.gpu` says of the adapter. */
+export interface AdapterReport {
+  vendor: string;
+  architecture: string;
+  description: string;
+  /** Emulated in software (e.g. SwiftShader). */
+  software: boolean;
+}
+
+/** The device that was opened, and why it is not the GPU where `auto` wanted one. */
+export interface DeviceReport {
+  backend: BackendKind;
+  /** The engine's own name of the device. */
+  name: string;
+  /** Largest single tensor that the device takes, in bytes; absent where only memory is the limit. */
+  maxTensorBytes?: number | undefined;
+  adapter?: AdapterReport | undefined;
+  /** Set where `auto` wanted the GPU and got WASM SIMD. */
+  fallback?: WireError | undefined;
+}
+
+/** The loaded model. */
+export interface ModelInfo {
+  name: string;
+  architecture: string;
+  parameters: number;
+  quantisation: string;
+  layers: number;
+  vocab: number;
+  trainContextTokens: number;
+  contextTokens: number;
+  weightBytes: number;
+  kvBytes: number;
+  backend: BackendKind;
+  device: string;
+  loadMs: number;
+}
+
+/** One turn of a conversation. */
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+/** Token ids as they are, text without a template, or a conversation through the model's own template. */
+export type Prompt = { ids: number[] } | { raw: string } | { chat: ChatMessage[] };
+
+/** How the next token is drawn; what is absent takes the engine's default. */
+export interface Sampling {
+  /** 0: always the most probable token. */
+  temperature?: number;
+  topK?: number;
+  topP?: number;
+  minP?: number;
+  repetitionPenalty?: number;
+  frequencyPenalty?: number;
+  presencePenalty?: number;
+  seed?: number;
+}
+
+/** What to generate. */
+export interface EngineRequest {
+  prompt: Prompt;
+  /** Absent: until the context is full. */
+  maxTokens?: number;
+  sampling?: Sampling;
+  stop?: string[];
+  /** How many alternatives each step reports, with log-probabilities. */
+  topLogprobs?: number;
+}
+
+/** One generated token. */
+export interface Step {
+  id: number;
+  /** Complete code points only; empty while text is held back. */
+  text: string;
+  logprob: number;
+  top: [id: number, logprob: number][];
+}
+
+/** Why a generation ended. */
+export type FinishReason = 'stop' | 'length' | 'cancelled';
+
+/** Speeds of one generation, measured in the engine. */
+export interface Timings {
+  ttftMs: number;
+  prefillTps: number;
+  decodeTps: number;
+  promptTokens: number;
+  completionTokens: number;
+}
+
+/** How a generation ended. */
+export interface AnswerEnd {
+  finishReason: FinishReason;
+  timings: Timings;
+}
+
+/** The calls of the engine worker. */
+export type EngineCalls = {
+  open: { in: { device: DeviceChoice }; out: DeviceReport };
+  /** `key`: name of a complete model in the store. */
+  load: { in: { key: string; contextTokens?: number | undefined }; out: ModelInfo };
+  /** `generation`: the page's number for it, used in the events. Resolves when the prompt is accepted. */
+  start: { in: { generation: number; request: EngineRequest }; out: { promptIds: number[] } };
+  /** Ends the running generation before its next token; does nothing when it has ended already. */
+  stop: { in: { generation: number }; out: undefined };
+  info: { in: undefined; out: ModelInfo };
+  /** Bytes of wasm memory; it never shrinks, so this is the peak. */
+  memory: { in: undefined; out: number };
+};
+
+/** What the engine worker posts by itself. */
+export type EngineEvent =
+  | { type: 'load_progress'; doneBytes: number; totalBytes: number }
+  | { type: 'step'; generation: number; step: Step }
+  | { type: 'finished'; generation: number; end: AnswerEnd }
+  | { type: 'failed'; generation: number; error: WireError };

@@ -1,0 +1,46 @@
+import { InshoreError } from '../error';
+import { EngineClient, type LoadOptions } from './client';
+import type { DeviceChoice, DeviceReport, ModelInfo } from './protocol';
+
+/** A loaded model on its device. */
+export interface Session {
+  engine: EngineClient;
+  device: DeviceReport;
+  info: ModelInfo;
+}
+
+// What a GPU can refuse though the model is sound: then `auto` goes on with WASM SIMD.
+const GPU_FAILURES = new Set([
+  'out_of_memory',
+  'tensor_too_large_for_device',
+  'device_lost',
+  'worker_crashed',
+]);
+
+/** Opens a device in a fresh worker and loads the stored model `key` onto it. */
+export async function openSession(
+  key: string,
+  choice: DeviceChoice,
+  options: LoadOptions = {},
+): Promise<Session> {
+  try {
+    return await openOn(key, choice, options);
+  } catch (thrown) {
+    const error = InshoreError.from(thrown);
+    if (choice !== 'auto' || !GPU_FAILURES.has(error.code)) throw error;
+    const session = await openOn(key, 'cpu', options);
+    return { ...session, device: { ...session.device, fallback: InshoreError.toWire(error) } };
+  }
+}
+
+async function openOn(key: string, choice: DeviceChoice, options: LoadOptions): Promise<Session> {
+  const engine = new EngineClient();
+  try {
+    const device = await engine.open(choice);
+    const info = await engine.load(key, options);
+    return { engine, device, info };
+  } catch (error) {
+    engine.close();
+    throw error;
+  }
+}

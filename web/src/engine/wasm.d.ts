@@ -1,0 +1,46 @@
+/** The face of `crates/inshore-wasm`, as `cargo xtask wasm` leaves it in `pkg/wasm/`. */
+declare module '#wasm' {
+  export default function init(): Promise<unknown>;
+
+  export class EngineDevice {
+    private constructor();
+    static open(choice: import('./protocol').DeviceChoice): Promise<EngineDevice>;
+    readonly backend: import('./protocol').BackendKind;
+    readonly name: string;
+    readonly maxTensorBytes: number | undefined;
+  }
+
+  /** Random access to the bytes of a model file. */
+  export interface ByteSource {
+    size: number;
+    read(offset: number, length: number): Promise<Uint8Array> | Uint8Array;
+  }
+
+  export class Engine {
+    private constructor();
+    static load(
+      device: EngineDevice,
+      source: ByteSource,
+      options: { contextTokens?: number | undefined },
+      onProgress: (doneBytes: number, totalBytes: number) => void,
+    ): Promise<Engine>;
+    info(): import('./protocol').ModelInfo;
+    start(request: import('./protocol').EngineRequest): Generation;
+    step(generation: Generation): Promise<import('./protocol').Step | undefined>;
+    free(): void;
+  }
+
+  export class Generation {
+    private constructor();
+    /** Not while a `step` of this generation is pending. */
+    cancel(): void;
+    promptIds(): Uint32Array;
+    ids(): Uint32Array;
+    text(): string;
+    finishReason(): import('./protocol').FinishReason | undefined;
+    timings(): import('./protocol').Timings;
+    free(): void;
+  }
+
+  export function memoryBytes(): number;
+}

@@ -1,0 +1,107 @@
+import type { ModelRef } from '../store/model';
+import type { DownloadProgress, Stored } from '../store/protocol';
+import { byId } from './dom';
+import { formatBytes, formatWait } from './format';
+import { SpeedMeter } from './speed';
+
+/** The card that offers the model, and shows how far its download and load are. */
+export class ModelCard {
+  readonly #card = byId('model-card', HTMLElement);
+  readonly #name = byId('model-name', HTMLHeadingElement);
+  readonly #note = byId('model-note', HTMLParagraphElement);
+  readonly #choiceLabel = byId('model-choice-label', HTMLLabelElement);
+  readonly #choice = byId('model-choice', HTMLSelectElement);
+  readonly #download = byId('download', HTMLButtonElement);
+  readonly #pause = byId('pause', HTMLButtonElement);
+  readonly #progressBox = byId('progress-box', HTMLDivElement);
+  readonly #progress = byId('progress', HTMLProgressElement);
+  readonly #progressText = byId('progress-text', HTMLParagraphElement);
+  #speed = new SpeedMeter();
+
+  constructor(actions: { onDownload(): void; onPause(): void; onChoose(index: number): void }) {
+    this.#download.addEventListener('click', actions.onDownload);
+    this.#pause.addEventListener('click', actions.onPause);
+    this.#choice.addEventListener('change', () => actions.onChoose(this.#choice.selectedIndex));
+  }
+
+  /** Fills the choice; it is shown where there is one. */
+  list(models: readonly ModelRef[]): void {
+    this.#choice.replaceChildren(...models.map((model) => new Option(model.name)));
+    this.#choiceLabel.hidden = models.length < 2;
+  }
+
+  /** Offers `model` for download, or the rest of it. */
+  offer(model: ModelRef, stored: Stored): void {
+    this.#show(model);
+    const size = model.bytes === undefined ? '' : ` (${formatBytes(model.bytes)})`;
+    const part = stored.bytes > 0;
+    this.#note.textContent = part
+      ? `${formatBytes(stored.bytes)} are here already.`
+      : 'Runs in this tab. It is downloaded once and kept in this browser; what you write does not leave the device.';
+    this.#download.textContent = part ? `Resume download${size}` : `Download model${size}`;
+    this.#download.hidden = false;
+    this.#choice.disabled = false;
+  }
+
+  /** Shows a download. */
+  downloading(model: ModelRef, progress: DownloadProgress): void {
+    this.#busy(model, 'Downloading the model, once.');
+    this.#pause.hidden = false;
+    const { phase, doneBytes } = progress;
+    const totalBytes = progress.totalBytes ?? model.bytes;
+    this.#bar(doneBytes, totalBytes);
+    if (phase === 'waiting') {
+      this.#progressText.textContent = 'Another tab is downloading this model; waiting for it.';
+    } else if (phase === 'verifying') {
+      this.#progressText.textContent = 'Checking the file …';
+    } else {
+      this.#speed.add(doneBytes, performance.now());
+      this.#progressText.textContent = this.#describe(doneBytes, totalBytes);
+    }
+  }
+
+  /** Shows how the model goes from storage to the device. */
+  loading(model: ModelRef, doneBytes: number, totalBytes: number): void {
+    this.#busy(model, 'Loading the model onto the device.');
+    this.#bar(doneBytes, totalBytes);
+    this.#progressText.textContent =
+      totalBytes > 0 ? `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}` : 'Starting the engine …';
+  }
+
+  /** Takes the card off the page. */
+  hide(): void {
+    this.#card.hidden = true;
+  }
+
+  #describe(doneBytes: number, totalBytes: number | undefined): string {
+    const parts = [
+      `${formatBytes(doneBytes)}${totalBytes === undefined ? '' : ` of ${formatBytes(totalBytes)}`}`,
+    ];
+    const rate = this.#speed.rate();
+    if (rate !== undefined) parts.push(`${formatBytes(Math.round(rate))}/s`);
+    const left = totalBytes === undefined ? undefined : this.#speed.secondsTo(totalBytes);
+    if (left !== undefined) parts.push(`${formatWait(left)} left`);
+    return parts.join(' · ');
+  }
+
+  #bar(doneBytes: number, totalBytes: number | undefined): void {
+    if (totalBytes === undefined || totalBytes <= 0) this.#progress.removeAttribute('value');
+    else this.#progress.value = Math.min(1, doneBytes / totalBytes);
+  }
+
+  #busy(model: ModelRef, note: string): void {
+    if (this.#progressBox.hidden) this.#speed = new SpeedMeter();
+    this.#show(model);
+    this.#note.textContent = note;
+    this.#progressBox.hidden = false;
+    this.#choice.disabled = true;
+  }
+
+  #show(model: ModelRef): void {
+    this.#card.hidden = false;
+    this.#name.textContent = model.name;
+    this.#download.hidden = true;
+    this.#pause.hidden = true;
+    this.#progressBox.hidden = true;
+  }
+}

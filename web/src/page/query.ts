@@ -1,0 +1,32 @@
+import type { DeviceChoice } from '../engine/protocol';
+import { InshoreError } from '../error';
+
+/** What the address line asks for. */
+export interface PageQuery {
+  device: DeviceChoice;
+  /** A model other than the server's. */
+  model: string | undefined;
+  sha256: string | undefined;
+  /** Download without waiting for the button. */
+  autoload: boolean;
+}
+
+const DEVICES: readonly string[] = ['auto', 'gpu', 'cpu'];
+
+/** Reads `?device=auto|gpu|cpu&model=URL&sha256=HEX&autoload=1`. */
+export function readQuery(search: string): PageQuery {
+  const query = new URLSearchParams(search);
+  const device = query.get('device') ?? 'auto';
+  if (!DEVICES.includes(device)) {
+    throw new InshoreError(
+      'bad_device',
+      `There is no device ${JSON.stringify(device)}: use auto, gpu or cpu in the address.`,
+    );
+  }
+  return {
+    device: device as DeviceChoice,
+    model: query.get('model') ?? undefined,
+    sha256: query.get('sha256') ?? undefined,
+    autoload: query.get('autoload') === '1',
+  };
+}

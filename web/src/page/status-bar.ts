@@ -1,0 +1,39 @@
+import type { DeviceReport } from '../engine/protocol';
+import { byId } from './dom';
+import { formatAdapter, formatBackend, formatBytes } from './format';
+
+/** The line that says what computes, and why it is not the GPU. */
+export class StatusBar {
+  readonly #bar = byId('status', HTMLDivElement);
+  readonly #backend = byId('backend', HTMLSpanElement);
+  readonly #adapter = byId('adapter', HTMLSpanElement);
+  readonly #memory = byId('memory', HTMLSpanElement);
+  readonly #fallback = byId('fallback', HTMLParagraphElement);
+
+  constructor(actions: { onRemove(): void }) {
+    byId('remove', HTMLButtonElement).addEventListener('click', actions.onRemove);
+  }
+
+  /** Shows the device. */
+  show(report: DeviceReport): void {
+    this.#bar.hidden = false;
+    this.#backend.textContent = formatBackend(report);
+    this.#backend.dataset.backend = report.backend;
+    this.#adapter.textContent = formatAdapter(report);
+    // Where the engine's name for it says more, it is one hover away.
+    this.#adapter.title = report.name;
+    this.#fallback.hidden = report.fallback === undefined;
+    this.#fallback.textContent =
+      report.fallback === undefined ? '' : `Runs on WASM SIMD instead of the GPU: ${report.fallback.message}`;
+  }
+
+  /** Shows the engine's memory. */
+  memory(bytes: number): void {
+    this.#memory.textContent = `${formatBytes(bytes)} memory`;
+  }
+
+  /** Takes the line off the page. */
+  hide(): void {
+    this.#bar.hidden = true;
+  }
+}

@@ -1,0 +1,28 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+/** Where `cargo xtask wasm` leaves the engine; the variable lets a test put another build there. */
+const wasmDir = resolve(import.meta.dirname, process.env.INSHORE_WASM_DIR ?? '../pkg/wasm');
+const wasmModule = resolve(wasmDir, 'inshore_wasm.js');
+
+export default defineConfig(({ command, mode }) => {
+  if (mode !== 'test' && !existsSync(wasmModule)) {
+    throw new Error(`there is no engine at ${wasmModule}; run \`cargo xtask wasm\` first`);
+  }
+  return {
+    // Relative addresses: the page also works under a sub-path.
+    base: command === 'build' ? './' : '/',
+    resolve: { alias: { '#wasm': wasmModule } },
+    worker: { format: 'es' },
+    build: {
+      target: 'es2022',
+      // Nothing inlined: the content security policy knows no data: addresses.
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+      reportCompressedSize: false,
+    },
+    server: { fs: { allow: ['.', wasmDir] } },
+    test: { include: ['src/**/*.test.ts'], environment: 'node' },
+  };
+});
