@@ -1,2 +1,56 @@
-//! placeholder
-fn main(){}
+//! All automation of inshore: `cargo xtask setup | wasm | demo | test | check | fuzz`.
+//!
+//! Every command sets up what it needs and skips what is already there; started twice, it does nothing twice.
+
+mod check;
+mod demo;
+mod fuzz;
+mod process;
+mod serve;
+mod setup;
+mod stamp;
+mod test;
+mod wasm;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Builds, tests and shows inshore. Every command sets up what it needs first.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the other commands need: wasm target, system packages, npm packages, the default model.
+    Setup,
+    /// Build the browser's WebAssembly module and its JavaScript into pkg/wasm.
+    Wasm,
+    /// Build everything, then serve the demo page (or ask it one question in a headless browser).
+    Demo(demo::DemoOptions),
+    /// Run every test: Rust, TypeScript, tokenizer against llama.cpp, and the browser.
+    Test(test::TestOptions),
+    /// Check formatting, lints, types and the house rules.
+    Check,
+    /// Fuzz the parsers of untrusted bytes.
+    Fuzz(fuzz::FuzzOptions),
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let workspace = Workspace::find()?;
+    match arguments.command {
+        Task::Setup => setup::everything(&workspace),
+        Task::Wasm => wasm::build(&workspace).map(drop),
+        Task::Demo(options) => demo::run(&workspace, &options),
+        Task::Test(options) => test::run(&workspace, &options),
+        Task::Check => check::run(&workspace),
+        Task::Fuzz(options) => fuzz::run(&workspace, &options),
+    }
+}

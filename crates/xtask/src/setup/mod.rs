@@ -1,0 +1,26 @@
+//! What the commands need on the machine, installed where that is possible and explained where it is not.
+
+pub mod model;
+pub mod npm;
+pub mod system_packages;
+pub mod wasm_target;
+
+use anyhow::Result;
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// `cargo xtask setup`: all of it, so that the other commands can then work offline.
+pub fn everything(workspace: &Workspace) -> Result<()> {
+    process::heading("Setting up");
+    let toolchain = wasm_target::ensure(workspace)?;
+    process::note(&format!("wasm target: {toolchain}"));
+    let chromium = system_packages::ensure()?;
+    process::note(&format!("browser: {}", chromium.display()));
+    for folder in npm::folders(workspace) {
+        npm::install(&folder)?;
+    }
+    let model = model::ensure(workspace)?;
+    process::note(&format!("model: {}", model.path.display()));
+    Ok(())
+}

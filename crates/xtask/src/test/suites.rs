@@ -1,0 +1,143 @@
+//! The suites: what each needs, and how its runner is started.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::summary::{self, Counts};
+use crate::setup::model::{self, ReadyModel};
+use crate::setup::{npm, system_packages};
+use crate::workspace::Workspace;
+use crate::{demo, process, wasm};
+
+/// All suites, cheapest news first.
+pub const NAMES: [&str; 5] = ["xtask", "rust", "web", "tokenizer", "browser"];
+
+/// Runs suites and remembers what they share.
+pub struct Suites<'a> {
+    workspace: &'a Workspace,
+    rust_filter: Option<String>,
+    model: Option<ReadyModel>,
+    chromium: Option<PathBuf>,
+}
+
+impl<'a> Suites<'a> {
+    /// Nothing is set up before a suite needs it.
+    pub fn new(workspace: &'a Workspace, rust_filter: Option<String>) -> Self {
+        Self { workspace, rust_filter, model: None, chromium: None }
+    }
+
+    /// Runs the suite of this name. An error means that it could not run to its end.
+    pub fn run(&mut self, name: &str) -> Result<Counts> {
+        match name {
+            "xtask" => self.xtask(),
+            "rust" => self.rust(),
+            "web" => self.web(),
+            "tokenizer" => self.tokenizer(),
+            "browser" => self.browser(),
+            _ => bail!("there is no suite {name}"),
+        }
+    }
+
+    /// xtask apart from the rest: its dependencies would switch on other features of crates that Burn shares, and the GPU
+    /// stack would be compiled once more.
+    fn xtask(&self) -> Result<Counts> {
+        counted(process::cargo(&self.workspace.root).args(["test", "--release", "-p", "xtask"]))
+    }
+
+    fn rust(&mut self) -> Result<Counts> {
+        self.model_and_browser()?;
+        let mut command = process::cargo(&self.workspace.root);
+        command.args(["test", "--release", "--workspace", "--exclude", "xtask", "--no-fail-fast"]);
+        if let Some(filter) = &self.rust_filter {
+            command.arg(filter);
+        }
+        self.environment(&mut command)?;
+        counted(&mut command)
+    }
+
+    fn web(&self) -> Result<Counts> {
+        let folder = self.workspace.path("web");
+        npm::install(&folder)?;
+        process::run(npm::npm()?.current_dir(&folder).args(["run", "--silent", "typecheck"]))?;
+        counted(npm::npm()?.current_dir(&folder).args(["run", "--silent", "test"]))
+    }
+
+    fn tokenizer(&mut self) -> Result<Counts> {
+        self.model_and_browser()?;
+        let folder = self.workspace.path("tests/tokenizer");
+        npm::install(&folder)?;
+        let mut command = Command::new("node");
+        command.current_dir(&folder).arg("compare.mjs");
+        self.environment(&mut command)?;
+        counted(&mut command)
+    }
+
+    fn browser(&mut self) -> Result<Counts> {
+        self.model_and_browser()?;
+        let page = demo::build_page(self.workspace, &wasm::build(self.workspace)?)?;
+        let folder = self.workspace.path("tests/browser");
+        npm::install(&folder)?;
+        let mut command = npm::npm()?;
+        command.current_dir(&folder).args(["run", "--silent", "test"]).env("INSHORE_WEB", page);
+        self.environment(&mut command)?;
+        counted(&mut command)
+    }
+
+    fn model_and_browser(&mut self) -> Result<()> {
+        if self.chromium.is_none() {
+            self.chromium = Some(system_packages::ensure()?);
+        }
+        if self.model.is_none() {
+            self.model = Some(model::ensure(self.workspace)?);
+        }
+        Ok(())
+    }
+
+    /// Where tests find the model, the binary and the browser.
+    fn environment(&self, command: &mut Command) -> Result<()> {
+        let model = self.model.as_ref().context("the model is not set up")?;
+        command.env("INSHORE_TEST_MODEL", &model.path).env("INSHORE_BIN", &model.host);
+        command.env("CHROMIUM", self.chromium.as_ref().context("the browser is not set up")?);
+        Ok(())
+    }
+}
+
+/// Runs a test runner and reads its counts; a runner that fails without a failed test counts as one failure.
+fn counted(command: &mut Command) -> Result<Counts> {
+    let (success, lines) = process::tee(command)?;
+    let mut counts = Counts::default();
+    for line in &lines {
+        counts += summary::counts_of(line);
+    }
+    if !success && counts.failed == 0 {
+        counts.failed = 1;
+    }
+    if success && counts.failed > 0 {
+        bail!("the runner reported {} failed tests, but ended as if all was well", counts.failed);
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_a_runner() {
+        let workspace = Workspace { root: PathBuf::new(), target: PathBuf::new() };
+        let error = Suites::new(&workspace, None).run("nothing").expect_err("no such suite");
+        assert!(error.to_string().contains("nothing"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_failing_runner_is_a_failure_even_if_it_names_none() {
+        let sh = |script: &str| counted(Command::new("sh").args(["-c", script]));
+        assert_eq!(sh("echo '3 passed, 0 failed'").expect("ran").passed, 3);
+        assert_eq!(sh("echo '3 passed, 0 failed'; exit 1").expect("ran").failed, 1);
+        assert_eq!(sh("echo '3 passed, 2 failed'; exit 1").expect("ran").failed, 2);
+        assert!(sh("echo '3 passed, 2 failed'").is_err(), "exit status and counts disagree");
+    }
+}

@@ -1,0 +1,35 @@
+//! wasm-opt, from the npm package `binaryen`: a third of the size, and no names.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::process;
+
+/// What the optimiser may use is what rustc enables for the target, and SIMD; it must not be told less, or it rejects the
+/// module. Names and producers go here and not with `strip` in the profile: that would drop the section which
+/// wasm-bindgen reads.
+pub const OPTIONS: [&str; 12] = [
+    "-O3",
+    "--strip-debug",
+    "--strip-producers",
+    "--enable-simd",
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-multivalue",
+    "--enable-call-indirect-overlong",
+];
+
+/// Optimises the module in place; an interrupted run leaves the old one.
+pub fn run(node: &Path, module: &Path) -> Result<()> {
+    let optimised = module.with_extension("optimised");
+    let mut command = Command::new("node");
+    command.arg(node.join("node_modules/binaryen/bin/wasm-opt")).args(OPTIONS).arg(module).arg("-o").arg(&optimised);
+    process::run(&mut command).context("wasm-opt could not optimise the module")?;
+    std::fs::rename(&optimised, module).with_context(|| format!("could not replace {}", module.display()))
+}
