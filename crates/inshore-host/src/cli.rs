@@ -1,0 +1,257 @@
+//! The command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use inshore_model::{DeviceChoice, Sampling};
+
+use crate::models::{DEFAULT_MODEL, ModelRef, PackageTransfer};
+
+/// Small language models on your own device.
+#[derive(Debug, Parser)]
+#[command(name = "inshore", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer one prompt
+    Generate(GenerateArgs),
+    /// Talk with the model
+    Chat(ChatArgs),
+    /// Serve the OpenAI chat-completions protocol, the model file and a web page
+    Serve(ServeArgs),
+    /// List what can compute here
+    Devices,
+    /// Show what a GGUF file holds, reading only its header
+    Inspect(InspectArgs),
+    /// Download a model into the cache
+    Pull(PullArgs),
+}
+
+/// Which model on which device.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    /// A GGUF file, a name, or hf:owner/repo/file.gguf[@revision]
+    #[arg(long, short, default_value = DEFAULT_MODEL, value_parser = str::parse::<ModelRef>)]
+    pub model: ModelRef,
+    /// auto (a hardware GPU, else the CPU), gpu, cpu, or an index of `inshore devices`
+    #[arg(long, default_value = "auto", value_parser = device_choice)]
+    pub device: DeviceChoice,
+    /// CPU threads [default: all]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Context, in tokens: prompt and answer together [default: the model's, at most 2048]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub context: Option<u32>,
+}
+
+fn device_choice(given: &str) -> Result<DeviceChoice, String> {
+    match given {
+        "auto" => Ok(DeviceChoice::Auto),
+        "gpu" => Ok(DeviceChoice::Gpu),
+        "cpu" => Ok(DeviceChoice::Cpu),
+        index => index
+            .parse()
+            .map(DeviceChoice::Adapter)
+            .map_err(|_| "write auto, gpu, cpu, or an index that `inshore devices` lists".to_owned()),
+    }
+}
+
+/// How tokens are drawn.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Sampling")]
+pub struct SamplingArgs {
+    /// 0: always the most probable token
+    #[arg(long, value_parser = between::<0, 10>)]
+    pub temperature: Option<f32>,
+    /// Keep only the K most probable tokens; 0: all
+    #[arg(long)]
+    pub top_k: Option<u32>,
+    /// Keep the most probable tokens that hold this probability mass
+    #[arg(long, value_parser = between::<0, 1>)]
+    pub top_p: Option<f32>,
+    /// Drop tokens below this share of the most probable one
+    #[arg(long, value_parser = between::<0, 1>)]
+    pub min_p: Option<f32>,
+    /// Divide the logits of tokens that were there; 1: off
+    #[arg(long, value_parser = repetition_penalty)]
+    pub repetition_penalty: Option<f32>,
+    /// Subtract this per earlier occurrence
+    #[arg(long, allow_negative_numbers = true, value_parser = between::<-2, 2>)]
+    pub frequency_penalty: Option<f32>,
+    /// Subtract this from tokens that were there
+    #[arg(long, allow_negative_numbers = true, value_parser = between::<-2, 2>)]
+    pub presence_penalty: Option<f32>,
+    /// Same seed, same text [default: another one each time]
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+fn between<const LOW: i32, const HIGH: i32>(given: &str) -> Result<f32, String> {
+    let value: f32 = given.parse().map_err(|_| "write a number".to_owned())?;
+    let inside = (LOW as f32..=HIGH as f32).contains(&value);
+    inside.then_some(value).ok_or_else(|| format!("must lie in {LOW}..{HIGH}"))
+}
+
+fn repetition_penalty(given: &str) -> Result<f32, String> {
+    let value = between::<0, 10>(given)?;
+    (value > 0.0).then_some(value).ok_or_else(|| "must be above 0".to_owned())
+}
+
+impl SamplingArgs {
+    /// The engine's defaults with what was given, and a random seed if none was.
+    pub fn sampling(&self) -> Sampling {
+        let mut sampling = Sampling::default();
+        let fields = [
+            (&mut sampling.temperature, self.temperature),
+            (&mut sampling.top_p, self.top_p),
+            (&mut sampling.min_p, self.min_p),
+            (&mut sampling.repetition_penalty, self.repetition_penalty),
+            (&mut sampling.frequency_penalty, self.frequency_penalty),
+            (&mut sampling.presence_penalty, self.presence_penalty),
+        ];
+        for (field, given) in fields {
+            *field = given.unwrap_or(*field);
+        }
+        sampling.top_k = self.top_k.unwrap_or(sampling.top_k);
+        sampling.seed = self.seed.unwrap_or_else(crate::engine::random_seed);
+        sampling
+    }
+}
+
+/// Arguments of `inshore generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// Model and device.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The prompt; standard input if none of the three is given
+    #[arg(long, short, group = "input")]
+    pub prompt: Option<String>,
+    /// A UTF-8 file that is the prompt, to the last byte
+    #[arg(long, value_name = "FILE", group = "input")]
+    pub prompt_file: Option<PathBuf>,
+    /// A file of token ids, separated by whitespace; they are the whole prompt
+    #[arg(long, value_name = "FILE", group = "input")]
+    pub prompt_ids: Option<PathBuf>,
+    /// Give the prompt to the model as it is, without its chat template
+    #[arg(long)]
+    pub raw: bool,
+    /// System message
+    #[arg(long, conflicts_with_all = ["raw", "prompt_ids"])]
+    pub system: Option<String>,
+    /// Most tokens of the answer [default: until the context is full]
+    #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_tokens: Option<u32>,
+    /// End the answer before this text (may be given more than once)
+    #[arg(long)]
+    pub stop: Vec<String>,
+    /// Report the K most probable tokens of each position (with --json)
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=20))]
+    pub logprobs: u32,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Sampling.
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
+}
+
+/// Arguments of `inshore chat`.
+#[derive(Debug, Args)]
+pub struct ChatArgs {
+    /// Model and device.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// System message
+    #[arg(long)]
+    pub system: Option<String>,
+    /// Most tokens of an answer [default: until the context is full]
+    #[arg(long, short = 'n', value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_tokens: Option<u32>,
+    /// Sampling.
+    #[command(flatten)]
+    pub sampling: SamplingArgs,
+}
+
+/// Arguments of `inshore serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Model and device.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Address to listen on; 0.0.0.0 opens it to the network, without any login
+    #[arg(long, default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// Port; 0 takes a free one
+    #[arg(long, default_value_t = 8040)]
+    pub port: u16,
+    /// Folder of a built web page, served at /
+    #[arg(long, value_name = "DIR")]
+    pub web: Option<PathBuf>,
+    /// Let pages of this origin call the API, e.g. https://app.example (may be given more than once)
+    #[arg(long, value_name = "ORIGIN")]
+    pub cors_origin: Vec<String>,
+    /// Requests that may wait; further ones get 503
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub queue: u16,
+    /// Largest request body, in bytes
+    #[arg(long, default_value_t = 1 << 20)]
+    pub max_body_bytes: usize,
+}
+
+/// Arguments of `inshore inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The GGUF file
+    pub file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// List every tensor
+    #[arg(long)]
+    pub tensors: bool,
+}
+
+/// Arguments of `inshore pull`.
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// A name, or hf:owner/repo/file.gguf[@revision]
+    #[arg(default_value = DEFAULT_MODEL, value_parser = str::parse::<ModelRef>)]
+    pub model: ModelRef,
+    /// Fetch the default model's package without pip's transfer: pip says where it is, and a broken download resumes
+    #[arg(long)]
+    pub direct: bool,
+}
+
+impl PullArgs {
+    /// How a package is to be fetched.
+    pub const fn transfer(&self) -> PackageTransfer {
+        if self.direct { PackageTransfer::Direct } else { PackageTransfer::Pip }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn devices_and_ranges_are_checked() {
+        assert_eq!(device_choice("2"), Ok(DeviceChoice::Adapter(2)));
+        assert!(device_choice("quantum").is_err());
+        assert!(between::<0, 1>("1.5").is_err() && between::<0, 1>("NaN").is_err() && between::<-2, 2>("-2").is_ok());
+        assert!(repetition_penalty("0").is_err());
+    }
+}

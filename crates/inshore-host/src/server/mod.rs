@@ -1,0 +1,61 @@
+//! `inshore serve`: the OpenAI chat-completions protocol, the model file and a web page over HTTP.
+//!
+//! It listens at once and loads meanwhile: `/health` says `loading` (503) until the model can answer, then `ok` (200), and
+//! completions before that get 503 with `Retry-After`. One thread owns the engine and answers one request after the
+//! other; a client that goes away takes its request with it.
+
+mod byte_range;
+mod chat_completions;
+mod engine_thread;
+mod health;
+mod model_files;
+mod openai;
+mod routes;
+mod shutdown;
+mod sse;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::cli::ServeArgs;
+use crate::engine;
+use engine_thread::EngineThread;
+use model_files::ServedModel;
+
+/// What every handler sees.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    engine: EngineThread,
+    model: Arc<ServedModel>,
+}
+
+/// Runs the command until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// If there is no model, the address is taken, the model cannot be loaded, or the engine dies.
+pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    if let Some(web) = &args.web {
+        anyhow::ensure!(web.is_dir(), "{} is no folder; build the page first, or leave --web out", web.display());
+    }
+    let cors = routes::cors(&args.cors_origin)?;
+    engine::set_threads(args.model.threads)?;
+    let file = engine::obtain(&args.model)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let address = SocketAddr::new(args.host, args.port);
+        let listener = tokio::net::TcpListener::bind(address).await.with_context(|| {
+            format!("cannot listen on {address}; choose another --port, or end the program that has it")
+        })?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (engine, ended) = EngineThread::start(args.model.clone(), file.clone(), args.queue)?;
+        let state = AppState { engine: engine.clone(), model: Arc::new(ServedModel::new(file)) };
+        println!("inshore is listening on {url}");
+        eprintln!("loading {}; OpenAI clients: base URL {url}/v1, model `{}`", state.model.name(), state.model.name());
+        let app = routes::all(state, &args, cors);
+        shutdown::serve_until_stopped(listener, app, engine, ended).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
