@@ -68,6 +68,11 @@ fn preamble(cursor: &mut Cursor<'_>, prefix: &[u8]) -> Result<u32, GgufError> {
     if !MAGIC.starts_with(start) || cursor.file_len() == 0 {
         return Err(GgufError::NotGguf { found: FoundMagic::new(prefix) });
     }
+    // Of a file that is too short for a magic, all bytes are judged, so that the answer does not depend on the prefix.
+    let needed = cursor.file_len().min(MAGIC.len() as u64);
+    if (start.len() as u64) < needed {
+        return Err(GgufError::Incomplete { needed });
+    }
     cursor.bytes("the magic", MAGIC.len() as u64)?;
     match cursor.u32("the version")? {
         version @ (2 | 3) => Ok(version),

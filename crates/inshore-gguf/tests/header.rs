@@ -139,6 +139,8 @@ fn other_files_are_named_for_what_they_are() {
         assert!(error.to_string().contains(said), "{error}");
     }
     assert!(matches!(error(b"GG"), GgufError::Truncated { expected: 4, got: 2, .. }));
+    assert!(matches!(error(b"GUG"), GgufError::NotGguf { .. }));
+    assert!(matches!(Gguf::parse(b"G", 3), Err(GgufError::Incomplete { needed: 3 })), "two more bytes may tell");
     assert!(matches!(error(b"GGUF\x03\0\0\0"), GgufError::Truncated { .. }));
     assert!(matches!(error(b"GGUF\0\0\0\x03"), GgufError::BigEndian));
     for version in [0u32, 1, 4] {
