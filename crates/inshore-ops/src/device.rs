@@ -77,7 +77,9 @@ pub enum DeviceError {
         source: WgpuInitError,
     },
     /// An allocation failed while work was running.
-    #[error("the GPU has not enough memory for this model and context; use a shorter context or the CPU (device `cpu`)")]
+    #[error(
+        "the GPU has not enough memory for this model and context; use a shorter context or the CPU (device `cpu`)"
+    )]
     OutOfMemory,
 }
 

@@ -25,6 +25,8 @@ pub mod embed;
 pub mod linear;
 pub mod sample;
 
+#[cfg(test)]
+mod backends;
 mod cube;
 mod flex;
 

@@ -1,1 +1,7 @@
-//! placeholder
+//! Products with packed matrices.
+
+pub(crate) mod kernel;
+pub(crate) mod launch;
+pub mod reference;
+#[cfg(test)]
+mod tests;

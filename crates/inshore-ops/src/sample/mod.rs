@@ -11,7 +11,11 @@
 //!    seed gives the same text, on any number of threads.
 //! 4. Log-probabilities are those of the model itself, before penalties, filters and temperature (as OpenAI's API).
 
+pub(crate) mod kernel;
+pub(crate) mod launch;
 pub mod reference;
+#[cfg(test)]
+mod tests;
 
 /// How a token is drawn. [`SampleParams::greedy`] is the neutral start.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,0 +1,79 @@
+//! The devices that every operation is tested on, and what such tests share.
+
+use std::sync::OnceLock;
+
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use inshore_gguf::GgmlType;
+use inshore_gguf::testing::{block_on, quantize};
+
+use crate::device::{DeviceChoice, OpenDevice};
+use crate::sample::reference::noise_bits;
+use crate::{PackedLayout, PackedMatrix};
+
+/// The GPU of this process: its runtime can be registered only once.
+pub(crate) fn gpu() -> &'static OpenDevice {
+    static GPU: OnceLock<OpenDevice> = OnceLock::new();
+    GPU.get_or_init(|| {
+        block_on(OpenDevice::open(DeviceChoice::Gpu)).unwrap_or_else(|error| {
+            panic!(
+                "{error}\nThis test needs a Vulkan driver, if only one in software: `cargo xtask test` installs \
+                 one, or install mesa-vulkan-drivers"
+            )
+        })
+    })
+}
+
+/// Both backends with their names.
+pub(crate) fn devices() -> [(&'static str, Device); 2] {
+    [("wgpu", gpu().device.clone()), ("flex", Device::flex())]
+}
+
+/// `count` values in -1..1.
+pub(crate) fn random(seed: u64, count: usize) -> Vec<f32> {
+    (0..count as u32).map(|at| noise_bits(seed, 0, at) as i32 as f32 / 2_147_483_648.0).collect()
+}
+
+/// A packed matrix before it is on a device.
+pub(crate) struct Packed {
+    pub layout: PackedLayout,
+    pub words: Vec<u32>,
+}
+
+impl Packed {
+    /// Random values in format `kind`.
+    pub(crate) fn random(kind: GgmlType, rows: usize, cols: usize, seed: u64) -> Self {
+        let layout = PackedLayout::new(kind, rows, cols).expect("whole blocks");
+        let gguf = quantize(kind, &random(seed, rows * cols));
+        let words = layout.pack(&gguf, |row| row).expect("as many bytes as the layout has");
+        Self { layout, words }
+    }
+
+    pub(crate) fn on(&self, device: &Device) -> PackedMatrix {
+        PackedMatrix::new(self.layout, self.words.clone(), device).expect("as many words as the layout has")
+    }
+}
+
+/// `values` as a tensor of `shape`.
+pub(crate) fn floats<const D: usize>(values: &[f32], shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values.to_vec(), shape), (device, DType::F32))
+}
+
+/// `words` as a tensor.
+pub(crate) fn words(words: &[u32], device: &Device) -> Tensor<1, Int> {
+    Tensor::from_data(TensorData::new(words.to_vec(), [words.len()]), (device, DType::U32))
+}
+
+/// The values of a tensor.
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().expect("f32 values")
+}
+
+/// Fails unless all values are as near to each other as `tolerance`, relative to the larger of 1 and the expected value.
+#[track_caller]
+pub(crate) fn assert_close(got: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(got.len(), expected.len(), "{what}: number of values");
+    for (at, (&got, &expected)) in got.iter().zip(expected).enumerate() {
+        let error = (got - expected).abs() / expected.abs().max(1.0);
+        assert!(error <= tolerance, "{what}: value {at} is {got}, expected {expected}");
+    }
+}

@@ -1,0 +1,52 @@
+//! Host side of sampling.
+
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::SampleParams;
+use super::kernel::{DrawLaunch, Flags, UNITS, sample};
+use super::reference::noise_key;
+use crate::cube::empty_words;
+
+/// Draws from `logits: [vocab]` with the pairs of `history`; the packed result as a new tensor.
+pub(crate) fn draw(logits: &CubeTensor, history: &CubeTensor, params: &SampleParams) -> CubeTensor {
+    let vocab = logits.meta.shape()[0];
+    let flags = flags(params, vocab);
+    let scratch = empty_words(logits, vocab);
+    let out = empty_words(logits, params.result_words());
+    sample::launch(
+        &logits.client,
+        CubeCount::new_single(),
+        CubeDim::new_1d(UNITS as u32),
+        logits.clone().into_buffer_arg(),
+        history.clone().into_buffer_arg(),
+        scratch.into_buffer_arg(),
+        out.clone().into_buffer_arg(),
+        DrawLaunch::new(
+            vocab,
+            history.meta.shape()[0] / 2,
+            params.temperature,
+            params.top_k as f32,
+            params.top_p,
+            if flags.min_p { params.temperature * params.min_p.min(1.0).ln() } else { 0.0 },
+            params.repetition_penalty,
+            params.frequency_penalty,
+            params.presence_penalty,
+            noise_key(params.seed, params.step),
+            params.top_logprobs as usize,
+            flags,
+        ),
+    );
+    out
+}
+
+fn flags(params: &SampleParams, vocab: usize) -> Flags {
+    let noise = params.temperature.is_normal() && params.temperature > 0.0;
+    Flags {
+        penalise: params.repetition_penalty != 1.0 || params.frequency_penalty != 0.0 || params.presence_penalty != 0.0,
+        noise,
+        top_k: noise && params.top_k > 0 && (params.top_k as usize) < vocab,
+        top_p: noise && params.top_p < 1.0,
+        min_p: noise && params.min_p > 0.0,
+    }
+}
