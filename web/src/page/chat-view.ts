@@ -11,6 +11,7 @@ export interface AnswerView {
 
 /** The conversation and the line to write in. */
 export class ChatView {
+  readonly #scroller = byId('scroller', HTMLElement);
   readonly #chat = byId('chat', HTMLElement);
   readonly #log = byId('log', HTMLDivElement);
   readonly #composer = byId('composer', HTMLFormElement);
@@ -111,9 +112,8 @@ export class ChatView {
 
   /** Follows the end of the conversation, unless the reader has scrolled up. */
   #scroll(always: boolean): void {
-    const page = document.documentElement;
-    const distance = page.scrollHeight - page.clientHeight - page.scrollTop;
-    if (always || distance < 120) page.scrollTop = page.scrollHeight;
+    const { scrollHeight, clientHeight, scrollTop } = this.#scroller;
+    if (always || scrollHeight - clientHeight - scrollTop < 120) this.#scroller.scrollTop = scrollHeight;
   }
 
   #fit(): void {

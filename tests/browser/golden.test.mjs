@@ -1,0 +1,143 @@
+// The greedy ids and log-probabilities of the independent f32 reference (tests/golden), on both backends of a browser.
+//
+// INSHORE_GPU_TOKENS: how many tokens per prompt the software GPU must reach whatever the time (default 8).
+// INSHORE_GPU_SECONDS: how long it may go on per prompt beyond them (default 180).
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { launch } from './lib/chromium.mjs';
+import { generate, openPage, waitForEngine } from './lib/inshore-page.mjs';
+import { serveBinary } from './lib/site.mjs';
+
+const golden = (file) => JSON.parse(readFileSync(join(import.meta.dirname, '../golden', file), 'utf8'));
+const REFERENCE = golden('reference.json').numpy_f32_dequantised;
+const PROMPTS = golden('prompts.json').prompts;
+
+// Beyond these the reference's own margins are too small to demand the same token.
+const COMPARED = { raw: 19, p64: 62 };
+const LOGPROB_TOLERANCE = 0.02;
+const LARGEST_TENSOR_BYTES = 30_081_024;
+
+const BACKENDS = [
+  { name: 'WASM SIMD', flags: 'plain', device: 'cpu', backend: 'flex', limits: {} },
+  {
+    name: 'WebGPU (SwiftShader)',
+    flags: 'swiftshader',
+    device: 'gpu',
+    backend: 'wgpu',
+    limits: {
+      atLeast: Number(process.env.INSHORE_GPU_TOKENS ?? 8),
+      budgetMs: Number(process.env.INSHORE_GPU_SECONDS ?? 180) * 1000,
+    },
+  },
+];
+
+let site;
+before(async () => {
+  site = await serveBinary();
+});
+after(() => site?.close());
+
+for (const { name, flags, device, backend, limits } of BACKENDS) {
+  describe(name, { timeout: 900_000 }, () => {
+    let context;
+    let page;
+    before(async () => {
+      context = await launch(flags);
+      page = await openPage(context, site.url, { device, autoload: '1' });
+      await waitForEngine(page);
+    });
+    after(() => context?.close());
+
+    test('this backend computes', async (t) => {
+      const { info, device: report } = await page.evaluate(() => {
+        const { info, device } = window.inshore.session;
+        return { info, device };
+      });
+      assert.equal(report.backend, backend);
+      assert.equal(info.backend, backend);
+      t.diagnostic(`${report.name}; loaded in ${Math.round(info.loadMs)} ms`);
+    });
+
+    for (const [prompt, compared] of Object.entries(COMPARED)) {
+      test(`${prompt}: greedy ids and top-5 log-probabilities`, async (t) => {
+        const expected = REFERENCE[prompt];
+        const request = {
+          prompt: { ids: PROMPTS[prompt].ids },
+          maxTokens: compared,
+          sampling: { temperature: 0 },
+          topLogprobs: 5,
+        };
+        const answer = await generate(page, request, limits);
+        const count = answer.ids.length;
+        t.diagnostic(
+          `${count} of ${compared} tokens; ttft ${Math.round(answer.timings.ttftMs)} ms, ` +
+            `prefill ${answer.timings.prefillTps.toFixed(1)} tok/s, decode ${answer.timings.decodeTps.toFixed(1)} tok/s`,
+        );
+        assert.ok(count >= Math.min(limits.atLeast ?? compared, compared), `only ${count} tokens`);
+        assert.deepEqual(answer.ids, expected.greedy.ids.slice(0, count));
+        const off = compareTop(answer.steps[0].top, expected);
+        t.diagnostic(`largest distance of a top-5 log-probability: ${off.toFixed(4)}`);
+      });
+    }
+
+    test('the chat template gives the reference prompt', async () => {
+      const chat = [{ role: 'user', content: PROMPTS.p64.user }];
+      const answer = await generate(page, { prompt: { chat }, maxTokens: 1, sampling: { temperature: 0 } });
+      assert.deepEqual(answer.promptIds, PROMPTS.p64.ids);
+    });
+
+    test('same seed, same text; another seed, another text', async () => {
+      const ask = (seed) =>
+        generate(page, {
+          prompt: { ids: PROMPTS.raw.ids },
+          maxTokens: 8,
+          sampling: { temperature: 1.2, seed },
+        });
+      const [first, second] = [await ask(7), await ask(7)];
+      assert.deepEqual(second.ids, first.ids);
+      assert.equal(second.text, first.text);
+      const others = [await ask(8), await ask(9), await ask(10)];
+      assert.ok(
+        others.some(({ ids }) => ids.join() !== first.ids.join()),
+        'four seeds gave one text: the seed has no effect',
+      );
+    });
+
+    test('an empty prompt and one longer than the context are typed errors, and the engine goes on', async () => {
+      const refused = (prompt) =>
+        page.evaluate(
+          (given) =>
+            window.inshore.engine.generate({ prompt: given, maxTokens: 1 }).done.then(
+              () => 'accepted',
+              (error) => error.code,
+            ),
+          prompt,
+        );
+      assert.equal(await refused({ ids: [] }), 'empty_prompt');
+      assert.equal(await refused({ ids: new Array(20_000).fill(504) }), 'prompt_too_long');
+      const { ids } = await generate(page, { prompt: { ids: PROMPTS.raw.ids }, maxTokens: 1, sampling: { temperature: 0 } });
+      assert.deepEqual(ids, REFERENCE.raw.greedy.ids.slice(0, 1));
+    });
+
+    if (backend === 'wgpu') {
+      test('wasm memory stays within 150 MB of the largest tensor', async (t) => {
+        const bytes = await page.evaluate(() => window.inshore.engine.memoryBytes());
+        t.diagnostic(`${(bytes / 1e6).toFixed(1)} MB of wasm memory at its peak`);
+        assert.ok(bytes <= LARGEST_TENSOR_BYTES + 150_000_000, `${bytes} bytes`);
+      });
+    }
+  });
+}
+
+function compareTop(top, { top5, logsumexp }) {
+  const found = new Map(top);
+  const distances = top5.map(({ id, logit }) => {
+    assert.ok(found.has(id), `token ${id} is not in the top 5`);
+    return Math.abs(found.get(id) - (logit - logsumexp));
+  });
+  const largest = Math.max(...distances);
+  assert.ok(largest <= LOGPROB_TOLERANCE, `a log-probability is ${largest} off`);
+  return largest;
+}
