@@ -9,7 +9,8 @@ use clap::Args;
 
 use crate::process;
 use crate::serve::{ServeOptions, Server};
-use crate::setup::{model, npm, system_packages};
+use crate::setup::system_packages::{self, BROWSER_VARIABLE};
+use crate::setup::{model, npm};
 use crate::stamp::{self, Fingerprint};
 use crate::wasm::{self, BrowserModule};
 use crate::workspace::Workspace;
@@ -36,21 +37,17 @@ pub fn run(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
     let start = Instant::now();
     let ready = model::ensure(workspace)?;
     let web = build_page(workspace, &wasm::build(workspace)?)?;
-    let chromium = if options.headless { Some(system_packages::ensure()?) } else { None };
+    let browser = if options.headless { Some(system_packages::browser()?) } else { None };
 
     process::heading("Serving");
-    let port = if options.headless { 0 } else { options.port };
-    let server = Server::start(&ServeOptions {
-        host: &ready.host,
-        model: &ready.path,
-        web: &web,
-        device: &options.device,
-        port,
-    })?;
+    // Headless, only the page's engine is asked: the server's own stays on the CPU, which is always there.
+    let (port, device) = if options.headless { (0, "cpu") } else { (options.port, options.device.as_str()) };
+    let server = Server::start(&ServeOptions { host: &ready.host, model: &ready.path, web: &web, device, port })?;
     process::note(&format!("ready {} after the start of this command", process::seconds(start.elapsed())));
 
-    let Some(chromium) = chromium else {
-        println!("\n    inshore is at {}\n    Open it in a browser with WebGPU; Ctrl-C ends it.\n", server.url);
+    let Some(browser) = browser else {
+        let url = format!("{}/?device={}", server.url, options.device);
+        println!("\n    inshore is at {url}\n    Open it in a browser; Ctrl-C ends it.\n");
         let status = server.wait()?;
         if !status.success() {
             bail!("the server ended ({status}); its own message is above");
@@ -61,15 +58,12 @@ pub fn run(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
     process::heading("One question in headless Chromium");
     let folder = workspace.path("tests/browser");
     npm::install(&folder)?;
-    process::run(Command::new("node").current_dir(&folder).env("CHROMIUM", chromium).args([
-        "ask.mjs",
-        "--url",
-        &server.url,
-        "--device",
-        &options.device,
-        "--question",
-        &options.question,
-    ]))
+    // Headless Chromium has no GPU by itself; asked for one, it brings a software one.
+    let flags = if options.device == "gpu" { "swiftshader" } else { "plain" };
+    let mut command = Command::new("node");
+    command.current_dir(&folder).env(BROWSER_VARIABLE, browser);
+    command.args(["ask.mjs", "--url", &server.url, "--question", &options.question]);
+    process::run(command.args(["--device", &options.device, "--flags", flags]))
 }
 
 /// Builds the page into `web/dist` unless its sources and the module are those of the last build.

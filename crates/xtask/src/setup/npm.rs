@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
@@ -30,17 +29,11 @@ pub fn folders(workspace: &Workspace) -> Vec<PathBuf> {
 /// Install scripts are left out: none of the packages needs one, because native parts come as optional packages.
 pub fn install(folder: &Path) -> Result<()> {
     let node = node_version()?;
-    let fingerprint = Fingerprint::new("npm")
-        .value("node", &node)
-        .file(&folder.join("package.json"))?
-        .file(&folder.join("package-lock.json"))?
-        .finish();
     let stamp = folder.join("node_modules").join(".inshore-stamp");
-    if stamp::is_current(&stamp, &fingerprint) {
+    if stamp::is_current(&stamp, &fingerprint(folder, &node)?) {
         return Ok(());
     }
     process::heading(&format!("npm packages of {}", folder.display()));
-    let start = Instant::now();
     let locked = folder.join("package-lock.json").is_file();
     let mut command = npm()?;
     command.current_dir(folder).arg(if locked { "ci" } else { "install" });
@@ -51,14 +44,13 @@ pub fn install(folder: &Path) -> Result<()> {
     process::run(&mut command).with_context(|| {
         format!("the npm packages of {} are not installed; is the npm registry reachable?", folder.display())
     })?;
-    process::note(&format!("installed in {}", process::seconds(start.elapsed())));
     // `npm install` without a lock has just written one.
-    let fingerprint = Fingerprint::new("npm")
-        .value("node", &node)
-        .file(&folder.join("package.json"))?
-        .file(&folder.join("package-lock.json"))?
-        .finish();
-    stamp::write(&stamp, &fingerprint)
+    stamp::write(&stamp, &fingerprint(folder, &node)?)
+}
+
+fn fingerprint(folder: &Path, node: &str) -> Result<String> {
+    let manifest = Fingerprint::new("npm").value("node", node).file(&folder.join("package.json"))?;
+    Ok(manifest.file(&folder.join("package-lock.json"))?.finish())
 }
 
 /// `npm`, which is a script of another name on Windows.

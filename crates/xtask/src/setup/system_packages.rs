@@ -2,36 +2,42 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
 use crate::process;
 
-/// Makes sure of a Chromium-family browser and a Vulkan driver. Returns the browser.
-pub fn ensure() -> Result<PathBuf> {
-    let mut missing = Vec::new();
+/// Names the browser; the browser tests read it too.
+pub const BROWSER_VARIABLE: &str = "INSHORE_CHROMIUM";
+
+/// A Chromium-family browser, installed if need be.
+pub fn browser() -> Result<PathBuf> {
     if chromium().is_none() {
-        missing.push("chromium");
+        apt_install(&["chromium"])?;
     }
-    // Elsewhere wgpu uses Metal or DirectX 12, which the system brings along.
-    if cfg!(target_os = "linux") {
-        if !has_vulkan_loader() {
-            missing.push("libvulkan1");
-        }
-        if !has_vulkan_driver() {
-            missing.push("mesa-vulkan-drivers");
-        }
-    }
-    if !missing.is_empty() {
-        apt_install(&missing)?;
-    }
-    chromium().context("no Chromium was found: install Chromium or Google Chrome, or set CHROMIUM to its path")
+    chromium().with_context(|| {
+        format!("no Chromium was found: install Chromium or Google Chrome, or set {BROWSER_VARIABLE} to its path")
+    })
 }
 
-/// The browser that the tests and `demo --headless` use: `$CHROMIUM`, or the first of the usual places.
-pub fn chromium() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("CHROMIUM").map(PathBuf::from).filter(|path| path.is_file()) {
+/// A Vulkan loader and driver, installed if need be; a software driver will do.
+///
+/// Elsewhere than on Linux, wgpu uses Metal or DirectX 12, which the system brings along.
+pub fn vulkan() -> Result<()> {
+    let mut missing = Vec::new();
+    if cfg!(target_os = "linux") && !has_vulkan_loader() {
+        missing.push("libvulkan1");
+    }
+    if cfg!(target_os = "linux") && !has_vulkan_driver() {
+        missing.push("mesa-vulkan-drivers");
+    }
+    if missing.is_empty() { Ok(()) } else { apt_install(&missing) }
+}
+
+/// The browser that the tests and `demo --headless` use: the variable's, or the first of the usual places.
+fn chromium() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os(BROWSER_VARIABLE).map(PathBuf::from).filter(|path| path.is_file()) {
         return Some(path);
     }
     let by_name = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge"];
@@ -74,20 +80,22 @@ pub fn apt_install(packages: &[&str]) -> Result<()> {
     if process::find_program("apt-get").is_none() {
         bail!(
             "missing: {list} (Debian's names). Install them with your system's package manager; for the browser, \
-             CHROMIUM may name an existing Chromium or Chrome"
+             {BROWSER_VARIABLE} may name an existing Chromium or Chrome"
         );
     }
     if process::output(Command::new("id").arg("-u"))?.trim() != "0" {
         bail!("missing: {list}. Install them with `sudo apt-get install {list}` and start this command again");
     }
     process::heading(&format!("Installing {list}"));
-    let start = Instant::now();
-    apt(&["update", "-qq"])?;
+    // A package index of this run is new enough for the next packages.
+    static UPDATED: OnceLock<()> = OnceLock::new();
+    if UPDATED.get().is_none() {
+        apt(&["update", "-qq"])?;
+        UPDATED.get_or_init(|| ());
+    }
     let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
     arguments.extend(packages);
-    apt(&arguments).with_context(|| format!("could not install {list}; is a Debian mirror reachable?"))?;
-    process::note(&format!("installed in {}", process::seconds(start.elapsed())));
-    Ok(())
+    apt(&arguments).with_context(|| format!("could not install {list}; is a Debian mirror reachable?"))
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::summary::{self, Counts};
 use crate::setup::model::{self, ReadyModel};
-use crate::setup::{npm, system_packages};
+use crate::setup::npm;
+use crate::setup::system_packages::{self, BROWSER_VARIABLE};
 use crate::workspace::Workspace;
 use crate::{demo, process, wasm};
 
@@ -19,13 +20,12 @@ pub struct Suites<'a> {
     workspace: &'a Workspace,
     rust_filter: Option<String>,
     model: Option<ReadyModel>,
-    chromium: Option<PathBuf>,
 }
 
 impl<'a> Suites<'a> {
     /// Nothing is set up before a suite needs it.
     pub fn new(workspace: &'a Workspace, rust_filter: Option<String>) -> Self {
-        Self { workspace, rust_filter, model: None, chromium: None }
+        Self { workspace, rust_filter, model: None }
     }
 
     /// Runs the suite of this name. An error means that it could not run to its end.
@@ -47,7 +47,7 @@ impl<'a> Suites<'a> {
     }
 
     fn rust(&mut self) -> Result<Counts> {
-        self.model_and_browser()?;
+        system_packages::vulkan()?;
         let mut command = process::cargo(&self.workspace.root);
         command.args(["test", "--release", "--workspace", "--exclude", "xtask", "--no-fail-fast"]);
         if let Some(filter) = &self.rust_filter {
@@ -65,41 +65,41 @@ impl<'a> Suites<'a> {
     }
 
     fn tokenizer(&mut self) -> Result<Counts> {
-        self.model_and_browser()?;
         let folder = self.workspace.path("tests/tokenizer");
         npm::install(&folder)?;
         let mut command = Command::new("node");
-        command.current_dir(&folder).arg("compare.mjs");
+        command.current_dir(&folder).arg("compare.mjs").arg("--encoder").arg(self.encoder()?);
         self.environment(&mut command)?;
         counted(&mut command)
+    }
+
+    /// The tokenizer as a program, built with the features of the host so that nothing is compiled twice.
+    fn encoder(&self) -> Result<PathBuf> {
+        let selection = ["-p", "inshore-host", "-p", "inshore-tokenizer", "--example", "encode_lines"];
+        process::run(process::cargo(&self.workspace.root).args(["build", "--release"]).args(selection))?;
+        let name = format!("encode_lines{}", std::env::consts::EXE_SUFFIX);
+        Ok(self.workspace.target.join("release/examples").join(name))
     }
 
     fn browser(&mut self) -> Result<Counts> {
-        self.model_and_browser()?;
-        let page = demo::build_page(self.workspace, &wasm::build(self.workspace)?)?;
+        let browser = system_packages::browser()?;
+        demo::build_page(self.workspace, &wasm::build(self.workspace)?)?;
         let folder = self.workspace.path("tests/browser");
         npm::install(&folder)?;
         let mut command = npm::npm()?;
-        command.current_dir(&folder).args(["run", "--silent", "test"]).env("INSHORE_WEB", page);
+        command.current_dir(&folder).args(["run", "--silent", "test"]).env(BROWSER_VARIABLE, browser);
         self.environment(&mut command)?;
         counted(&mut command)
     }
 
-    fn model_and_browser(&mut self) -> Result<()> {
-        if self.chromium.is_none() {
-            self.chromium = Some(system_packages::ensure()?);
-        }
-        if self.model.is_none() {
-            self.model = Some(model::ensure(self.workspace)?);
-        }
-        Ok(())
-    }
-
-    /// Where tests find the model, the binary and the browser.
-    fn environment(&self, command: &mut Command) -> Result<()> {
-        let model = self.model.as_ref().context("the model is not set up")?;
-        command.env("INSHORE_TEST_MODEL", &model.path).env("INSHORE_BIN", &model.host);
-        command.env("CHROMIUM", self.chromium.as_ref().context("the browser is not set up")?);
+    /// Where tests find the model and the binary; fetches and builds them before the first suite that needs them.
+    fn environment(&mut self, command: &mut Command) -> Result<()> {
+        let ready = match self.model.take() {
+            Some(ready) => ready,
+            None => model::ensure(self.workspace)?,
+        };
+        command.env("INSHORE_TEST_MODEL", &ready.path).env("INSHORE_BIN", &ready.host);
+        self.model = Some(ready);
         Ok(())
     }
 }

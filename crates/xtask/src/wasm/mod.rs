@@ -29,10 +29,13 @@ pub struct BrowserModule {
 /// Builds the browser's module; everything after cargo is skipped while cargo's output stays the same.
 pub fn build(workspace: &Workspace) -> Result<BrowserModule> {
     let toolchain = wasm_target::ensure(workspace)?;
-    process::heading("WebAssembly module (the first build compiles the GPU stack and takes 10 to 20 minutes)");
+    let built = toolchain.target_dir(workspace).join(wasm_target::TARGET).join("wasm").join(format!("{NAME}.wasm"));
+    process::heading("WebAssembly module");
+    if !built.is_file() {
+        process::note("the first build compiles the GPU stack and takes 10 to 20 minutes");
+    }
     bindgen::check_versions(&workspace.path("Cargo.lock"))?;
     process::run(toolchain.cargo(workspace, "build").args(["--profile", "wasm", "-p", "inshore-wasm"]))?;
-    let built = toolchain.target_dir(workspace).join(wasm_target::TARGET).join("wasm").join(format!("{NAME}.wasm"));
 
     let folder = workspace.path("pkg/wasm");
     let stamp = folder.join(".inshore-stamp");
