@@ -28,7 +28,9 @@ export async function serveBinary() {
   const binary = process.env.INSHORE_BIN;
   if (!binary) throw new Error('set INSHORE_BIN to the inshore binary');
   const port = await freePort();
-  const args = ['serve', '--host', '127.0.0.1', '--port', String(port), '--web', DIST, '--model', testModel()];
+  const where = ['--host', '127.0.0.1', '--port', String(port)];
+  // Only the page's engine is tested here: the server's own stays on the CPU, which is always there.
+  const args = ['serve', ...where, '--device', 'cpu', '--web', DIST, '--model', testModel()];
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const said = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => said.push(data));

@@ -5,6 +5,7 @@ import { openSession, type Session } from '../engine/session';
 import { InshoreError } from '../error';
 import { ModelStore } from '../store/client';
 import type { ModelRef } from '../store/model';
+import type { DownloadProgress } from '../store/protocol';
 import { ChatView } from './chat-view';
 import { ErrorBox } from './error-box';
 import { listModels } from './manifest';
@@ -15,6 +16,8 @@ import { StatusBar } from './status-bar';
 // A small model may never find an end by itself.
 const MAX_ANSWER_TOKENS = 512;
 
+const REFUSALS = new Set(['prompt_too_long', 'empty_prompt', 'invalid_argument', 'template_failed', 'busy']);
+
 /** The page: from the offered model over its download to the conversation. */
 export class App {
   readonly store = new ModelStore();
@@ -23,6 +26,7 @@ export class App {
   readonly #card = new ModelCard({
     onDownload: () => void this.obtain(),
     onPause: () => this.#download?.abort(),
+    onRemove: () => void this.#remove(),
     onChoose: (index) => void this.#choose(index),
   });
   readonly #chat = new ChatView({
@@ -71,12 +75,14 @@ export class App {
     if (model === undefined || this.#download !== undefined) return;
     this.#errors.clear();
     this.#download = new AbortController();
+    const { signal } = this.#download;
     try {
-      this.#card.downloading(model, { phase: 'downloading', doneBytes: 0, totalBytes: undefined });
-      const stored = await this.store.fetch(model, {
-        signal: this.#download.signal,
-        onProgress: (progress) => this.#card.downloading(model, progress),
-      });
+      let stored = await this.store.find(model);
+      if (!stored.complete) {
+        const onProgress = (progress: DownloadProgress): void => this.#card.downloading(model, progress);
+        onProgress({ phase: 'downloading', doneBytes: stored.bytes, totalBytes: undefined });
+        stored = await this.store.fetch(model, { signal, onProgress });
+      }
       await this.#load(model, stored.key);
     } catch (error) {
       await this.#offerAgain(model, error);
@@ -114,9 +120,8 @@ export class App {
 
   async #offerAgain(model: ModelRef, error: unknown): Promise<void> {
     const stored = await this.store.find(model).catch(() => undefined);
-    // A model that is here but does not load stays so: then there is only the load to try again.
-    if (stored !== undefined && !stored.complete) this.#card.offer(model, stored);
-    else this.#card.hide();
+    if (stored === undefined) this.#card.hide();
+    else this.#card.offer(model, stored);
     if (InshoreError.is(error) && error.code === 'cancelled') return;
     this.#errors.show(error, { label: 'Try again', action: () => void this.obtain() });
   }
@@ -139,11 +144,14 @@ export class App {
       if (this.#answer === answer) this.#messages = [...chat, { role: 'assistant', content: answer.text }];
     } catch (error) {
       view.fail();
-      if (session === this.#session) this.#errors.show(error);
+      if (session === this.#session) this.#showAnswerError(error);
     } finally {
       this.#chat.setRunning(false);
     }
-    if (session === this.#session) this.#status.memory(await session.engine.memoryBytes());
+    if (session === this.#session) {
+      const bytes = await session.engine.memoryBytes().catch(() => undefined);
+      if (bytes !== undefined) this.#status.memory(bytes);
+    }
   }
 
   #newChat(): void {
@@ -154,20 +162,36 @@ export class App {
     this.#errors.clear();
   }
 
+  #showAnswerError(error: unknown): void {
+    // What the question itself is to blame for leaves the engine as it was; anything else may have broken it.
+    const harmless = InshoreError.is(error) && REFUSALS.has(error.code);
+    this.#errors.show(error, harmless ? undefined : this.#restart);
+  }
+
   #crashed(error: InshoreError): void {
+    this.#closeSession();
+    this.#errors.show(error, this.#restart);
+  }
+
+  readonly #restart = {
+    label: 'Restart the engine',
+    action: () => {
+      this.#closeSession();
+      void this.obtain();
+    },
+  };
+
+  #closeSession(): void {
+    this.#session?.engine.close();
     this.#session = undefined;
     this.#status.hide();
     this.#chat.setReady(false);
-    this.#errors.show(error, { label: 'Restart the engine', action: () => void this.obtain() });
   }
 
   async #remove(): Promise<void> {
     const model = this.#model;
     if (model === undefined || !confirm(`Delete ${model.name} from this browser?`)) return;
-    this.#session?.engine.close();
-    this.#session = undefined;
-    this.#status.hide();
-    this.#chat.setReady(false);
+    this.#closeSession();
     this.#newChat();
     try {
       await this.store.remove(model);

@@ -13,14 +13,21 @@ export class ModelCard {
   readonly #choice = byId('model-choice', HTMLSelectElement);
   readonly #download = byId('download', HTMLButtonElement);
   readonly #pause = byId('pause', HTMLButtonElement);
+  readonly #remove = byId('card-remove', HTMLButtonElement);
   readonly #progressBox = byId('progress-box', HTMLDivElement);
   readonly #progress = byId('progress', HTMLProgressElement);
   readonly #progressText = byId('progress-text', HTMLParagraphElement);
   #speed = new SpeedMeter();
 
-  constructor(actions: { onDownload(): void; onPause(): void; onChoose(index: number): void }) {
+  constructor(actions: {
+    onDownload(): void;
+    onPause(): void;
+    onRemove(): void;
+    onChoose(index: number): void;
+  }) {
     this.#download.addEventListener('click', actions.onDownload);
     this.#pause.addEventListener('click', actions.onPause);
+    this.#remove.addEventListener('click', actions.onRemove);
     this.#choice.addEventListener('change', () => actions.onChoose(this.#choice.selectedIndex));
   }
 
@@ -30,16 +37,24 @@ export class ModelCard {
     this.#choiceLabel.hidden = models.length < 2;
   }
 
-  /** Offers `model` for download, or the rest of it. */
+  /** Offers `model` for download, or the rest of it, or what is here already for another load. */
   offer(model: ModelRef, stored: Stored): void {
     this.#show(model);
     const size = model.bytes === undefined ? '' : ` (${formatBytes(model.bytes)})`;
-    const part = stored.bytes > 0;
-    this.#note.textContent = part
-      ? `${formatBytes(stored.bytes)} are here already.`
-      : 'Runs in this tab. It is downloaded once and kept in this browser; what you write does not leave the device.';
-    this.#download.textContent = part ? `Resume download${size}` : `Download model${size}`;
+    const begun = stored.bytes > 0;
+    if (stored.complete) {
+      this.#note.textContent = 'It is stored in this browser, but not loaded.';
+      this.#download.textContent = 'Load model';
+    } else if (begun) {
+      this.#note.textContent = `${formatBytes(stored.bytes)} are here already.`;
+      this.#download.textContent = `Resume download${size}`;
+    } else {
+      this.#note.textContent =
+        'Runs in this tab. It is downloaded once and kept in this browser; what you write does not leave the device.';
+      this.#download.textContent = `Download model${size}`;
+    }
     this.#download.hidden = false;
+    this.#remove.hidden = !begun;
     this.#choice.disabled = false;
   }
 
@@ -102,6 +117,7 @@ export class ModelCard {
     this.#name.textContent = model.name;
     this.#download.hidden = true;
     this.#pause.hidden = true;
+    this.#remove.hidden = true;
     this.#progressBox.hidden = true;
   }
 }

@@ -37,8 +37,9 @@ export class ModelStore {
       port.call('cancel', { download }).catch(() => {});
     };
     signal?.addEventListener('abort', cancel, { once: true });
+    // Not awaited: a browser may ask its user, who need not answer.
+    void askToKeep();
     try {
-      await askToKeep();
       return await port.call('fetch', { download, model });
     } finally {
       this.#listeners.delete(download);
