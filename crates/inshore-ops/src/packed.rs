@@ -184,13 +184,20 @@ mod tests {
         }
 
         #[test]
-        fn row_order_names_the_source(layout in layouts(), seed: u32, turn in 0usize..4) {
+        fn place_names_the_target_also_in_pieces(layout in layouts(), seed: u32, turn in 0usize..4) {
             let gguf = gguf_bytes(layout, seed);
-            let words = layout.pack(&gguf, |row| (row + turn) % layout.rows).expect("the right size");
+            let place = |row: usize| (row + turn) % layout.rows;
+            let words = layout.pack(&gguf, place).expect("the right size");
             let bytes = layout.gguf_row_bytes();
-            let mut turned = gguf;
-            turned.rotate_left(turn % layout.rows * bytes);
+            let mut turned = gguf.clone();
+            turned.rotate_right(turn % layout.rows * bytes);
             prop_assert_eq!(layout.unpack(&words), turned);
+
+            let mut by_rows = vec![0; layout.words()];
+            for (row, piece) in gguf.chunks(bytes).enumerate() {
+                layout.pack_rows(row, piece, place, &mut by_rows);
+            }
+            prop_assert_eq!(by_rows, words);
         }
     }
 

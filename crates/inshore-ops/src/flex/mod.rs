@@ -1,13 +1,167 @@
-//! The operations on the CPU.
+//! The operations on the CPU: Rust kernels over sixteen lanes ([`simd`]), shared out to threads by output columns
+//! ([`parallel`]). Activations stay f32, and weights stay packed.
+
+mod attention;
+mod exp;
+mod matmul;
+mod norm;
+mod parallel;
+mod rope;
+mod simd;
+mod tensor;
+#[cfg(test)]
+mod tests;
+mod unpack;
+
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use crate::extension::*;
-use crate::{PackedLayout, SampleParams};
-impl DecoderOps for burn_flex::Flex {
-    fn embed(_ids: IntTensor<Self>, _table: IntTensor<Self>, _layout: PackedLayout) -> FloatTensor<Self> { panic!() }
-    fn qkv_rope(_x: FloatTensor<Self>, _weights: QkvTensors<Self>, _cache: KvTensors<Self>, _shape: QkvShape) -> KvTensors<Self> { panic!() }
-    fn attention(_q: FloatTensor<Self>, _k: FloatTensor<Self>, _v: FloatTensor<Self>, _shape: AttentionShape) -> FloatTensor<Self> { panic!() }
-    fn linear_add(_x: FloatTensor<Self>, _weight: IntTensor<Self>, _residual: FloatTensor<Self>, _layout: PackedLayout) -> FloatTensor<Self> { panic!() }
-    fn gated_mlp(_x: FloatTensor<Self>, _norm: FloatTensor<Self>, _gate: IntTensor<Self>, _up: IntTensor<Self>, _layouts: (PackedLayout, PackedLayout), _norm_eps: f32) -> FloatTensor<Self> { panic!() }
-    fn logits(_x: FloatTensor<Self>, _norm: FloatTensor<Self>, _weight: IntTensor<Self>, _layout: PackedLayout, _norm_eps: f32) -> FloatTensor<Self> { panic!() }
-    fn sample(_logits: FloatTensor<Self>, _history: IntTensor<Self>, _params: SampleParams) -> IntTensor<Self> { panic!() }
+use burn_flex::Flex;
+
+use self::exp::silu;
+use self::matmul::{Matrix, Rows, add_columns, add_product, unpack_rows};
+use self::norm::rms_norm;
+use self::parallel::{Columns, columns, for_each};
+use self::tensor::{contiguous, floats, from_floats, from_words, integers};
+use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
+use crate::{PackedLayout, SampleParams, sample};
+
+pub use self::parallel::threads;
+
+impl DecoderOps for Flex {
+    fn embed(ids: IntTensor<Self>, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self> {
+        let table = contiguous(table);
+        let last = layout.rows - 1;
+        let rows: Vec<_> = integers(ids).into_iter().map(|id| id.clamp(0, last as i64) as usize).collect();
+        let mut out = vec![0.0; rows.len() * layout.cols];
+        unpack_rows(Matrix::new(table.storage(), layout), &rows, &mut out);
+        from_floats(out, [rows.len(), layout.cols])
+    }
+
+    fn qkv_rope(
+        x: FloatTensor<Self>,
+        weights: QkvTensors<Self>,
+        cache: KvTensors<Self>,
+        shape: QkvShape,
+    ) -> KvTensors<Self> {
+        let QkvTensors { norm, q, k, v, bias, rope } = weights;
+        let [norm, q, k, v, bias, rope] = [norm, q, k, v, bias, rope].map(contiguous);
+        let matrices =
+            [(&q, shape.q), (&k, shape.k), (&v, shape.v)].map(|(w, layout)| Matrix::new(w.storage(), layout));
+        let normed = rms_norm(floats(&contiguous(x)), floats(&norm), shape.norm_eps);
+        let x = Rows::new(&normed, shape.q.cols);
+        let tokens = x.count();
+
+        let (mut keys, mut values) = (contiguous(cache.k), contiguous(cache.v));
+        let mut queries = vec![0.0; tokens * shape.q.rows];
+        // Shared caches are copied here; the caller keeps them unshared.
+        let appended = |width: usize| shape.position * width..(shape.position + tokens) * width;
+        let keys_out = &mut keys.storage_mut::<f32>()[appended(shape.k.rows)];
+        let values_out = &mut values.storage_mut::<f32>()[appended(shape.v.rows)];
+        let mut outs = [&mut queries[..], keys_out, values_out];
+
+        let mut bias = if shape.has_bias { floats(&bias) } else { &[] };
+        for (out, matrix) in outs.iter_mut().zip(matrices) {
+            let own = bias.split_off(..matrix.layout().rows.min(bias.len())).unwrap_or_default();
+            start_with(own, out, matrix.layout().rows);
+        }
+        let tasks = outs.iter_mut().zip(matrices).flat_map(|(out, matrix)| {
+            let parts = columns(out, matrix.layout().rows, matrix.task_rows(tokens));
+            parts.into_iter().map(move |part| (matrix, part))
+        });
+        for_each(tasks.collect(), |(matrix, part)| add_columns(x, matrix, part));
+
+        let angles = &floats(&rope)[shape.position * shape.head_dim..][..tokens * shape.head_dim];
+        let [queries_out, keys_out, _] = outs;
+        rope::rotate(queries_out, shape.q.rows, angles, shape.head_dim);
+        rope::rotate(keys_out, shape.k.rows, angles, shape.head_dim);
+
+        let q = from_floats(queries, [tokens, shape.q.rows / shape.head_dim, shape.head_dim]);
+        KvTensors { q, k: keys, v: values }
+    }
+
+    fn attention(
+        q: FloatTensor<Self>,
+        k: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        shape: AttentionShape,
+    ) -> FloatTensor<Self> {
+        let [q, k, v] = [q, k, v].map(contiguous);
+        let width = shape.heads * shape.head_dim;
+        let out = attention::attention(floats(&q), floats(&k), floats(&v), shape);
+        let tokens = out.len() / width;
+        from_floats(out, [tokens, width])
+    }
+
+    fn linear_add(
+        x: FloatTensor<Self>,
+        weight: IntTensor<Self>,
+        residual: FloatTensor<Self>,
+        layout: PackedLayout,
+    ) -> FloatTensor<Self> {
+        let [x, weight, mut residual] = [x, weight, residual].map(contiguous);
+        let x = Rows::new(floats(&x), layout.cols);
+        add_product(x, Matrix::new(weight.storage(), layout), residual.storage_mut::<f32>());
+        residual
+    }
+
+    fn gated_mlp(
+        x: FloatTensor<Self>,
+        norm: FloatTensor<Self>,
+        gate: IntTensor<Self>,
+        up: IntTensor<Self>,
+        layouts: (PackedLayout, PackedLayout),
+        norm_eps: f32,
+    ) -> FloatTensor<Self> {
+        let [x, norm, gate, up] = [x, norm, gate, up].map(contiguous);
+        let normed = rms_norm(floats(&x), floats(&norm), norm_eps);
+        let x = Rows::new(&normed, layouts.0.cols);
+        let [gate, up] = [Matrix::new(gate.storage(), layouts.0), Matrix::new(up.storage(), layouts.1)];
+        let (tokens, width) = (x.count(), layouts.0.rows);
+        let mut out = vec![0.0; tokens * width];
+        for_each(columns(&mut out, width, gate.task_rows(tokens)), |part| gated_columns(x, gate, up, part));
+        from_floats(out, [tokens, width])
+    }
+
+    fn logits(
+        x: FloatTensor<Self>,
+        norm: FloatTensor<Self>,
+        weight: IntTensor<Self>,
+        layout: PackedLayout,
+        norm_eps: f32,
+    ) -> FloatTensor<Self> {
+        let [x, norm, weight] = [x, norm, weight].map(contiguous);
+        let last = floats(&x).rchunks_exact(layout.cols).next().expect("logits belong to a last token");
+        let normed = rms_norm(last, floats(&norm), norm_eps);
+        let mut out = vec![0.0; layout.rows];
+        add_product(Rows::new(&normed, layout.cols), Matrix::new(weight.storage(), layout), &mut out);
+        from_floats(out, [layout.rows])
+    }
+
+    fn sample(logits: FloatTensor<Self>, history: IntTensor<Self>, params: SampleParams) -> IntTensor<Self> {
+        let logits = contiguous(logits);
+        // An id that is no token cannot have occurred.
+        let history: Vec<_> =
+            integers(history).into_iter().map(|word| u32::try_from(word).unwrap_or(u32::MAX)).collect();
+        from_words(sample::reference::sample(floats(&logits), &history, &params))
+    }
+}
+
+/// `bias` (or 0, if there is none) in every row of `out`, for products to be added to.
+fn start_with(bias: &[f32], out: &mut [f32], width: usize) {
+    if bias.is_empty() {
+        return out.fill(0.0);
+    }
+    out.chunks_exact_mut(width).for_each(|row| row.copy_from_slice(bias));
+}
+
+/// `part = SiLU(x Wgᵀ) * (x Wuᵀ)`, `part` being zeros.
+fn gated_columns(x: Rows<'_>, gate: Matrix<'_>, up: Matrix<'_>, mut part: Columns<'_>) {
+    let Some(width) = part.rows.first().map(|row| row.len()) else { return };
+    let mut ups = vec![0.0; part.rows.len() * width];
+    add_columns(x, up, Columns { first: part.first, rows: ups.chunks_exact_mut(width).collect() });
+    add_columns(x, gate, Columns { first: part.first, rows: part.rows.iter_mut().map(|row| &mut **row).collect() });
+    for (row, ups) in part.rows.iter_mut().zip(ups.chunks_exact(width)) {
+        for (out, up) in row.iter_mut().zip(ups) {
+            *out = silu(*out) * up;
+        }
+    }
 }

@@ -7,7 +7,7 @@
 //!    whose logits hold at least `p` of the mass at the sampling temperature), then min-p
 //!    (`max + temperature * ln(min_p)`). Ties at a threshold stay in.
 //! 3. Temperature 0 takes the largest logit (the lowest id of equals). Otherwise the Gumbel-max trick draws from the softmax
-//!    in one pass: `argmax(logit / temperature + gumbel(seed, step, id))`; the noise is a hash of seed, step and id, so the same
+//!    in one pass: `argmax((logit - max) / temperature + gumbel(seed, step, id))`; the noise is a hash of seed, step and id, so the same
 //!    seed gives the same text, on any number of threads.
 //! 4. Log-probabilities are those of the model itself, before penalties, filters and temperature (as OpenAI's API).
 

@@ -48,3 +48,134 @@ pub const fn order_key(value: f32) -> u32 {
     let bits = value.to_bits();
     bits ^ if bits >> 31 == 1 { u32::MAX } else { 0x8000_0000 }
 }
+
+/// Draws a token and packs the outcome as [`Sampled::from_words`](super::Sampled::from_words) reads it.
+///
+/// # Shapes
+/// `logits: [vocab]`, `history`: pairs of token id and count, each id at most once (pairs of count 0 or with an id past
+/// the vocabulary are ignored) → `[2 + 2 * top_logprobs]`; if there are fewer tokens than `top_logprobs`, the pairs left
+/// over hold id [`u32::MAX`] and minus infinity.
+pub fn sample(logits: &[f32], history: &[u32], params: &SampleParams) -> Vec<u32> {
+    let model: Vec<f32> = logits.iter().copied().map(bounded).collect();
+    let norm = LogSoftmax::of(&model);
+    let mut words = Vec::with_capacity(params.result_words());
+    let mut report = |id: u32| {
+        let logit = model.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+        words.extend([id, norm.logprob(logit).to_bits()]);
+    };
+    report(draw(&penalised(&model, history, params), params));
+    let top = largest(&model, params.top_logprobs as usize);
+    top.into_iter().chain(std::iter::repeat(u32::MAX)).take(params.top_logprobs as usize).for_each(&mut report);
+    words
+}
+
+fn bounded(logit: f32) -> f32 {
+    if logit.is_nan() { f32::NEG_INFINITY } else { logit.min(f32::MAX) }
+}
+
+/// Normaliser of the model's own distribution.
+struct LogSoftmax {
+    max: f32,
+    ln_sum: f32,
+}
+
+impl LogSoftmax {
+    fn of(logits: &[f32]) -> Self {
+        let max = max_of(logits);
+        let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
+        Self { max, ln_sum: sum.ln() as f32 }
+    }
+
+    fn logprob(&self, logit: f32) -> f32 {
+        if logit == f32::NEG_INFINITY { logit } else { logit - self.max - self.ln_sum }
+    }
+}
+
+fn max_of(logits: &[f32]) -> f32 {
+    logits.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+fn penalised(model: &[f32], history: &[u32], params: &SampleParams) -> Vec<f32> {
+    let mut logits = model.to_vec();
+    for pair in history.chunks_exact(2) {
+        let (id, count) = (pair[0] as usize, pair[1]);
+        let Some(logit) = logits.get_mut(id).filter(|_| count > 0) else { continue };
+        let repeated =
+            if *logit > 0.0 { *logit / params.repetition_penalty } else { *logit * params.repetition_penalty };
+        *logit = bounded(repeated - (params.frequency_penalty * count as f32 + params.presence_penalty));
+    }
+    logits
+}
+
+/// The token that is drawn from penalised logits.
+fn draw(logits: &[f32], params: &SampleParams) -> u32 {
+    if !params.temperature.is_normal() || params.temperature < 0.0 {
+        return first_largest(logits.iter().copied());
+    }
+    let max = max_of(logits);
+    let threshold = threshold(logits, max, params);
+    let key = noise_key(params.seed, params.step);
+    first_largest(logits.iter().zip(0u32..).map(|(&logit, id)| {
+        if logit > f32::NEG_INFINITY && order_key(logit) >= threshold {
+            (logit - max) / params.temperature + gumbel(pcg(pcg(id) ^ key))
+        } else {
+            f32::NEG_INFINITY
+        }
+    }))
+}
+
+/// The lowest id of the largest score; 0 if no score is above minus infinity.
+fn first_largest(scores: impl Iterator<Item = f32>) -> u32 {
+    let mut best = (f32::NEG_INFINITY, 0);
+    for (score, id) in scores.zip(0u32..) {
+        if score > best.0 {
+            best = (score, id);
+        }
+    }
+    best.1
+}
+
+/// The [`order_key`] that a logit must reach to pass all filters.
+fn threshold(logits: &[f32], max: f32, params: &SampleParams) -> u32 {
+    let SampleParams { temperature, top_k, top_p, min_p, .. } = *params;
+    let by_count = if top_k > 0 && (top_k as usize) < logits.len() {
+        largest_reached(|key| logits.iter().filter(|&&logit| order_key(logit) >= key).count() >= top_k as usize)
+    } else {
+        0
+    };
+    let by_mass = if top_p < 1.0 {
+        let weights: Vec<(u32, f64)> = logits
+            .iter()
+            .filter(|&&logit| order_key(logit) >= by_count)
+            .map(|&logit| (order_key(logit), f64::from(((logit - max) / temperature).exp())))
+            .filter(|&(_, weight)| weight > 0.0)
+            .collect();
+        let mass_from = |key| weights.iter().map(|&(own, weight)| if own >= key { weight } else { 0.0 }).sum::<f64>();
+        let wanted = f64::from(top_p) * mass_from(0);
+        // A mass of 0 is reached by no token at all: the largest one always stays.
+        largest_reached(|key| mass_from(key) >= wanted).min(order_key(max))
+    } else {
+        0
+    };
+    let by_ratio = if min_p > 0.0 { order_key(max + temperature * min_p.min(1.0).ln()) } else { 0 };
+    by_count.max(by_mass).max(by_ratio)
+}
+
+/// The largest key for which `reached` holds, where it holds up to some key and not beyond; 32 calls.
+fn largest_reached(reached: impl Fn(u32) -> bool) -> u32 {
+    (0..32).rev().map(|bit| 1 << bit).fold(0, |key, bit| if reached(key | bit) { key | bit } else { key })
+}
+
+/// Ids of the `count` largest logits, best first, equals by id.
+fn largest(logits: &[f32], count: usize) -> Vec<u32> {
+    let mut best: Vec<(u32, u32)> = Vec::with_capacity(count + 1);
+    for (&logit, id) in logits.iter().zip(0u32..) {
+        let key = order_key(logit);
+        if best.len() == count && best.last().is_none_or(|&(worst, _)| key <= worst) {
+            continue;
+        }
+        best.insert(best.partition_point(|&(other, _)| other >= key), (key, id));
+        best.truncate(count);
+    }
+    best.into_iter().map(|(_, id)| id).collect()
+}

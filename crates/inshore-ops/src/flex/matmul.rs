@@ -1,0 +1,283 @@
+//! Products with packed matrices, `out += x Wᵀ`.
+//!
+//! One token: every weight is unpacked in registers and used at once. Several: a block of rows is unpacked once into a
+//! buffer that stays in the L2 cache, and multiplied with all tokens in register tiles.
+
+use std::ops::Range;
+
+use super::parallel::{Columns, columns, for_each, threads};
+use super::simd::{self, Kernel, LANES, Simd};
+use super::unpack::{Sink, unpack_row};
+use crate::PackedLayout;
+
+/// Multiply-accumulates that are worth a task of their own (a few microseconds).
+const TASK_VALUES: usize = 32 * 1024;
+/// Unpacked weights that a task holds: 128 KiB, to share the L2 cache with the activations.
+const BUFFER_VALUES: usize = 32 * 1024;
+/// Activations that are multiplied with a buffer before the next ones come: 512 KiB.
+const STRIP_VALUES: usize = 128 * 1024;
+
+/// A packed matrix in memory.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a> {
+    words: &'a [u32],
+    layout: PackedLayout,
+}
+
+impl<'a> Matrix<'a> {
+    /// `words` are those of `layout`.
+    pub fn new(words: &'a [u32], layout: PackedLayout) -> Self {
+        assert_eq!(words.len(), layout.words(), "packed words belong to a matrix of another shape or format");
+        Self { words, layout }
+    }
+
+    /// Shape and format.
+    pub const fn layout(&self) -> PackedLayout {
+        self.layout
+    }
+
+    fn rows(&self, rows: Range<usize>) -> &'a [u32] {
+        let words = self.layout.row_words();
+        &self.words[rows.start * words..rows.end * words]
+    }
+
+    /// Rows for one task: enough to be worth it, few enough for all threads and for the buffer.
+    pub fn task_rows(&self, tokens: usize) -> usize {
+        let PackedLayout { rows, cols, .. } = self.layout;
+        let shared = rows.div_ceil(threads() * 4);
+        let rows = match tokens {
+            0 | 1 => shared.max(TASK_VALUES.div_ceil(cols)),
+            _ => shared.max(TASK_VALUES.div_ceil(cols * tokens)).min((BUFFER_VALUES / cols).max(4)),
+        };
+        // A multiple of every tile height.
+        rows.next_multiple_of(12)
+    }
+}
+
+/// Activations: `[tokens, cols]`, row-major.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    values: &'a [f32],
+    cols: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// `values` are whole rows of `cols`.
+    pub fn new(values: &'a [f32], cols: usize) -> Self {
+        assert!(values.len().is_multiple_of(cols), "activations are no whole number of rows of {cols}");
+        Self { values, cols }
+    }
+
+    /// Number of rows.
+    pub const fn count(&self) -> usize {
+        self.values.len() / self.cols
+    }
+
+    fn row(&self, at: usize) -> &'a [f32] {
+        &self.values[at * self.cols..][..self.cols]
+    }
+}
+
+/// `out += x Wᵀ` on all threads. `x: [tokens, cols]`, `out: [tokens, rows]`.
+pub fn add_product(x: Rows<'_>, matrix: Matrix<'_>, out: &mut [f32]) {
+    let block = matrix.task_rows(x.count());
+    for_each(columns(out, matrix.layout.rows, block), |part| add_columns(x, matrix, part));
+}
+
+/// The columns of `out += x Wᵀ` that `part` names; on this thread.
+pub fn add_columns(x: Rows<'_>, matrix: Matrix<'_>, part: Columns<'_>) {
+    let Columns { first, rows: mut out } = part;
+    let Some(count) = out.first().map(|row| row.len()) else { return };
+    assert_eq!(x.cols, matrix.layout.cols, "activations and matrix differ in width");
+    let (layout, words) = (matrix.layout, matrix.rows(first..first + count));
+    match &mut out[..] {
+        [out] => simd::run(OneToken { layout, words, x: x.values, out }),
+        _ => simd::run(ManyTokens { layout, words, x, out }),
+    }
+}
+
+/// Rows of a matrix as f32, for the embedding: row `rows[i]` to row `i` of `out`.
+pub fn unpack_rows(matrix: Matrix<'_>, rows: &[usize], out: &mut [f32]) {
+    struct Unpack<'a>(Matrix<'a>, &'a [usize], &'a mut [f32]);
+    impl Kernel for Unpack<'_> {
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            let Self(matrix, rows, out) = self;
+            for (&row, out) in rows.iter().zip(out.chunks_exact_mut(matrix.layout.cols)) {
+                unpack_row(simd, &matrix.layout, matrix.rows(row..row + 1), &mut Store::new(out));
+            }
+        }
+    }
+    simd::run(Unpack(matrix, rows, out));
+}
+
+/// Dot product of an unpacked row with activations.
+struct Dot<'a, S: Simd> {
+    runs: &'a [[f32; LANES]],
+    rest: &'a [f32],
+    // Two, so that one addition need not wait for the other.
+    sums: [S::Floats; 2],
+    rest_sum: f32,
+}
+
+impl<S: Simd> Sink<S> for Dot<'_, S> {
+    #[inline(always)]
+    fn put<const PARITY: usize>(&mut self, simd: S, run: usize, values: S::Floats) {
+        self.sums[PARITY] = simd.mul_add(values, simd.load(&self.runs[run]), self.sums[PARITY]);
+    }
+
+    #[inline(always)]
+    fn put_rest(&mut self, rest: &[f32]) {
+        self.rest_sum = rest_dot(rest, self.rest);
+    }
+}
+
+/// Dot product of what is left behind the last whole run.
+#[inline(always)]
+fn rest_dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Writes an unpacked row to memory.
+struct Store<'a> {
+    runs: &'a mut [[f32; LANES]],
+    rest: &'a mut [f32],
+}
+
+impl<'a> Store<'a> {
+    #[inline(always)]
+    fn new(out: &'a mut [f32]) -> Self {
+        let (runs, rest) = out.as_chunks_mut();
+        Self { runs, rest }
+    }
+}
+
+impl<S: Simd> Sink<S> for Store<'_> {
+    #[inline(always)]
+    fn put<const PARITY: usize>(&mut self, simd: S, run: usize, values: S::Floats) {
+        simd.store(values, &mut self.runs[run]);
+    }
+
+    #[inline(always)]
+    fn put_rest(&mut self, rest: &[f32]) {
+        self.rest.copy_from_slice(rest);
+    }
+}
+
+struct OneToken<'a> {
+    layout: PackedLayout,
+    words: &'a [u32],
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for OneToken<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { layout, words, x, out } = self;
+        let (runs, rest) = x.as_chunks();
+        for (row, out) in words.chunks_exact(layout.row_words()).zip(out) {
+            let mut dot = Dot { runs, rest, sums: [simd.splat(0.0); 2], rest_sum: 0.0 };
+            unpack_row(simd, &layout, row, &mut dot);
+            *out += simd.sum(simd.add(dot.sums[0], dot.sums[1])) + dot.rest_sum;
+        }
+    }
+}
+
+struct ManyTokens<'a> {
+    layout: PackedLayout,
+    words: &'a [u32],
+    x: Rows<'a>,
+    out: Vec<&'a mut [f32]>,
+}
+
+impl Kernel for ManyTokens<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { layout, words, x, mut out } = self;
+        let cols = layout.cols;
+        let count = words.len() / layout.row_words();
+        let mut buffer = vec![0.0; count * cols];
+        for (row, values) in words.chunks_exact(layout.row_words()).zip(buffer.chunks_exact_mut(cols)) {
+            unpack_row(simd, &layout, row, &mut Store::new(values));
+        }
+        let strip = (STRIP_VALUES / cols).next_multiple_of(4);
+        let weights = Rows { values: &buffer, cols };
+        for (at, out) in out.chunks_mut(strip).enumerate() {
+            let x = Rows { values: &x.values[at * strip * cols..][..out.len() * cols], cols };
+            // As many tiles' sums as registers can hold beside the operands.
+            match S::REGISTERS {
+                32 => tiles::<S, 4, 4>(simd, weights, x, out),
+                8 => tiles::<S, 3, 2>(simd, weights, x, out),
+                _ => tiles::<S, 1, 2>(simd, weights, x, out),
+            }
+        }
+    }
+}
+
+/// All products of `weights` and `x`, `W` rows by `T` tokens at a time, and one by one at the edges: the same sums in the
+/// same order.
+#[inline(always)]
+fn tiles<S: Simd, const W: usize, const T: usize>(simd: S, weights: Rows<'_>, x: Rows<'_>, out: &mut [&mut [f32]]) {
+    let whole_rows = weights.count() / W * W;
+    let whole_tokens = x.count() / T * T;
+    for row in (0..whole_rows).step_by(W) {
+        for token in (0..whole_tokens).step_by(T) {
+            tile::<S, W, T>(simd, weights, x, [row, token], out);
+        }
+        for token in whole_tokens..x.count() {
+            tile::<S, W, 1>(simd, weights, x, [row, token], out);
+        }
+    }
+    for row in whole_rows..weights.count() {
+        for token in 0..x.count() {
+            tile::<S, 1, 1>(simd, weights, x, [row, token], out);
+        }
+    }
+}
+
+#[inline(always)]
+fn tile<S: Simd, const W: usize, const T: usize>(
+    simd: S,
+    weights: Rows<'_>,
+    x: Rows<'_>,
+    [row, token]: [usize; 2],
+    out: &mut [&mut [f32]],
+) {
+    let weight_rows: [&[f32]; W] = std::array::from_fn(|at| weights.row(row + at));
+    let x_rows: [&[f32]; T] = std::array::from_fn(|at| x.row(token + at));
+    let products = dots(simd, weight_rows, x_rows);
+    for (t, out) in out[token..token + T].iter_mut().enumerate() {
+        for (w, out) in out[row..row + W].iter_mut().enumerate() {
+            *out += products[w][t];
+        }
+    }
+}
+
+/// Dot products of every row of `a` with every row of `b`, all of the same length.
+#[inline(always)]
+pub fn dots<S: Simd, const A: usize, const B: usize>(simd: S, a: [&[f32]; A], b: [&[f32]; B]) -> [[f32; B]; A] {
+    let len = a[0].len() / LANES;
+    let a_runs = a.map(|row| &row.as_chunks::<LANES>().0[..len]);
+    let b_runs = b.map(|row| &row.as_chunks::<LANES>().0[..len]);
+    let mut sums = [[simd.splat(0.0); B]; A];
+    for run in 0..len {
+        let mut right = [simd.splat(0.0); B];
+        for j in 0..B {
+            right[j] = simd.load(&b_runs[j][run]);
+        }
+        for i in 0..A {
+            let left = simd.load(&a_runs[i][run]);
+            for j in 0..B {
+                sums[i][j] = simd.mul_add(left, right[j], sums[i][j]);
+            }
+        }
+    }
+    let mut out = [[0.0; B]; A];
+    for i in 0..A {
+        for j in 0..B {
+            out[i][j] = simd.sum(sums[i][j]) + rest_dot(&a[i][len * LANES..], &b[j][len * LANES..]);
+        }
+    }
+    out
+}

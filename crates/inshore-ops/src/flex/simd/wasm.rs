@@ -1,0 +1,123 @@
+//! Lanes in WebAssembly with fixed-width SIMD: four 128-bit registers. Only loads and stores are unsafe here: the module as
+//! a whole is compiled with `simd128`.
+
+use std::arch::wasm32::*;
+
+use super::{LANES, Simd, f16_to_f32};
+
+/// The module is compiled with `simd128`.
+#[derive(Clone, Copy)]
+pub struct Simd128;
+
+#[inline(always)]
+fn pairs(a: [v128; 4], b: [v128; 4], f: impl Fn(v128, v128) -> v128) -> [v128; 4] {
+    [f(a[0], b[0]), f(a[1], b[1]), f(a[2], b[2]), f(a[3], b[3])]
+}
+
+impl Simd for Simd128 {
+    const REGISTERS: usize = 4;
+
+    type Floats = [v128; 4];
+    type Bytes = v128;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::Floats {
+        [f32x4_splat(value); 4]
+    }
+
+    #[inline(always)]
+    fn load(self, values: &[f32; LANES]) -> Self::Floats {
+        // SAFETY: each load lies inside the array, and needs no alignment.
+        [0, 4, 8, 12].map(|at| unsafe { v128_load(values[at..at + 4].as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn store(self, values: Self::Floats, out: &mut [f32; LANES]) {
+        for (out, four) in out.as_chunks_mut::<4>().0.iter_mut().zip(values) {
+            // SAFETY: the store is as long as the array, and needs no alignment.
+            unsafe { v128_store(out.as_mut_ptr().cast(), four) };
+        }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats {
+        self.add(self.mul(a, b), c)
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::Floats, b: Self::Floats) -> Self::Floats {
+        pairs(a, b, |a, b| f32x4_add(a, b))
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Self::Floats, b: Self::Floats) -> Self::Floats {
+        pairs(a, b, |a, b| f32x4_mul(a, b))
+    }
+
+    #[inline(always)]
+    fn sum(self, values: Self::Floats) -> f32 {
+        let four = f32x4_add(f32x4_add(values[0], values[2]), f32x4_add(values[1], values[3]));
+        let two = f32x4_add(four, i32x4_shuffle::<2, 3, 2, 3>(four, four));
+        f32x4_extract_lane::<0>(two) + f32x4_extract_lane::<1>(two)
+    }
+
+    #[inline(always)]
+    fn load_f16(self, bits: &[u16; LANES]) -> Self::Floats {
+        self.load(&bits.map(f16_to_f32))
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, bits: &[u16; LANES]) -> Self::Floats {
+        self.load(&bits.map(|bits| f32::from_bits(u32::from(bits) << 16)))
+    }
+
+    #[inline(always)]
+    fn load_bytes(self, bytes: &[u8; LANES]) -> Self::Bytes {
+        // SAFETY: the load is as long as the array, and needs no alignment.
+        unsafe { v128_load(bytes.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn shift_right(self, bytes: Self::Bytes, shift: u32, mask: u8) -> Self::Bytes {
+        v128_and(u8x16_shr(bytes, shift), u8x16_splat(mask))
+    }
+
+    #[inline(always)]
+    fn or_shifted(self, low: Self::Bytes, high: Self::Bytes, shift: u32) -> Self::Bytes {
+        v128_or(low, u8x16_shl(high, shift))
+    }
+
+    #[inline(always)]
+    fn spread_bits(self, bits: u16) -> Self::Bytes {
+        let own_byte = i8x16_swizzle(u16x8_splat(bits), u8x16(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1));
+        let own_bit = u64x2_splat(0x8040_2010_0804_0201);
+        v128_and(i8x16_ne(v128_and(own_byte, own_bit), u8x16_splat(0)), u8x16_splat(1))
+    }
+
+    #[inline(always)]
+    fn sub(self, bytes: Self::Bytes, offset: u8) -> Self::Bytes {
+        u8x16_sub(bytes, u8x16_splat(offset))
+    }
+
+    #[inline(always)]
+    fn unsigned(self, bytes: Self::Bytes) -> Self::Floats {
+        let [low, high] = [u16x8_extend_low_u8x16(bytes), u16x8_extend_high_u8x16(bytes)];
+        [
+            f32x4_convert_i32x4(u32x4_extend_low_u16x8(low)),
+            f32x4_convert_i32x4(u32x4_extend_high_u16x8(low)),
+            f32x4_convert_i32x4(u32x4_extend_low_u16x8(high)),
+            f32x4_convert_i32x4(u32x4_extend_high_u16x8(high)),
+        ]
+    }
+
+    #[inline(always)]
+    fn signed(self, bytes: Self::Bytes) -> Self::Floats {
+        let [low, high] = [i16x8_extend_low_i8x16(bytes), i16x8_extend_high_i8x16(bytes)];
+        [
+            f32x4_convert_i32x4(i32x4_extend_low_i16x8(low)),
+            f32x4_convert_i32x4(i32x4_extend_high_i16x8(low)),
+            f32x4_convert_i32x4(i32x4_extend_low_i16x8(high)),
+            f32x4_convert_i32x4(i32x4_extend_high_i16x8(high)),
+        ]
+    }
+}
