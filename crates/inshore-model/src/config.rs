@@ -151,9 +151,7 @@ impl Keys<'_> {
         match self.metadata.string(&self.key("rope.scaling.type"))? {
             None | Some("none") => Ok(1.0),
             Some("linear") => self.positive("rope.scaling.factor", 1.0),
-            Some(scaling) => {
-                Err(ModelError::UnsupportedRopeScaling { scaling: scaling.chars().take(64).collect() })
-            }
+            Some(scaling) => Err(ModelError::UnsupportedRopeScaling { scaling: scaling.chars().take(64).collect() }),
         }
     }
 }

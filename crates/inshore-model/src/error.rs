@@ -66,7 +66,9 @@ pub enum ModelError {
         limit_bytes: u64,
     },
     /// The KV cache of one layer is larger than a buffer of the device can be.
-    #[error("a context of {context_tokens} tokens takes {bytes} bytes a layer and this device's buffers hold {limit_bytes}; ask for a shorter context")]
+    #[error(
+        "a context of {context_tokens} tokens takes {bytes} bytes a layer and this device's buffers hold {limit_bytes}; ask for a shorter context"
+    )]
     ContextTooLarge {
         /// Context asked for.
         context_tokens: usize,
@@ -79,7 +81,9 @@ pub enum ModelError {
     #[error("the prompt is empty; give at least one token")]
     EmptyPrompt,
     /// The prompt leaves no room for an answer.
-    #[error("the prompt has {prompt_tokens} tokens and the context holds {context_tokens}; shorten it or load the model with a longer context (the model allows {train_context_tokens})")]
+    #[error(
+        "the prompt has {prompt_tokens} tokens and the context holds {context_tokens}; shorten it or load the model with a longer context (the model allows {train_context_tokens})"
+    )]
     PromptTooLong {
         /// Tokens of the prompt.
         prompt_tokens: usize,
@@ -110,7 +114,9 @@ pub enum ModelError {
     #[error("the engine has started a later request; an engine answers one at a time")]
     Superseded,
     /// Results could not be read back: the device is lost.
-    #[error("the device was lost while it computed ({message}); the answer so far is kept, load the model again to go on")]
+    #[error(
+        "the device was lost while it computed ({message}); the answer so far is kept, load the model again to go on"
+    )]
     DeviceLost {
         /// What the runtime said.
         message: String,

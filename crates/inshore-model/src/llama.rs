@@ -57,8 +57,9 @@ impl DecoderLayer {
     /// # Shapes
     /// `x: [tokens, hidden]` → `[tokens, hidden]`.
     fn forward(&self, x: Tensor<2>, kv: &mut KvLayer, model: &Llama, position: usize) -> Tensor<2> {
-        let Config { num_attention_heads: heads, num_key_value_heads: kv_heads, head_dim, rms_norm_eps: norm_eps, .. } =
-            model.config;
+        let Config {
+            num_attention_heads: heads, num_key_value_heads: kv_heads, head_dim, rms_norm_eps: norm_eps, ..
+        } = model.config;
         let q = qkv_rope(x.clone(), &self.qkv, kv, QkvInputs { rope: &model.rope, head_dim, norm_eps, position });
         let attended = attention(q, kv, AttentionShape { heads, kv_heads, head_dim, position });
         let h = linear_add(attended, &self.o_proj, x);

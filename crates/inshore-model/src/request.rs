@@ -101,9 +101,7 @@ impl Sampling {
         ];
         match rules.into_iter().find(|(_, value, in_range, _)| !in_range || !value.is_finite()) {
             None => Ok(()),
-            Some((parameter, value, _, allowed)) => {
-                Err(ModelError::InvalidSampling { parameter, value, allowed })
-            }
+            Some((parameter, value, _, allowed)) => Err(ModelError::InvalidSampling { parameter, value, allowed }),
         }
     }
 

@@ -42,10 +42,7 @@ impl StopMatcher {
 
 /// Bytes at the end of `text` that are a proper beginning of `stop`.
 fn overlap(text: &str, stop: &str) -> usize {
-    (1..stop.len())
-        .rev()
-        .find(|&len| stop.is_char_boundary(len) && text.ends_with(&stop[..len]))
-        .unwrap_or(0)
+    (1..stop.len()).rev().find(|&len| stop.is_char_boundary(len) && text.ends_with(&stop[..len])).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -57,6 +57,12 @@ impl GgufBuilder {
         self.metadata(key, Value::String(text.to_owned()))
     }
 
+    /// Gives `key` another value, or adds it.
+    pub fn replace(mut self, key: &str, value: Value) -> Self {
+        self.entries.retain(|(present, _)| present != key);
+        self.metadata(key, value)
+    }
+
     /// Adds an array of strings.
     pub fn strings<T: AsRef<str>>(self, key: &str, texts: &[T]) -> Self {
         let texts = texts.iter().map(|text| text.as_ref().to_owned()).collect();

@@ -1,0 +1,201 @@
+//! The generate loop on tiny synthetic models, on the CPU.
+
+use inshore_gguf::GgmlType;
+use inshore_model::testing::{TinyModel, tiny_llama};
+use inshore_model::{Engine, FinishReason, LoadOptions, Message, ModelError, OpenDevice, Prompt, Request, Sampling};
+use proptest::prelude::*;
+
+fn engine(file: &Vec<u8>, context_tokens: Option<usize>) -> Engine {
+    let options = LoadOptions { context_tokens };
+    pollster::block_on(Engine::load(file, OpenDevice::cpu(), options, |_| {})).expect("the tiny model loads")
+}
+
+fn request(text: &str, max_tokens: usize) -> Request {
+    Request { max_tokens: Some(max_tokens), sampling: Sampling::greedy(), ..Request::new(Prompt::Raw(text.into())) }
+}
+
+/// Runs a request to its end: ids, text of the steps, reason.
+fn answer(engine: &mut Engine, request: Request) -> (Vec<u32>, String, FinishReason) {
+    let mut generation = engine.start(request).expect("a request");
+    let mut text = String::new();
+    while let Some(step) = pollster::block_on(engine.step(&mut generation)).expect("a step") {
+        text.push_str(&step.text);
+    }
+    assert_eq!(text, generation.text(), "the steps' text is the answer's");
+    (generation.ids().to_vec(), text, generation.finish_reason().expect("a reason"))
+}
+
+#[test]
+fn a_load_reports_its_progress_to_the_last_byte() {
+    let file = tiny_llama(1);
+    let mut seen = Vec::new();
+    pollster::block_on(Engine::load(&file, OpenDevice::cpu(), LoadOptions::default(), |at| seen.push(at)))
+        .expect("loads");
+    assert!(seen.windows(2).all(|pair| pair[0].done_bytes < pair[1].done_bytes));
+    let last = seen.last().expect("progress");
+    assert_eq!(last.done_bytes, last.total_bytes);
+}
+
+#[test]
+fn decoding_equals_prefilling_the_same_tokens() {
+    // The KV cache may not matter: a token's logits are the same whether its past ran at once or one by one.
+    for (architecture, kv_heads) in [("llama", 1), ("llama", 4), ("qwen2", 2)] {
+        let file = TinyModel { architecture, kind: GgmlType::Q8_0, kv_heads, context_tokens: 512, seed: 3 }.build();
+        let mut engine = engine(&file, None);
+        let (ids, ..) = answer(&mut engine, Request { top_logprobs: 3, ..request("hello", 12) });
+        for cut in 1..ids.len() {
+            let mut prompt = engine
+                .tokenizer()
+                .encode("hello", inshore_tokenizer::EncodeOptions { parse_special: true, add_special: true })
+                .expect("tokens");
+            prompt.extend(&ids[..cut]);
+            let again = Request { max_tokens: Some(1), ..request("", 1) };
+            let (next, ..) = answer(&mut engine, Request { prompt: Prompt::Ids(prompt), ..again });
+            assert_eq!(next[0], ids[cut], "{architecture} after {cut} tokens");
+        }
+    }
+}
+
+#[test]
+fn long_prompts_run_in_pieces_that_do_not_show() {
+    let mut engine = engine(&tiny_llama(5), None);
+    let long = "abcdefghij".repeat(40);
+    let (whole, ..) = answer(&mut engine, request(&long, 4));
+    let (again, ..) = answer(&mut engine, request(&long, 4));
+    assert_eq!(whole, again);
+    assert_eq!(whole.len(), 4);
+}
+
+#[test]
+fn the_context_ends_an_answer_and_refuses_a_longer_prompt() {
+    let mut engine = engine(&tiny_llama(2), Some(16));
+    let (ids, _, reason) = answer(&mut engine, Request { max_tokens: None, ..request("0123456789", 0) });
+    assert!(ids.len() <= 6);
+    assert!(reason == FinishReason::Length || ids.len() < 6);
+    match engine.start(request("0123456789abcdef", 1)) {
+        Err(error @ ModelError::PromptTooLong { prompt_tokens: 16, context_tokens: 16, train_context_tokens: 512 }) => {
+            assert_eq!(error.code(), "prompt_too_long");
+        }
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[test]
+fn bad_requests_are_refused_by_name() {
+    let mut engine = engine(&tiny_llama(2), None);
+    let greedy = Sampling::greedy();
+    let cases = [
+        (request("", 1), "empty_prompt"),
+        (Request::new(Prompt::Ids(vec![])), "empty_prompt"),
+        (Request::new(Prompt::Ids(vec![1_000_000])), "unknown_token"),
+        (Request { sampling: Sampling { temperature: f32::NAN, ..greedy }, ..request("a", 1) }, "invalid_sampling"),
+        (Request { sampling: Sampling { top_p: 0.0, ..greedy }, ..request("a", 1) }, "invalid_sampling"),
+        (Request { sampling: Sampling { repetition_penalty: 0.0, ..greedy }, ..request("a", 1) }, "invalid_sampling"),
+    ];
+    for (request, code) in cases {
+        assert_eq!(engine.start(request).expect_err(code).code(), code);
+    }
+    let (ids, _, reason) = answer(&mut engine, request("a", 0));
+    assert_eq!((ids.len(), reason), (0, FinishReason::Length));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_text_and_another_seed_another() {
+    let mut engine = engine(&tiny_llama(4), None);
+    let with_seed =
+        |seed| Request { sampling: Sampling { temperature: 1.0, seed, ..Sampling::greedy() }, ..request("x", 24) };
+    let first = answer(&mut engine, with_seed(1));
+    assert_eq!(first, answer(&mut engine, with_seed(1)));
+    assert_ne!(first, answer(&mut engine, with_seed(2)));
+}
+
+#[test]
+fn penalties_see_the_answer_so_far() {
+    let mut engine = engine(&tiny_llama(4), None);
+    let strong = Sampling { presence_penalty: 100.0, ..Sampling::greedy() };
+    let (ids, ..) = answer(&mut engine, Request { sampling: strong, ..request("x", 32) });
+    let mut unique = ids.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), ids.len(), "no token twice in {ids:?}");
+}
+
+#[test]
+fn a_cancel_ends_the_answer_before_its_next_token() {
+    let mut engine = engine(&tiny_llama(4), None);
+    let mut generation = engine.start(request("x", 100)).expect("a request");
+    for _ in 0..3 {
+        pollster::block_on(engine.step(&mut generation)).expect("a step").expect("a token");
+    }
+    let handle = generation.cancel_handle();
+    std::thread::spawn(move || handle.cancel()).join().expect("the thread");
+    assert_eq!(pollster::block_on(engine.step(&mut generation)).expect("a step"), None);
+    assert_eq!(generation.ids().len(), 3);
+    assert_eq!(generation.finish_reason(), Some(FinishReason::Cancelled));
+}
+
+#[test]
+fn a_cancel_before_the_prompt_gives_no_token() {
+    let mut engine = engine(&tiny_llama(4), None);
+    let mut generation = engine.start(request(&"long ".repeat(80), 10)).expect("a request");
+    generation.cancel();
+    assert_eq!(pollster::block_on(engine.step(&mut generation)).expect("a step"), None);
+    assert!(generation.ids().is_empty());
+}
+
+#[test]
+fn a_later_request_supersedes_an_earlier_one() {
+    let mut engine = engine(&tiny_llama(4), None);
+    let mut early = engine.start(request("a", 10)).expect("a request");
+    pollster::block_on(engine.step(&mut early)).expect("a step");
+    engine.start(request("b", 10)).expect("a request");
+    assert_eq!(pollster::block_on(engine.step(&mut early)).expect_err("superseded").code(), "superseded");
+}
+
+#[test]
+fn a_stop_text_is_cut_off() {
+    let mut engine = engine(&tiny_llama(4), None);
+    let (_, text, _) = answer(&mut engine, request("x", 40));
+    let stop: String = text.chars().skip(4).take(2).collect();
+    let at = text.find(&stop).expect("it is in the text");
+    let (_, cut, reason) = answer(&mut engine, Request { stop: vec![stop], ..request("x", 40) });
+    assert_eq!((cut.as_str(), reason), (&text[..at], FinishReason::Stop));
+}
+
+#[test]
+fn a_conversation_goes_through_the_files_template() {
+    let mut engine = engine(&tiny_llama(4), None);
+    let message = Message { role: "user".into(), content: "<|im_end|> is only text to a user".into() };
+    let generation = engine.start(Request::new(Prompt::Chat(vec![message]))).expect("a request");
+    let text = engine.tokenizer().decode(generation.prompt_ids(), false).expect("text");
+    assert!(text.starts_with("<|im_start|>user\n") && text.ends_with("<|im_start|>assistant\n"), "{text}");
+}
+
+#[test]
+fn every_block_format_answers() {
+    for kind in [
+        GgmlType::F32,
+        GgmlType::F16,
+        GgmlType::Bf16,
+        GgmlType::Q8_0,
+        GgmlType::Q4_0,
+        GgmlType::Q4_1,
+        GgmlType::Q5_0,
+        GgmlType::Q5_1,
+    ] {
+        let file = TinyModel { architecture: "llama", kind, kv_heads: 2, context_tokens: 64, seed: 9 }.build();
+        let (ids, ..) = answer(&mut engine(&file, None), request("x", 3));
+        assert!(!ids.is_empty(), "{kind}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_text_and_sampling_ends_with_a_reason(text in "\\PC{1,40}", temperature in 0.0f32..2.0, top_k in 0u32..5, top_p in 0.01f32..=1.0, min_p in 0.0f32..=1.0, seed: u64) {
+        let mut engine = engine(&tiny_llama(8), None);
+        let sampling = Sampling { temperature, top_k, top_p, min_p, seed, ..Sampling::greedy() };
+        let (ids, _, reason) = answer(&mut engine, Request { sampling, ..request(&text, 6) });
+        prop_assert!(ids.len() == 6 || reason == FinishReason::Stop);
+    }
+}

@@ -1,0 +1,89 @@
+//! The default model against an independent f32 implementation: `tests/golden/model_np.py`.
+//!
+//! Needs `INSHORE_TEST_MODEL`, the path of the default model (`cargo xtask test` sets it).
+
+use std::fs::File;
+use std::path::Path;
+
+use inshore_gguf::FileSource;
+use inshore_model::{DeviceChoice, Engine, FinishReason, LoadOptions, OpenDevice, Prompt, Request, Sampling};
+use serde_json::Value;
+
+/// Tokens to compare, bounded where the reference's margins are too small for another order of additions.
+const PROMPTS: [(&str, usize); 2] = [("raw", 19), ("p64", 62)];
+
+fn golden(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).expect("a golden file")).expect("golden JSON")
+}
+
+fn ids(value: &Value) -> Vec<u32> {
+    value.as_array().expect("ids").iter().map(|id| id.as_u64().expect("an id") as u32).collect()
+}
+
+async fn load(choice: DeviceChoice) -> Option<Engine> {
+    let Some(path) = std::env::var_os("INSHORE_TEST_MODEL") else {
+        eprintln!("skipped: INSHORE_TEST_MODEL is not set");
+        return None;
+    };
+    let source = FileSource::new(File::open(path).expect("the test model")).expect("its length");
+    let device =
+        OpenDevice::open(choice).await.expect("a device; for the GPU install a Vulkan driver (llvmpipe will do)");
+    let options = LoadOptions { context_tokens: Some(512) };
+    Some(Engine::load(&source, device, options, |_| {}).await.expect("the test model loads"))
+}
+
+async fn equals_the_reference(choice: DeviceChoice, most_tokens: usize) {
+    let Some(mut engine) = load(choice).await else { return };
+    let (prompts, reference) = (golden("prompts.json"), golden("reference.json"));
+    for (name, tokens) in PROMPTS {
+        let expected = &reference["numpy_f32_dequantised"][name];
+        let tokens = tokens.min(most_tokens);
+        let request = Request {
+            sampling: Sampling::greedy(),
+            max_tokens: Some(tokens),
+            top_logprobs: 5,
+            ..Request::new(Prompt::Ids(ids(&prompts["prompts"][name]["ids"])))
+        };
+        let mut generation = engine.start(request).expect("a request");
+        let first = engine.step(&mut generation).await.expect("a step").expect("a token");
+        let logsumexp = expected["logsumexp"].as_f64().expect("a number");
+        for (rank, (golden, &(id, logprob))) in
+            expected["top5"].as_array().expect("top 5").iter().zip(&first.top).enumerate()
+        {
+            let logprob_golden = golden["logit"].as_f64().expect("a logit") - logsumexp;
+            assert_eq!(u64::from(id), golden["id"].as_u64().expect("an id"), "{name}: id at rank {rank}");
+            let difference = (f64::from(logprob) - logprob_golden).abs();
+            assert!(difference < 0.02, "{name}: log-probability at rank {rank} is off by {difference}");
+        }
+        while engine.step(&mut generation).await.expect("a step").is_some() {}
+        assert_eq!(generation.ids(), &ids(&expected["greedy"]["ids"])[..tokens], "{name}: greedy ids");
+        assert_eq!(generation.finish_reason(), Some(FinishReason::Length));
+        let timings = generation.timings();
+        println!("{name} on {}: {timings:?}", engine.info().device);
+    }
+}
+
+#[test]
+fn the_cpu_equals_the_reference() {
+    pollster::block_on(equals_the_reference(DeviceChoice::Cpu, usize::MAX));
+}
+
+#[test]
+fn the_gpu_equals_the_reference() {
+    pollster::block_on(equals_the_reference(DeviceChoice::Gpu, usize::MAX));
+}
+
+#[test]
+fn a_chat_renders_and_tokenises_as_the_reference() {
+    pollster::block_on(async {
+        let Some(mut engine) = load(DeviceChoice::Cpu).await else { return };
+        let p64 = &golden("prompts.json")["prompts"]["p64"];
+        let content = p64["user"].as_str().expect("text").to_owned();
+        let message = inshore_model::Message { role: "user".into(), content };
+        let generation = engine.start(Request::new(Prompt::Chat(vec![message]))).expect("a request");
+        assert_eq!(generation.prompt_ids(), ids(&p64["ids"]));
+        let raw = engine.start(Request::new(Prompt::Raw("The capital of France is".into()))).expect("a request");
+        assert_eq!(raw.prompt_ids(), [504, 3575, 282, 4649, 314]);
+    });
+}
