@@ -30,14 +30,19 @@ async function ask({ url, question, device, flags, seconds }) {
         const shown = document.querySelector('[data-testid=answer-text]')?.textContent ?? '';
         window.printAnswer(shown.slice(printed));
         printed = shown.length;
-      }).observe(document.querySelector('[data-testid=chat-log]'), { childList: true, characterData: true, subtree: true });
+      }).observe(document.querySelector('[data-testid=chat-log]'), {
+        childList: true,
+        characterData: true,
+        subtree: true,
+      });
     });
     await page.getByTestId('question').fill(question);
     await page.getByTestId('send').click();
     const ended = page.getByTestId('answer-stats').or(page.getByTestId('error').filter({ visible: true }));
     await ended.first().waitFor({ timeout });
     process.stdout.write('\n\n');
-    if (await page.getByTestId('error').isVisible()) throw new Error(await page.getByTestId('error-text').textContent());
+    if (await page.getByTestId('error').isVisible())
+      throw new Error(await page.getByTestId('error-text').textContent());
     await report(page);
   } finally {
     await context.close();
@@ -62,12 +67,12 @@ async function report(page) {
     'wasm memory': `${(memory / 1e6).toFixed(0)} MB`,
     finish: end.finishReason,
   };
-  for (const [name, value] of Object.entries(rows)) console.log(`${name.padEnd(12)} ${value}`);
+  for (const [name, value] of Object.entries(rows)) process.stdout.write(`${name.padEnd(12)} ${value}\n`);
 }
 
 try {
   await ask(values);
 } catch (error) {
-  console.error(`error: ${error.message}`);
+  process.stderr.write(`error: ${error.message}\n`);
   process.exitCode = 1;
 }

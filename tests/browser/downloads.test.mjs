@@ -30,17 +30,25 @@ const download = (page) => page.getByTestId('download').click();
 
 /** Waits until the page has `amount` on disk. */
 const arrived = (page, amount) =>
-  page.getByTestId('progress-text').filter({ hasText: `${amount} ` }).waitFor();
+  page
+    .getByTestId('progress-text')
+    .filter({ hasText: `${amount} ` })
+    .waitFor();
 
 /** What the store says of the page's model: complete or not, and how many bytes. */
 const stored = (page) =>
   page.evaluate(async () => {
     const { models } = await (await fetch('/models/manifest.json')).json();
-    const { complete, bytes } = await window.inshore.store.find({ ...models[0], url: location.origin + models[0].url });
+    const { complete, bytes } = await window.inshore.store.find({
+      ...models[0],
+      url: location.origin + models[0].url,
+    });
     return { complete, bytes };
   });
 
-test('a connection that breaks is resumed where it broke, and the model answers', { timeout: 300_000 }, async () => {
+test('a connection that breaks is resumed where it broke, and the model answers', {
+  timeout: 300_000,
+}, async () => {
   const model = modelOf(readTestModel());
   const site = await serveFaulty({
     model,
@@ -128,7 +136,11 @@ const FAILURES = [
     code: 'model_not_found',
     onModel: (_request, response) => response.writeHead(404).end(),
   },
-  { name: 'not allowed', code: 'access_denied', onModel: (_request, response) => response.writeHead(403).end() },
+  {
+    name: 'not allowed',
+    code: 'access_denied',
+    onModel: (_request, response) => response.writeHead(403).end(),
+  },
   { name: 'another file of the same size', code: 'wrong_hash', entry: { sha256: 'a'.repeat(64) } },
   { name: 'a truncated file', code: 'wrong_size', entry: { bytes: 5_000_000 } },
   {
@@ -168,7 +180,9 @@ test('too little space: quota_exceeded before a byte is fetched', async () => {
     // With space again, the button on the error goes on.
     await cdp.send('Storage.overrideQuotaForOrigin', { origin: site.url });
     await page.getByTestId('retry').click();
-    await page.waitForFunction(() => document.querySelector('[data-testid=error-code]').textContent !== 'quota_exceeded');
+    await page.waitForFunction(
+      () => document.querySelector('[data-testid=error-code]').textContent !== 'quota_exceeded',
+    );
     await shownError(page);
     assert.deepEqual(await stored(page), { complete: true, bytes: 4_000_004 });
   });

@@ -117,7 +117,11 @@ for (const { name, flags, device, backend, limits } of BACKENDS) {
         );
       assert.equal(await refused({ ids: [] }), 'empty_prompt');
       assert.equal(await refused({ ids: new Array(20_000).fill(504) }), 'prompt_too_long');
-      const { ids } = await generate(page, { prompt: { ids: PROMPTS.raw.ids }, maxTokens: 1, sampling: { temperature: 0 } });
+      const { ids } = await generate(page, {
+        prompt: { ids: PROMPTS.raw.ids },
+        maxTokens: 1,
+        sampling: { temperature: 0 },
+      });
       assert.deepEqual(ids, REFERENCE.raw.greedy.ids.slice(0, 1));
     });
 

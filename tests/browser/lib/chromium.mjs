@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const EXECUTABLE = process.env.INSHORE_CHROMIUM ?? '/usr/bin/chromium';
-const ALWAYS = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-background-networking', '--no-first-run'];
+const ALWAYS = [
+  '--no-sandbox',
+  '--disable-dev-shm-usage',
+  '--disable-background-networking',
+  '--no-first-run',
+];
 
 /** Named sets of command-line flags. `plain` has no GPU adapter on a machine without a GPU. */
 export const FLAGS = {
@@ -17,7 +22,8 @@ export const FLAGS = {
 /** Starts Chromium; `close()` of what comes back also removes its profile. */
 export async function launch(flags = 'plain', options = {}) {
   const args = FLAGS[flags];
-  if (args === undefined) throw new Error(`there is no flag set ${flags}: use ${Object.keys(FLAGS).join(' or ')}`);
+  if (args === undefined)
+    throw new Error(`there is no flag set ${flags}: use ${Object.keys(FLAGS).join(' or ')}`);
   const profile = mkdtempSync(join(tmpdir(), 'inshore-chromium-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: EXECUTABLE,

@@ -3,11 +3,14 @@
 /** Opens the page and gives its handle; `query` goes into the address. Uncaught errors of the page fail the test. */
 export async function openPage(context, url, query = {}) {
   const page = await context.newPage();
+  // Everything here is quick on an idle machine; a busy one is no failure.
+  page.setDefaultTimeout(120_000);
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(String(error)));
   // A refused resource or script (content security policy) is reported on the console only.
   page.on('console', (message) => {
-    if (message.type() === 'error' && /Content Security Policy/.test(message.text())) page.problems.push(message.text());
+    if (message.type() === 'error' && /Content Security Policy/.test(message.text()))
+      page.problems.push(message.text());
   });
   await page.goto(`${url}/?${new URLSearchParams(query)}`);
   return page;
@@ -30,8 +33,8 @@ export async function waitForEngine(page, timeoutMs = 180_000) {
 }
 
 /** The code of the error that the page shows. */
-export async function shownError(page, timeoutMs = 60_000) {
-  await page.getByTestId('error').waitFor({ state: 'visible', timeout: timeoutMs });
+export async function shownError(page) {
+  await page.getByTestId('error').waitFor();
   return page.getByTestId('error-code').textContent();
 }
 

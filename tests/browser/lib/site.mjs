@@ -37,7 +37,10 @@ export async function serveBinary() {
   const url = `http://127.0.0.1:${port}`;
   for (let tries = 0; tries < 600; tries++) {
     if (child.exitCode !== null) break;
-    const ready = await fetch(`${url}/models/manifest.json`).then((r) => r.ok, () => false);
+    const ready = await fetch(`${url}/models/manifest.json`).then(
+      (r) => r.ok,
+      () => false,
+    );
     if (ready) {
       return {
         url,
@@ -77,7 +80,9 @@ export async function serveFaulty({ model, onModel = (_request, _response, send)
     if (path.startsWith('/models/')) {
       requests.push(request.headers.range ?? '');
       site.cut = () => response.destroy();
-      return site.onModel(request, response, (options) => sendModel(request, response, site.model.bytes, options));
+      return site.onModel(request, response, (options) =>
+        sendModel(request, response, site.model.bytes, options),
+      );
     }
     return sendFile(response, path === '/' ? '/index.html' : path);
   });
@@ -105,7 +110,10 @@ function sendFile(response, path) {
   const file = join(DIST, normalize(path));
   const found = statSync(file, { throwIfNoEntry: false });
   if (!file.startsWith(DIST) || !found?.isFile()) return notFound(response);
-  response.writeHead(200, { 'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream', 'Content-Length': found.size });
+  response.writeHead(200, {
+    'Content-Type': TYPES[extname(file)] ?? 'application/octet-stream',
+    'Content-Length': found.size,
+  });
   createReadStream(file).pipe(response);
 }
 
