@@ -38,7 +38,8 @@ pub fn build(workspace: &Workspace) -> Result<BrowserModule> {
     process::run(toolchain.cargo(workspace, "build").args(["--profile", "wasm", "-p", "inshore-wasm"]))?;
 
     let folder = workspace.path("pkg/wasm");
-    let stamp = folder.join(".inshore-stamp");
+    // Beside the folder: what is in it gets published.
+    let stamp = workspace.path("pkg/.wasm-stamp");
     let fingerprint = Fingerprint::new("wasm")
         .value("wasm-bindgen", bindgen::VERSION)
         .value("wasm-opt", &optimise::OPTIONS.join(" "))
