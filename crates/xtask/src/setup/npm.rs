@@ -34,9 +34,10 @@ pub fn install(folder: &Path) -> Result<()> {
         return Ok(());
     }
     process::heading(&format!("npm packages of {}", folder.display()));
-    let locked = folder.join("package-lock.json").is_file();
     let mut command = npm()?;
-    command.current_dir(folder).arg(if locked { "ci" } else { "install" });
+    // Not `npm ci`: it refuses a lock without the optional packages of other platforms, and mirrors do not have all of
+    // them. With a lock, this installs the same versions.
+    command.current_dir(folder).args(["install", "--no-save"]);
     command.args(["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]);
     if folder.ends_with(WITHOUT_OPTIONAL) {
         command.arg("--omit=optional");
@@ -44,7 +45,6 @@ pub fn install(folder: &Path) -> Result<()> {
     process::run(&mut command).with_context(|| {
         format!("the npm packages of {} are not installed; is the npm registry reachable?", folder.display())
     })?;
-    // `npm install` without a lock has just written one.
     stamp::write(&stamp, &fingerprint(folder, &node)?)
 }
 
