@@ -4,8 +4,10 @@ use cubecl::prelude::*;
 
 /// Units of a cube.
 pub(crate) const UNITS: usize = 64;
-/// Positions whose scores are in workgroup memory at a time.
-const SPAN: usize = 128;
+/// Positions that a unit scores at a time.
+const UNIT_POSITIONS: usize = 2;
+/// Positions whose weights are in workgroup memory at a time.
+const SPAN: usize = UNITS * UNIT_POSITIONS;
 /// Units that share a partial maximum or sum.
 const FOLD: usize = 8;
 /// Score of a position that a query does not see. Finite, as WGSL knows no infinity.
@@ -24,46 +26,42 @@ pub(crate) struct Heads {
 
 /// Attention of one head for `Q` neighbouring tokens a cube: cubes cover the heads along x, the tokens along y.
 ///
-/// A unit scores every 64th position against all `Q` queries (the lanes of a vector), then the weights go to workgroup
-/// memory and each unit gathers the values of its own dimensions of the head.
+/// A unit scores every 64th position against all `Q` queries, the lanes of a vector. Then the weights go to workgroup
+/// memory, and a unit gathers a few columns of the values of every `groups`-th position.
 #[cube(launch)]
 pub(crate) fn attention<Q: Size, N: Size>(
-    q: &[f32],
+    q: &[Vector<f32, N>],
     k: &[Vector<f32, N>],
-    v: &[f32],
-    out: &mut [f32],
+    v: &[Vector<f32, N>],
+    out: &mut [Vector<f32, N>],
     measures: &Heads,
 ) {
-    let head_dim = comptime!(measures.head_dim);
     let lanes = N::value().comptime();
     let queries = Q::value().comptime();
-    let width = comptime!(head_dim / lanes);
-    let columns = comptime!(head_dim.div_ceil(UNITS));
+    let width = comptime!(measures.head_dim / lanes);
+    let columns = comptime!(width.div_ceil(UNITS));
+    let groups = comptime!(if width < UNITS { UNITS / width } else { 1 });
+    let scale = comptime!(1.0f32 / (measures.head_dim as f32).sqrt());
     let unit = UNIT_POS as usize;
     let head = CUBE_POS_X as usize;
     let first = CUBE_POS_Y as usize * queries;
-    let kv_head = head / (measures.heads / measures.kv_heads);
     let last = min(first + queries, measures.tokens) - 1;
     let positions = measures.position + last + 1;
-    let scale = comptime!(1.0f32 / (head_dim as f32).sqrt());
+    let kv_head = head / (measures.heads / measures.kv_heads);
 
-    let mut query = Shared::<[Vector<f32, Q>]>::new_slice(head_dim);
+    let mut query = Shared::<[Vector<f32, N>]>::new_slice(comptime!(queries * width));
     let mut weights = Shared::<[Vector<f32, Q>]>::new_slice(SPAN);
     let mut partial = Shared::<[Vector<f32, Q>]>::new_slice(UNITS);
     let mut folded = Shared::<[Vector<f32, Q>]>::new_slice(FOLD);
+    let mut gathered = Shared::<[Vector<f32, N>]>::new_slice(comptime!(queries * groups * width));
 
-    let mut d = unit;
-    while d < head_dim {
-        let mut value = Vector::<f32, Q>::empty();
-        #[unroll]
-        for t in 0..queries {
-            let token = min(first + t, last);
-            value.insert(t, q[(token * measures.heads + head) * head_dim + d] * scale);
-        }
-        query[d] = value;
-        d += UNITS;
+    let mut at = unit;
+    while at < comptime!(queries * width) {
+        let token = min(first + at / width, last);
+        query[at] = q[(token * measures.heads + head) * width + at % width] * Vector::<f32, N>::new(scale);
+        at += UNITS;
     }
-    // Positions that a query sees: up to its own.
+    // The last position that each query sees: its own.
     let mut seen = Vector::<u32, Q>::empty();
     #[unroll]
     for t in 0..queries {
@@ -71,30 +69,38 @@ pub(crate) fn attention<Q: Size, N: Size>(
     }
     sync_cube();
 
+    let column = unit % width;
+    let group = unit / width;
     let mut maximum = Vector::<f32, Q>::new(UNSEEN);
     let mut sum = Vector::<f32, Q>::new(0.0f32);
-    let mut sums = Array::<Vector<f32, Q>>::new(columns);
+    let mut sums = Array::<Vector<f32, N>>::new(comptime!(queries * columns));
     let spans = (positions + comptime!(SPAN - 1)) / SPAN;
     for span in 0..spans {
         let start = span * SPAN;
-        let mut scores = Array::<Vector<f32, Q>>::new(comptime!(SPAN / UNITS));
+        let mut scores = Array::<Vector<f32, Q>>::new(UNIT_POSITIONS);
         let mut largest = Vector::<f32, Q>::new(UNSEEN);
         #[unroll]
-        for i in 0..comptime!(SPAN / UNITS) {
+        for i in 0..UNIT_POSITIONS {
             let at = start + unit + comptime!(i * UNITS);
-            let row = (min(at, positions - 1) * measures.kv_heads + kv_head) * width;
-            let mut score = Vector::<f32, Q>::new(0.0f32);
-            for w in 0..width {
-                let key = k[row + w];
+            let mut score = Vector::<f32, Q>::new(UNSEEN);
+            if at < positions {
+                let row = (at * measures.kv_heads + kv_head) * width;
+                let mut products = Array::<Vector<f32, N>>::new(queries);
+                for w in 0..width {
+                    let key = k[row + w];
+                    #[unroll]
+                    for t in 0..queries {
+                        products[t] = products[t] + query[comptime!(t * width) + w] * key;
+                    }
+                }
                 #[unroll]
-                for j in 0..lanes {
-                    score += query[w * lanes + j] * Vector::<f32, Q>::new(key.extract(j));
+                for t in 0..queries {
+                    score.insert(t, products[t].vector_sum());
                 }
             }
             let visible = Vector::<u32, Q>::new(u32::cast_from(at)).less_equal(&seen);
-            let score = select_many(visible, score, Vector::<f32, Q>::new(UNSEEN));
-            scores[i] = score;
-            largest = max(largest, score);
+            scores[i] = select_many(visible, score, Vector::<f32, Q>::new(UNSEEN));
+            largest = max(largest, scores[i]);
         }
 
         // The largest score of the span, folded 64 to 8 to 1.
@@ -102,7 +108,6 @@ pub(crate) fn attention<Q: Size, N: Size>(
         sync_cube();
         if unit < FOLD {
             let mut of_fold = partial[unit * FOLD];
-            #[unroll]
             for j in 1..FOLD {
                 of_fold = max(of_fold, partial[unit * FOLD + j]);
             }
@@ -110,7 +115,6 @@ pub(crate) fn attention<Q: Size, N: Size>(
         }
         sync_cube();
         let mut next = maximum;
-        #[unroll]
         for j in 0..FOLD {
             next = max(next, folded[j]);
         }
@@ -119,7 +123,7 @@ pub(crate) fn attention<Q: Size, N: Size>(
         maximum = next;
         sum = sum * shrink;
         #[unroll]
-        for i in 0..comptime!(SPAN / UNITS) {
+        for i in 0..UNIT_POSITIONS {
             let weight = (scores[i] - next).exp();
             weights[unit + comptime!(i * UNITS)] = weight;
             sum += weight;
@@ -128,26 +132,46 @@ pub(crate) fn attention<Q: Size, N: Size>(
 
         #[unroll]
         for c in 0..columns {
-            sums[c] = sums[c] * shrink;
+            #[unroll]
+            for t in 0..queries {
+                let slot = comptime!(c * queries + t);
+                sums[slot] = sums[slot] * Vector::<f32, N>::new(shrink.extract(t));
+            }
         }
         let count = min(SPAN, positions - start);
-        for j in 0..count {
+        let mut j = group;
+        while j < count {
             let weight = weights[j];
-            let row = ((start + j) * measures.kv_heads + kv_head) * head_dim;
+            let row = ((start + j) * measures.kv_heads + kv_head) * width;
             #[unroll]
             for c in 0..columns {
-                let column = min(unit + comptime!(c * UNITS), comptime!(head_dim - 1));
-                sums[c] = sums[c] + weight * Vector::<f32, Q>::new(v[row + column]);
+                let value = v[row + min(column + comptime!(c * UNITS), comptime!(width - 1))];
+                #[unroll]
+                for t in 0..queries {
+                    let slot = comptime!(c * queries + t);
+                    sums[slot] = sums[slot] + value * Vector::<f32, N>::new(weight.extract(t));
+                }
             }
+            j += groups;
         }
         sync_cube();
     }
 
+    // Sums of the units' weights, folded 64 to 8 to 1, and of the groups' values.
     partial[unit] = sum;
+    #[unroll]
+    for c in 0..columns {
+        let own = column + comptime!(c * UNITS);
+        if own < width && group < groups {
+            #[unroll]
+            for t in 0..queries {
+                gathered[(comptime!(t * groups) + group) * width + own] = sums[comptime!(c * queries + t)];
+            }
+        }
+    }
     sync_cube();
     if unit < FOLD {
         let mut of_fold = partial[unit * FOLD];
-        #[unroll]
         for j in 1..FOLD {
             of_fold += partial[unit * FOLD + j];
         }
@@ -155,20 +179,22 @@ pub(crate) fn attention<Q: Size, N: Size>(
     }
     sync_cube();
     let mut total = folded[0usize];
-    #[unroll]
     for j in 1..FOLD {
         total += folded[j];
     }
-
-    #[unroll]
-    for c in 0..columns {
-        let column = unit + comptime!(c * UNITS);
-        let value = sums[c] / total;
+    let mut own = unit;
+    while own < width {
         #[unroll]
         for t in 0..queries {
-            if column < head_dim && first + t <= last {
-                out[((first + t) * measures.heads + head) * head_dim + column] = value.extract(t);
+            let mut value = gathered[comptime!(t * groups * width) + own];
+            for g in 1..groups {
+                value += gathered[(comptime!(t * groups) + g) * width + own];
+            }
+            if first + t <= last {
+                let to = ((first + t) * measures.heads + head) * width + own;
+                out[to] = value / Vector::<f32, N>::new(total.extract(t));
             }
         }
+        own += UNITS;
     }
 }
