@@ -1,4 +1,7 @@
-//! wasm-opt, from the npm package `binaryen`: a third of the size, and no names.
+//! wasm-opt, from the npm package `binaryen`: names and a third of the size go.
+//!
+//! LLVM has optimised already, so higher levels bring little. For a module of 21.7 MB from cargo, `-O1` took 69 s of CPU and
+//! left 13.7 MB (2.52 MB in brotli), `-O2` 159 s and 13.5 MB, `-Oz` 213 s and 11.5 MB (2.63 MB in brotli: more to download).
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +14,7 @@ use crate::process;
 /// module. Names and producers go here and not with `strip` in the profile: that would drop the section which
 /// wasm-bindgen reads.
 pub const OPTIONS: [&str; 12] = [
-    "-O3",
+    "-O1",
     "--strip-debug",
     "--strip-producers",
     "--enable-simd",

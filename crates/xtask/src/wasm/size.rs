@@ -21,7 +21,7 @@ pub fn report(module: &Path, raw_bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// The size in bytes at the highest quality with the window that HTTP allows.
+/// The size in bytes at quality 9, a few percent above what quality 11 reaches in ten times the time.
 fn brotli_bytes(bytes: &[u8]) -> Result<u64> {
     struct Counter(u64);
     impl Write for Counter {
@@ -34,7 +34,7 @@ fn brotli_bytes(bytes: &[u8]) -> Result<u64> {
         }
     }
     const BUFFER_BYTES: usize = 4096;
-    const QUALITY: u32 = 11;
+    const QUALITY: u32 = 9;
     const WINDOW_LOG2: u32 = 24;
     let mut writer = brotli::CompressorWriter::new(Counter(0), BUFFER_BYTES, QUALITY, WINDOW_LOG2);
     writer.write_all(bytes)?;
