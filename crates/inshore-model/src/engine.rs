@@ -271,7 +271,7 @@ impl Engine {
 /// The one readback of a step.
 async fn read_words(words: Tensor<1, Int>) -> Result<Vec<u32>, ModelError> {
     let data = words.into_data_async().await.map_err(|error| error::lost(&format!("{error:?}")))?;
-    data.to_vec::<u32>().map_err(|error| error::lost(&format!("{error:?}")))
+    data.try_to_vec::<u32>().map_err(|error| error::lost(&format!("{error:?}")))
 }
 
 fn context_tokens(config: &Config, options: &LoadOptions, device: &OpenDevice) -> Result<usize, ModelError> {

@@ -31,5 +31,3 @@ fn object(code: &str, message: &str, cause: Option<&str>) -> JsValue {
     }
     object.into()
 }
-
-
