@@ -27,7 +27,7 @@ if (!options.model) fail('name a model: --model FILE.gguf or INSHORE_TEST_MODEL'
 if (!fs.existsSync(options.model)) fail(`${options.model} does not exist`);
 
 const { getLlama, LlamaLogLevel } = await import('node-llama-cpp').catch(() => fail('run `npm run setup` in this folder first'));
-const llama = await getLlama({ gpu: false, build: 'never', progressLogs: false, logLevel: LlamaLogLevel.error });
+const llama = await getLlama({ gpu: false, build: 'never', progressLogs: false, logLevel: LlamaLogLevel.disabled });
 const encoder = options.encoder?.split(' ') ?? [buildEncoder()];
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'inshore-tokenizer-'));
 let compared = 0;
