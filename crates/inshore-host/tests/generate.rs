@@ -7,12 +7,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{endless_model, generate, inshore, refusal, run, text, tiny_model, wait};
-use tempfile::TempDir;
+use support::{ENDLESS, TempDir, endless_model, generate, inshore, refusal, run, text, tiny_model, wait};
 
 #[test]
 fn one_json_object_tells_everything() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
     let arguments = ["--prompt", "hello", "--raw", "--max-tokens", "6", "--seed", "3", "--logprobs", "4"];
     let report = generate(&model, &arguments);
@@ -43,7 +42,7 @@ fn one_json_object_tells_everything() {
 
 #[test]
 fn the_same_seed_gives_the_same_text_on_any_number_of_threads() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 2);
     let answer = |seed: &str, threads: &str| {
         let arguments =
@@ -58,7 +57,7 @@ fn the_same_seed_gives_the_same_text_on_any_number_of_threads() {
 
 #[test]
 fn prompts_come_as_text_file_ids_or_standard_input() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(path("ids"), "104 105\n33\n").unwrap();
@@ -79,7 +78,7 @@ fn prompts_come_as_text_file_ids_or_standard_input() {
 
 #[test]
 fn a_chat_prompt_goes_through_the_template_and_raw_does_not() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
     let chat = generate(&model, &["--prompt", "a", "--system", "b", "--max-tokens", "1"]);
     let ids: Vec<u64> = chat["prompt_ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect();
@@ -90,7 +89,7 @@ fn a_chat_prompt_goes_through_the_template_and_raw_does_not() {
 
 #[test]
 fn text_is_streamed_and_timings_go_to_stderr() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
     let common =
         ["--model", model.to_str().unwrap(), "--device", "cpu", "--prompt", "q", "--seed", "1", "--max-tokens", "8"];
@@ -103,7 +102,7 @@ fn text_is_streamed_and_timings_go_to_stderr() {
 
 #[test]
 fn a_stop_text_ends_the_answer_before_it() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = endless_model(&folder);
     let common = ["--prompt", "hello", "--raw", "--temperature", "0", "--max-tokens", "60"];
     let whole = generate(&model, &common)["text"].as_str().unwrap().to_owned();
@@ -116,10 +115,10 @@ fn a_stop_text_ends_the_answer_before_it() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_the_answer_within_a_token_and_prints_what_there_is() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = endless_model(&folder);
     let arguments = ["generate", "--device", "cpu", "--prompt", "hello", "--raw", "--temperature", "0", "--model"];
-    let arguments = [arguments.as_slice(), &[model.to_str().unwrap()]].concat();
+    let arguments = [arguments.as_slice(), &[model.to_str().unwrap()], &ENDLESS].concat();
 
     // Streaming: the signal comes after the first text.
     let mut child = inshore(&arguments).spawn().unwrap();
@@ -152,7 +151,7 @@ fn ctrl_c_ends_the_answer_within_a_token_and_prints_what_there_is() {
 
 #[test]
 fn refusals_say_what_and_what_to_do() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(path("no-model.gguf"), "<!doctype html>").unwrap();
@@ -186,7 +185,7 @@ fn refusals_say_what_and_what_to_do() {
 
 #[test]
 fn chat_takes_a_turn_per_line_and_remembers() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
     let arguments =
         ["chat", "--device", "cpu", "--temperature", "0", "--max-tokens", "4", "--model", model.to_str().unwrap()];
@@ -209,9 +208,10 @@ fn chat_takes_a_turn_per_line_and_remembers() {
 #[cfg(unix)]
 #[test]
 fn in_a_chat_ctrl_c_ends_the_answer_and_not_the_program() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = endless_model(&folder);
     let arguments = ["chat", "--device", "cpu", "--temperature", "0", "--model", model.to_str().unwrap()];
+    let arguments = [arguments.as_slice(), &ENDLESS].concat();
     let mut child = inshore(&arguments).stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"hello\n").unwrap();
@@ -230,7 +230,7 @@ fn in_a_chat_ctrl_c_ends_the_answer_and_not_the_program() {
 
 #[test]
 fn inspect_shows_the_header_and_refuses_what_is_none() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
     let output = run(&["inspect", "--json", "--tensors", model.to_str().unwrap()]);
     assert!(output.status.success());

@@ -5,12 +5,11 @@ mod support;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{generate, golden, real_model};
-use tempfile::TempDir;
+use support::{TempDir, generate, golden, real_model};
 
 /// Runs a golden prompt by its ids, greedily.
 fn answer(model: &Path, prompt: &str, extra: &[&str]) -> Value {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let path = folder.path().join("ids");
     let ids = golden("prompts.json")["prompts"][prompt]["ids"].clone();
     let ids: Vec<String> = ids.as_array().unwrap().iter().map(Value::to_string).collect();

@@ -5,8 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Server, endless_model, events, json as body_json, tiny_model};
-use tempfile::TempDir;
+use support::{ENDLESS, Server, TempDir, endless_model, events, json as body_json, tiny_model};
 
 /// A request whose answer goes on for tens of thousands of tokens.
 fn endless() -> Value {
@@ -15,7 +14,7 @@ fn endless() -> Value {
 
 #[tokio::test]
 async fn an_answer_comes_whole() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let server = Server::start(&tiny_model(&folder, 1), &[]).await;
     let body = json!({ "model": "tiny-1", "max_tokens": 8, "seed": 4, "logprobs": true, "top_logprobs": 2 });
     let (status, answer) = server.chat_json(body.clone()).await;
@@ -41,7 +40,7 @@ async fn an_answer_comes_whole() {
 
 #[tokio::test]
 async fn a_stream_has_role_deltas_end_usage_and_done() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let server = Server::start(&tiny_model(&folder, 1), &[]).await;
     let body =
         json!({ "max_tokens": 12, "temperature": 0, "stream": true, "stream_options": { "include_usage": true } });
@@ -65,7 +64,7 @@ async fn a_stream_has_role_deltas_end_usage_and_done() {
 
 #[tokio::test]
 async fn faults_have_openais_shape_and_the_right_status() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let server = Server::start(&tiny_model(&folder, 1), &["--context", "64", "--max-body-bytes", "4096"]).await;
     let long = "word ".repeat(200);
     let message = |content: &str| json!([{ "role": "user", "content": content }]);
@@ -99,7 +98,7 @@ async fn faults_have_openais_shape_and_the_right_status() {
 
 #[tokio::test]
 async fn models_and_health() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let server = Server::start(&tiny_model(&folder, 1), &[]).await;
     let models = body_json(server.get("/v1/models").await).await;
     assert_eq!((&models["object"], &models["data"][0]["id"]), (&json!("list"), &json!("tiny-1")));
@@ -111,8 +110,8 @@ async fn models_and_health() {
 
 #[tokio::test]
 async fn a_client_that_leaves_frees_the_engine() {
-    let folder = TempDir::new().unwrap();
-    let server = Server::start(&endless_model(&folder), &[]).await;
+    let folder = TempDir::new();
+    let server = Server::start(&endless_model(&folder), &ENDLESS).await;
     for stream in [true, false] {
         if stream {
             let mut answer = server.chat(endless()).await;
@@ -138,8 +137,8 @@ async fn a_client_that_leaves_frees_the_engine() {
 
 #[tokio::test]
 async fn a_full_queue_says_503_and_when_to_come_back() {
-    let folder = TempDir::new().unwrap();
-    let server = Server::start(&endless_model(&folder), &["--queue", "1"]).await;
+    let folder = TempDir::new();
+    let server = Server::start(&endless_model(&folder), &[&["--queue", "1"], ENDLESS.as_slice()].concat()).await;
     let mut running = server.chat(endless()).await;
     assert!(running.chunk().await.unwrap().is_some());
     let client = server.client.clone();
@@ -158,8 +157,8 @@ async fn a_full_queue_says_503_and_when_to_come_back() {
 #[cfg(unix)]
 #[tokio::test]
 async fn sigterm_ends_a_running_stream_with_an_error_and_the_program_with_0() {
-    let folder = TempDir::new().unwrap();
-    let mut server = Server::start(&endless_model(&folder), &[]).await;
+    let folder = TempDir::new();
+    let mut server = Server::start(&endless_model(&folder), &ENDLESS).await;
     let mut answer = server.chat(endless()).await;
     assert!(answer.chunk().await.unwrap().is_some());
     support::signal(&server.child, "TERM");
@@ -174,7 +173,7 @@ async fn sigterm_ends_a_running_stream_with_an_error_and_the_program_with_0() {
 
 #[tokio::test]
 async fn other_origins_are_kept_out_unless_named() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
     let closed = Server::start(&model, &[]).await;
     let opened = Server::start(&model, &["--cors-origin", "https://app.example"]).await;
@@ -194,7 +193,7 @@ async fn other_origins_are_kept_out_unless_named() {
 
 #[tokio::test]
 async fn the_page_comes_with_types_ranges_and_isolation() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let web = folder.path().join("web");
     std::fs::create_dir(&web).unwrap();
     std::fs::write(web.join("index.html"), "<h1>page</h1>").unwrap();
@@ -218,7 +217,7 @@ async fn the_page_comes_with_types_ranges_and_isolation() {
 #[tokio::test]
 async fn the_model_file_comes_in_ranges_that_match_the_manifest() {
     use sha2::{Digest, Sha256};
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
     let bytes = std::fs::read(&model).unwrap();
     let server = Server::start(&model, &[]).await;
@@ -254,7 +253,7 @@ async fn the_model_file_comes_in_ranges_that_match_the_manifest() {
 
 #[test]
 fn starts_that_cannot_work_say_why() {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
     let model = model.to_str().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

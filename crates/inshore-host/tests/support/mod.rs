@@ -4,14 +4,41 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use inshore_model::testing::TinyModel;
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// Longest a test waits for something that should come at once.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that goes with the value. (The usual crate for this would change the features of the GPU stack's
+/// dependencies and with that compile the stack twice.)
+#[derive(Debug)]
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    /// A new, empty folder.
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("inshore-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
 
 /// The binary, away from the user's cache and settings.
 pub fn inshore(arguments: &[&str]) -> Command {
@@ -53,6 +80,9 @@ pub fn refusal(arguments: &[&str]) -> String {
     assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
     text(&output.stderr)
 }
+
+/// Room for an answer that takes minutes.
+pub const ENDLESS: [&str; 2] = ["--context", "50000"];
 
 /// A tiny model with room for long answers.
 pub fn tiny_model(folder: &TempDir, seed: u32) -> PathBuf {
