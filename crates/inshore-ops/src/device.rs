@@ -1,6 +1,6 @@
 //! Devices as values: the CPU (`burn-flex`) or a GPU adapter (wgpu), and what is known of them.
 
-use burn::tensor::wgpu::{WgpuInitError, wgpu};
+use burn::tensor::wgpu::{WgpuBackend, WgpuInitError, wgpu};
 use burn::tensor::{Device, DeviceKind};
 
 /// Which device a caller asks for.
@@ -119,11 +119,11 @@ impl OpenDevice {
     }
 
     async fn open_gpu(kind: DeviceKind) -> Result<Self, DeviceError> {
-        let (device, setup) =
-            Device::wgpu_options().device_kind(kind).init_with_setup_async().await.map_err(|source| match source {
-                WgpuInitError::AdapterUnavailable { .. } => DeviceError::NoAdapter { source },
-                source => DeviceError::Refused { source },
-            })?;
+        let options = Device::wgpu_options().device_kind(kind).graphics_api(GRAPHICS_API);
+        let (device, setup) = options.init_with_setup_async().await.map_err(|source| match source {
+            WgpuInitError::AdapterUnavailable { .. } => DeviceError::NoAdapter { source },
+            source => DeviceError::Refused { source },
+        })?;
         let limits = setup.device.limits();
         Ok(Self {
             device,
@@ -166,8 +166,11 @@ pub async fn adapters() -> Vec<Adapter> {
     return Vec::new();
     #[cfg(not(target_family = "wasm"))]
     {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let found = instance.enumerate_adapters(preferred_api()).await;
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+            backends: graphics_apis(),
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        });
+        let found = instance.enumerate_adapters(graphics_apis()).await;
         let mut seen = Vec::new();
         found
             .iter()
@@ -191,15 +194,24 @@ pub async fn adapters() -> Vec<Adapter> {
     }
 }
 
-/// The graphics API that Burn settles on for each platform.
+/// The one graphics API that is used on each platform. Left to choose, the runtime would fall back to OpenGL, whose
+/// compute shaders are too limited for the kernels.
+const GRAPHICS_API: WgpuBackend = if cfg!(target_family = "wasm") {
+    WgpuBackend::WebGpu
+} else if cfg!(target_vendor = "apple") {
+    WgpuBackend::Metal
+} else if cfg!(target_os = "windows") {
+    WgpuBackend::Dx12
+} else {
+    WgpuBackend::Vulkan
+};
+
 #[cfg(not(target_family = "wasm"))]
-fn preferred_api() -> wgpu::Backends {
-    if cfg!(target_vendor = "apple") {
-        wgpu::Backends::METAL
-    } else if cfg!(target_os = "windows") {
-        wgpu::Backends::DX12
-    } else {
-        wgpu::Backends::VULKAN
+fn graphics_apis() -> wgpu::Backends {
+    match GRAPHICS_API {
+        WgpuBackend::Metal => wgpu::Backends::METAL,
+        WgpuBackend::Dx12 => wgpu::Backends::DX12,
+        _ => wgpu::Backends::VULKAN,
     }
 }
 
@@ -207,3 +219,6 @@ fn describe(info: &wgpu::AdapterInfo) -> String {
     let name = if info.name.is_empty() { "GPU" } else { &info.name };
     format!("{name} on {:?}", info.backend)
 }
+
+#[cfg(test)]
+mod tests;
