@@ -13,7 +13,12 @@ export default defineConfig(({ command, mode }) => {
   return {
     // Relative addresses: the page also works under a sub-path.
     base: command === 'build' ? './' : '/',
-    resolve: { alias: { '#wasm': wasmModule } },
+    resolve: {
+      alias: [
+        { find: /^#wasm$/, replacement: wasmModule },
+        { find: /^#wasm-bytes/, replacement: resolve(wasmDir, 'inshore_wasm_bg.wasm') },
+      ],
+    },
     worker: { format: 'es' },
     build: {
       target: 'es2022',

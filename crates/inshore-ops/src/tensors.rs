@@ -68,11 +68,7 @@ impl KvLayer {
 
 /// Rows of an embedding table: ids `[tokens]` → `[tokens, hidden]`.
 pub fn embed(ids: Tensor<1, Int>, table: &PackedMatrix) -> Tensor<2> {
-    Tensor::from_dispatch(Dispatch::embed(
-        ids.into_dispatch(),
-        table.words.clone().into_dispatch(),
-        table.layout,
-    ))
+    Tensor::from_dispatch(Dispatch::embed(ids.into_dispatch(), table.words.clone().into_dispatch(), table.layout))
 }
 
 /// Position-dependent inputs of [`qkv_rope`].
@@ -109,11 +105,7 @@ pub fn qkv_rope(x: Tensor<2>, weights: &QkvWeights, cache: &mut KvLayer, inputs:
         rope: inputs.rope.clone().into_dispatch(),
     };
     let (k, v) = cache.tensors.take().expect("the cache is given back by every operation");
-    let held = KvTensors {
-        q: cache.unused.clone().into_dispatch(),
-        k: k.into_dispatch(),
-        v: v.into_dispatch(),
-    };
+    let held = KvTensors { q: cache.unused.clone().into_dispatch(), k: k.into_dispatch(), v: v.into_dispatch() };
     let out = Dispatch::qkv_rope(x.into_dispatch(), tensors, held, shape);
     cache.tensors = Some((Tensor::from_dispatch(out.k), Tensor::from_dispatch(out.v)));
     Tensor::from_dispatch(out.q)

@@ -1,6 +1,7 @@
 /** The face of `crates/inshore-wasm`, as `cargo xtask wasm` leaves it in `pkg/wasm/`. */
 declare module '#wasm' {
-  export default function init(): Promise<unknown>;
+  /** Compiles the module while it arrives and runs its constructors. */
+  export default function init(input: { module_or_path: string }): Promise<unknown>;
 
   export class EngineDevice {
     private constructor();
@@ -43,4 +44,9 @@ declare module '#wasm' {
   }
 
   export function memoryBytes(): number;
+}
+
+declare module '#wasm-bytes?url' {
+  const url: string;
+  export default url;
 }

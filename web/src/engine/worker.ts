@@ -1,6 +1,7 @@
 /// <reference lib="webworker" />
 // The engine worker: owns the wasm engine, one model and one generation at a time.
 import init, { Engine, type Generation, memoryBytes } from '#wasm';
+import wasmUrl from '#wasm-bytes?url';
 import { InshoreError } from '../error';
 import { openStored } from '../store/files';
 import { answerCalls } from '../worker-port';
@@ -103,7 +104,7 @@ function macrotask(): Promise<void> {
 
 async function initEngine(): Promise<void> {
   try {
-    await init();
+    await init({ module_or_path: wasmUrl });
   } catch (error) {
     throw new InshoreError(
       'engine_unavailable',
