@@ -148,3 +148,20 @@ pub(crate) fn cube_grid(cubes: usize) -> CubeCount {
     let y = cubes.div_ceil(GRID_MAX);
     CubeCount::new_2d(cubes.div_ceil(y.max(1)) as u32, y as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use cubecl::prelude::CubeCount;
+
+    use super::{GRID_MAX, cube_grid};
+
+    #[test]
+    fn a_grid_covers_all_cubes_within_the_limits() {
+        for cubes in [0, 1, 2, GRID_MAX, GRID_MAX + 1, 151_936, 10 * GRID_MAX + 1] {
+            let CubeCount::Static(x, y, 1) = cube_grid(cubes) else { panic!("a flat grid of known size") };
+            let covered = x as usize * y as usize;
+            assert!(covered >= cubes && covered < cubes + y.max(1) as usize, "{cubes}: {x} x {y}");
+            assert!(x as usize <= GRID_MAX && y as usize <= GRID_MAX);
+        }
+    }
+}

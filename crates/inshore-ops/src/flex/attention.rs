@@ -44,16 +44,19 @@ struct Strip<'a> {
 
 impl Strip<'_> {
     /// Positions that token `at` of the strip sees.
+    #[inline(always)]
     fn seen(&self, at: usize) -> usize {
         self.shape.position + self.first_token + at + 1
     }
 
+    #[inline(always)]
     fn query(&self, at: usize) -> &[f32] {
         let AttentionShape { heads, head_dim, .. } = self.shape;
         &self.q[((self.first_token + at) * heads + self.head) * head_dim..][..head_dim]
     }
 
     /// The part of `cache: [capacity, kv_heads, head_dim]` that begins with this head's row of position `at`.
+    #[inline(always)]
     fn cached<'c>(&self, cache: &'c [f32], at: usize) -> &'c [f32] {
         let AttentionShape { heads, kv_heads, head_dim, .. } = self.shape;
         &cache[(at * kv_heads + self.head / (heads / kv_heads)) * head_dim..][..head_dim]
@@ -64,15 +67,20 @@ impl Strip<'_> {
     fn scores<S: Simd, const K: usize, const T: usize>(&self, simd: S, scores: &mut [f32], positions: usize) {
         for position in (0..positions).step_by(K) {
             // At the end a key may come twice; only its first score is kept.
-            let keys: [&[f32]; K] =
-                std::array::from_fn(|at| self.cached(self.keys, (position + at).min(positions - 1)));
+            let mut keys = [&[][..]; K];
+            for (at, key) in keys.iter_mut().enumerate() {
+                *key = self.cached(self.keys, (position + at).min(positions - 1));
+            }
             let count = K.min(positions - position);
             for token in (0..self.out.len()).step_by(T) {
                 let last = self.out.len() - 1;
                 if self.seen((token + T - 1).min(last)) <= position {
                     continue;
                 }
-                let queries: [&[f32]; T] = std::array::from_fn(|at| self.query((token + at).min(last)));
+                let mut queries = [&[][..]; T];
+                for (at, query) in queries.iter_mut().enumerate() {
+                    *query = self.query((token + at).min(last));
+                }
                 let products = dots(simd, keys, queries);
                 for at in 0..T.min(self.out.len() - token) {
                     let row = &mut scores[(token + at) * positions + position..][..count];

@@ -73,8 +73,13 @@ impl<'a> Rows<'a> {
         self.values.len() / self.cols
     }
 
-    fn row(&self, at: usize) -> &'a [f32] {
-        &self.values[at * self.cols..][..self.cols]
+    #[inline(always)]
+    fn rows<const N: usize>(&self, first: usize) -> [&'a [f32]; N] {
+        let mut rows = [&[][..]; N];
+        for (row, values) in rows.iter_mut().zip(self.values[first * self.cols..].chunks_exact(self.cols)) {
+            *row = values;
+        }
+        rows
     }
 }
 
@@ -244,9 +249,7 @@ fn tile<S: Simd, const W: usize, const T: usize>(
     [row, token]: [usize; 2],
     out: &mut [&mut [f32]],
 ) {
-    let weight_rows: [&[f32]; W] = std::array::from_fn(|at| weights.row(row + at));
-    let x_rows: [&[f32]; T] = std::array::from_fn(|at| x.row(token + at));
-    let products = dots(simd, weight_rows, x_rows);
+    let products = dots(simd, weights.rows::<W>(row), x.rows::<T>(token));
     for (t, out) in out[token..token + T].iter_mut().enumerate() {
         for (w, out) in out[row..row + W].iter_mut().enumerate() {
             *out += products[w][t];
@@ -258,8 +261,7 @@ fn tile<S: Simd, const W: usize, const T: usize>(
 #[inline(always)]
 pub fn dots<S: Simd, const A: usize, const B: usize>(simd: S, a: [&[f32]; A], b: [&[f32]; B]) -> [[f32; B]; A] {
     let len = a[0].len() / LANES;
-    let a_runs = a.map(|row| &row.as_chunks::<LANES>().0[..len]);
-    let b_runs = b.map(|row| &row.as_chunks::<LANES>().0[..len]);
+    let (a_runs, b_runs) = (runs_of(a, len), runs_of(b, len));
     let mut sums = [[simd.splat(0.0); B]; A];
     for run in 0..len {
         let mut right = [simd.splat(0.0); B];
@@ -280,4 +282,13 @@ pub fn dots<S: Simd, const A: usize, const B: usize>(simd: S, a: [&[f32]; A], b:
         }
     }
     out
+}
+
+#[inline(always)]
+fn runs_of<const N: usize>(rows: [&[f32]; N], len: usize) -> [&[[f32; LANES]]; N] {
+    let mut runs = [&[][..]; N];
+    for i in 0..N {
+        runs[i] = &rows[i].as_chunks().0[..len];
+    }
+    runs
 }

@@ -5,6 +5,7 @@
 
 mod k;
 
+use half::{bf16, f16};
 use inshore_gguf::GgmlType;
 
 use super::simd::{LANES, Simd, f16_to_f32};
@@ -28,19 +29,9 @@ pub fn unpack_row<S: Simd>(simd: S, layout: &PackedLayout, row: &[u32], sink: &m
     let scales: &[u16] = bytemuck::cast_slice(scales);
     let bytes: &[u8] = bytemuck::cast_slice(blocks);
     match layout.kind {
-        GgmlType::F32 => {
-            let values = &bytemuck::cast_slice(blocks)[..layout.cols];
-            floats(simd, values, |values| simd.load(values), |value| value, sink);
-        }
-        GgmlType::F16 => {
-            let values = &bytemuck::cast_slice(blocks)[..layout.cols];
-            floats(simd, values, |values| simd.load_f16(values), f16_to_f32, sink);
-        }
-        GgmlType::Bf16 => {
-            let values = &bytemuck::cast_slice(blocks)[..layout.cols];
-            let widen = |bits: u16| f32::from_bits(u32::from(bits) << 16);
-            floats(simd, values, |values| simd.load_bf16(values), widen, sink);
-        }
+        GgmlType::F32 => floats::<S, f32>(simd, &bytemuck::cast_slice(blocks)[..layout.cols], sink),
+        GgmlType::F16 => floats::<S, f16>(simd, &bytemuck::cast_slice(blocks)[..layout.cols], sink),
+        GgmlType::Bf16 => floats::<S, bf16>(simd, &bytemuck::cast_slice(blocks)[..layout.cols], sink),
         GgmlType::Q8_0 => q8_0(simd, scales, bytes, sink),
         GgmlType::Q4_0 => q4_0(simd, scales, bytes, sink),
         GgmlType::Q4_1 => q4_1(simd, bytes, sink),
@@ -52,27 +43,70 @@ pub fn unpack_row<S: Simd>(simd: S, layout: &PackedLayout, row: &[u32], sink: &m
     }
 }
 
+/// A float format: its bits in memory, and how to widen them.
+trait Float {
+    type Bits: Copy;
+    fn lanes<S: Simd>(simd: S, bits: &[Self::Bits; LANES]) -> S::Floats;
+    fn one(bits: Self::Bits) -> f32;
+}
+
+impl Float for f32 {
+    type Bits = f32;
+
+    #[inline(always)]
+    fn lanes<S: Simd>(simd: S, bits: &[f32; LANES]) -> S::Floats {
+        simd.load(bits)
+    }
+
+    #[inline(always)]
+    fn one(bits: f32) -> f32 {
+        bits
+    }
+}
+
+impl Float for f16 {
+    type Bits = u16;
+
+    #[inline(always)]
+    fn lanes<S: Simd>(simd: S, bits: &[u16; LANES]) -> S::Floats {
+        simd.load_f16(bits)
+    }
+
+    #[inline(always)]
+    fn one(bits: u16) -> f32 {
+        f16_to_f32(bits)
+    }
+}
+
+impl Float for bf16 {
+    type Bits = u16;
+
+    #[inline(always)]
+    fn lanes<S: Simd>(simd: S, bits: &[u16; LANES]) -> S::Floats {
+        simd.load_bf16(bits)
+    }
+
+    #[inline(always)]
+    fn one(bits: u16) -> f32 {
+        f32::from_bits(u32::from(bits) << 16)
+    }
+}
+
 #[inline(always)]
-fn floats<S: Simd, T: Copy>(
-    simd: S,
-    values: &[T],
-    load: impl Fn(&[T; LANES]) -> S::Floats,
-    widen: impl Fn(T) -> f32,
-    sink: &mut impl Sink<S>,
-) {
+fn floats<S: Simd, F: Float>(simd: S, values: &[F::Bits], sink: &mut impl Sink<S>) {
     let (runs, rest) = values.as_chunks::<LANES>();
     let (pairs, last) = runs.as_chunks::<2>();
     for (at, [even, odd]) in pairs.iter().enumerate() {
-        sink.put::<0>(simd, at * 2, load(even));
-        sink.put::<1>(simd, at * 2 + 1, load(odd));
+        sink.put::<0>(simd, at * 2, F::lanes(simd, even));
+        sink.put::<1>(simd, at * 2 + 1, F::lanes(simd, odd));
     }
     if let [last] = last {
-        sink.put::<0>(simd, pairs.len() * 2, load(last));
+        sink.put::<0>(simd, pairs.len() * 2, F::lanes(simd, last));
     }
     if !rest.is_empty() {
         let mut widened = [0.0; LANES];
         for (out, &value) in widened.iter_mut().zip(rest) {
-            *out = widen(value);
+            *out = F::one(value);
         }
         sink.put_rest(&widened[..rest.len()]);
     }
@@ -93,7 +127,8 @@ fn half_at<const N: usize>(block: &[u8; N], at: usize) -> f32 {
 fn q8_0<S: Simd>(simd: S, scales: &[u16], bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, (block, &scale)) in bytes.as_chunks::<32>().0.iter().zip(scales).enumerate() {
         let scale = simd.splat(f16_to_f32(scale));
-        let [low, high] = [0, 16].map(|from| simd.signed(simd.load_bytes(sixteen(block, from))));
+        let low = simd.signed(simd.load_bytes(sixteen(block, 0)));
+        let high = simd.signed(simd.load_bytes(sixteen(block, 16)));
         sink.put::<0>(simd, at * 2, simd.mul(low, scale));
         sink.put::<1>(simd, at * 2 + 1, simd.mul(high, scale));
     }
@@ -104,18 +139,20 @@ fn q4_0<S: Simd>(simd: S, scales: &[u16], bytes: &[u8], sink: &mut impl Sink<S>)
     for (at, (block, &scale)) in bytes.as_chunks::<16>().0.iter().zip(scales).enumerate() {
         let scale = simd.splat(f16_to_f32(scale));
         let nibbles = simd.load_bytes(block);
-        let [low, high] = [0, 4].map(|shift| simd.signed(simd.sub(simd.shift_right(nibbles, shift, 15), 8)));
-        sink.put::<0>(simd, at * 2, simd.mul(low, scale));
-        sink.put::<1>(simd, at * 2 + 1, simd.mul(high, scale));
+        let low = simd.sub(simd.shift_right(nibbles, 0, 15), 8);
+        let high = simd.sub(simd.shift_right(nibbles, 4, 15), 8);
+        sink.put::<0>(simd, at * 2, simd.mul(simd.signed(low), scale));
+        sink.put::<1>(simd, at * 2 + 1, simd.mul(simd.signed(high), scale));
     }
 }
 
 #[inline(always)]
 fn q4_1<S: Simd>(simd: S, bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, block) in bytes.as_chunks::<20>().0.iter().enumerate() {
-        let [scale, min] = [0, 2].map(|from| simd.splat(half_at(block, from)));
+        let (scale, min) = (simd.splat(half_at(block, 0)), simd.splat(half_at(block, 2)));
         let nibbles = simd.load_bytes(sixteen(block, 4));
-        let [low, high] = [0, 4].map(|shift| simd.unsigned(simd.shift_right(nibbles, shift, 15)));
+        let low = simd.unsigned(simd.shift_right(nibbles, 0, 15));
+        let high = simd.unsigned(simd.shift_right(nibbles, 4, 15));
         sink.put::<0>(simd, at * 2, simd.mul_add(low, scale, min));
         sink.put::<1>(simd, at * 2 + 1, simd.mul_add(high, scale, min));
     }
@@ -123,32 +160,31 @@ fn q4_1<S: Simd>(simd: S, bytes: &[u8], sink: &mut impl Sink<S>) {
 
 /// The five-bit numbers of `nibbles` and the fifth bits beside them, as two runs.
 #[inline(always)]
-fn five_bits<S: Simd>(simd: S, fifth: &[u8], nibbles: &[u8; LANES]) -> [S::Bytes; 2] {
+fn five_bits<S: Simd>(simd: S, fifth: &[u8], nibbles: &[u8; LANES]) -> (S::Bytes, S::Bytes) {
     let nibbles = simd.load_bytes(nibbles);
-    let fifth = [u16::from_le_bytes([fifth[0], fifth[1]]), u16::from_le_bytes([fifth[2], fifth[3]])];
-    [0, 1].map(|half| {
-        let low = simd.shift_right(nibbles, half as u32 * 4, 15);
-        simd.or_shifted(low, simd.spread_bits(fifth[half]), 4)
-    })
+    let low_fifth = simd.spread_bits(u16::from_le_bytes([fifth[0], fifth[1]]));
+    let high_fifth = simd.spread_bits(u16::from_le_bytes([fifth[2], fifth[3]]));
+    let low = simd.or_shifted(simd.shift_right(nibbles, 0, 15), low_fifth, 4);
+    let high = simd.or_shifted(simd.shift_right(nibbles, 4, 15), high_fifth, 4);
+    (low, high)
 }
 
 #[inline(always)]
 fn q5_0<S: Simd>(simd: S, scales: &[u16], bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, (block, &scale)) in bytes.as_chunks::<20>().0.iter().zip(scales).enumerate() {
         let scale = simd.splat(f16_to_f32(scale));
-        let [low, high] =
-            five_bits(simd, &block[..4], sixteen(block, 4)).map(|number| simd.signed(simd.sub(number, 16)));
-        sink.put::<0>(simd, at * 2, simd.mul(low, scale));
-        sink.put::<1>(simd, at * 2 + 1, simd.mul(high, scale));
+        let (low, high) = five_bits(simd, &block[..4], sixteen(block, 4));
+        sink.put::<0>(simd, at * 2, simd.mul(simd.signed(simd.sub(low, 16)), scale));
+        sink.put::<1>(simd, at * 2 + 1, simd.mul(simd.signed(simd.sub(high, 16)), scale));
     }
 }
 
 #[inline(always)]
 fn q5_1<S: Simd>(simd: S, bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, block) in bytes.as_chunks::<24>().0.iter().enumerate() {
-        let [scale, min] = [0, 2].map(|from| simd.splat(half_at(block, from)));
-        let [low, high] = five_bits(simd, &block[4..8], sixteen(block, 8)).map(|number| simd.unsigned(number));
-        sink.put::<0>(simd, at * 2, simd.mul_add(low, scale, min));
-        sink.put::<1>(simd, at * 2 + 1, simd.mul_add(high, scale, min));
+        let (scale, min) = (simd.splat(half_at(block, 0)), simd.splat(half_at(block, 2)));
+        let (low, high) = five_bits(simd, &block[4..8], sixteen(block, 8));
+        sink.put::<0>(simd, at * 2, simd.mul_add(simd.unsigned(low), scale, min));
+        sink.put::<1>(simd, at * 2 + 1, simd.mul_add(simd.unsigned(high), scale, min));
     }
 }

@@ -61,8 +61,9 @@ pub trait Simd: Copy {
     fn signed(self, bytes: Self::Bytes) -> Self::Floats;
 }
 
-/// Work that is compiled for each instruction set. `run` and all it calls must be `#[inline(always)]`: a function that is
-/// not inlined is compiled without the instructions.
+/// Work that is compiled for each instruction set. `run` and all it calls with lanes must be `#[inline(always)]`: a function
+/// that is not inlined is compiled without the instructions. That excludes closures over lanes in `array::map` and
+/// the like, which are inlined only at the compiler's pleasure.
 pub trait Kernel {
     /// Does the work.
     fn run<S: Simd>(self, simd: S);

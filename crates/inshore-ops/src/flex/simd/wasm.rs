@@ -27,8 +27,12 @@ impl Simd for Simd128 {
 
     #[inline(always)]
     fn load(self, values: &[f32; LANES]) -> Self::Floats {
-        // SAFETY: each load lies inside the array, and needs no alignment.
-        [0, 4, 8, 12].map(|at| unsafe { v128_load(values[at..at + 4].as_ptr().cast()) })
+        let mut out = [f32x4_splat(0.0); 4];
+        for (out, four) in out.iter_mut().zip(values.as_chunks::<4>().0) {
+            // SAFETY: the load is as long as the array, and needs no alignment.
+            *out = unsafe { v128_load(four.as_ptr().cast()) };
+        }
+        out
     }
 
     #[inline(always)]
