@@ -24,12 +24,12 @@ pub(crate) struct Heads {
     pub head_dim: usize,
 }
 
-/// Attention of one head for `Q` neighbouring tokens a cube: cubes cover the heads along x, the tokens along y.
+/// Attention of one head for `Queries` neighbouring tokens a cube: cubes cover the heads along x, the tokens along y.
 ///
-/// A unit scores every 64th position against all `Q` queries, the lanes of a vector. Then the weights go to workgroup
+/// A unit scores every 64th position against all `Queries` queries, the lanes of a vector. Then the weights go to workgroup
 /// memory, and a unit gathers a few columns of the values of every `groups`-th position.
 #[cube(launch)]
-pub(crate) fn attention<Q: Size, N: Size>(
+pub(crate) fn attention<Queries: Size, N: Size>(
     q: &[Vector<f32, N>],
     k: &[Vector<f32, N>],
     v: &[Vector<f32, N>],
@@ -37,7 +37,7 @@ pub(crate) fn attention<Q: Size, N: Size>(
     measures: &Heads,
 ) {
     let lanes = N::value().comptime();
-    let queries = Q::value().comptime();
+    let queries = Queries::value().comptime();
     let width = comptime!(measures.head_dim / lanes);
     let columns = comptime!(width.div_ceil(UNITS));
     let groups = comptime!(if width < UNITS { UNITS / width } else { 1 });
@@ -50,9 +50,9 @@ pub(crate) fn attention<Q: Size, N: Size>(
     let kv_head = head / (measures.heads / measures.kv_heads);
 
     let mut query = Shared::<[Vector<f32, N>]>::new_slice(comptime!(queries * width));
-    let mut weights = Shared::<[Vector<f32, Q>]>::new_slice(SPAN);
-    let mut partial = Shared::<[Vector<f32, Q>]>::new_slice(UNITS);
-    let mut folded = Shared::<[Vector<f32, Q>]>::new_slice(FOLD);
+    let mut weights = Shared::<[Vector<f32, Queries>]>::new_slice(SPAN);
+    let mut partial = Shared::<[Vector<f32, Queries>]>::new_slice(UNITS);
+    let mut folded = Shared::<[Vector<f32, Queries>]>::new_slice(FOLD);
     let mut gathered = Shared::<[Vector<f32, N>]>::new_slice(comptime!(queries * groups * width));
 
     let mut at = unit;
@@ -62,7 +62,7 @@ pub(crate) fn attention<Q: Size, N: Size>(
         at += UNITS;
     }
     // The last position that each query sees: its own.
-    let mut seen = Vector::<u32, Q>::empty();
+    let mut seen = Vector::<u32, Queries>::empty();
     #[unroll]
     for t in 0..queries {
         seen.insert(t, u32::cast_from(measures.position + min(first + t, last)));
@@ -71,18 +71,18 @@ pub(crate) fn attention<Q: Size, N: Size>(
 
     let column = unit % width;
     let group = unit / width;
-    let mut maximum = Vector::<f32, Q>::new(UNSEEN);
-    let mut sum = Vector::<f32, Q>::new(0.0f32);
+    let mut maximum = Vector::<f32, Queries>::new(UNSEEN);
+    let mut sum = Vector::<f32, Queries>::new(0.0f32);
     let mut sums = Array::<Vector<f32, N>>::new(comptime!(queries * columns));
     let spans = (positions + comptime!(SPAN - 1)) / SPAN;
     for span in 0..spans {
         let start = span * SPAN;
-        let mut scores = Array::<Vector<f32, Q>>::new(UNIT_POSITIONS);
-        let mut largest = Vector::<f32, Q>::new(UNSEEN);
+        let mut scores = Array::<Vector<f32, Queries>>::new(UNIT_POSITIONS);
+        let mut largest = Vector::<f32, Queries>::new(UNSEEN);
         #[unroll]
         for i in 0..UNIT_POSITIONS {
             let at = start + unit + comptime!(i * UNITS);
-            let mut score = Vector::<f32, Q>::new(UNSEEN);
+            let mut score = Vector::<f32, Queries>::new(UNSEEN);
             if at < positions {
                 let row = (at * measures.kv_heads + kv_head) * width;
                 let mut products = Array::<Vector<f32, N>>::new(queries);
@@ -90,7 +90,7 @@ pub(crate) fn attention<Q: Size, N: Size>(
                     let key = k[row + w];
                     #[unroll]
                     for t in 0..queries {
-                        products[t] = products[t] + query[comptime!(t * width) + w] * key;
+                        products[t] += query[comptime!(t * width) + w] * key;
                     }
                 }
                 #[unroll]
@@ -98,8 +98,8 @@ pub(crate) fn attention<Q: Size, N: Size>(
                     score.insert(t, products[t].vector_sum());
                 }
             }
-            let visible = Vector::<u32, Q>::new(u32::cast_from(at)).less_equal(&seen);
-            scores[i] = select_many(visible, score, Vector::<f32, Q>::new(UNSEEN));
+            let visible = Vector::<u32, Queries>::new(u32::cast_from(at)).less_equal(&seen);
+            scores[i] = select_many(visible, score, Vector::<f32, Queries>::new(UNSEEN));
             largest = max(largest, scores[i]);
         }
 
@@ -121,7 +121,7 @@ pub(crate) fn attention<Q: Size, N: Size>(
 
         let shrink = (maximum - next).exp();
         maximum = next;
-        sum = sum * shrink;
+        sum *= shrink;
         #[unroll]
         for i in 0..UNIT_POSITIONS {
             let weight = (scores[i] - next).exp();
@@ -135,7 +135,7 @@ pub(crate) fn attention<Q: Size, N: Size>(
             #[unroll]
             for t in 0..queries {
                 let slot = comptime!(c * queries + t);
-                sums[slot] = sums[slot] * Vector::<f32, N>::new(shrink.extract(t));
+                sums[slot] *= Vector::<f32, N>::new(shrink.extract(t));
             }
         }
         let count = min(SPAN, positions - start);
@@ -149,7 +149,7 @@ pub(crate) fn attention<Q: Size, N: Size>(
                 #[unroll]
                 for t in 0..queries {
                     let slot = comptime!(c * queries + t);
-                    sums[slot] = sums[slot] + value * Vector::<f32, N>::new(weight.extract(t));
+                    sums[slot] += value * Vector::<f32, N>::new(weight.extract(t));
                 }
             }
             j += groups;

@@ -357,6 +357,6 @@ fn gumbel(bits: u32) -> f32 {
     let series = comptime!(1.0f32 / 7.0f32) + s2 * (comptime!(1.0f32 / 9.0f32) + s2 * series);
     let series = comptime!(1.0f32 / 3.0f32) + s2 * (comptime!(1.0f32 / 5.0f32) + s2 * series);
     let near_one = 2.0f32 * s * (1.0f32 + s2 * series);
-    let exponential = select(w < 0.5f32, near_one, (1.0f32 - w).ln() * -1.0f32);
-    exponential.ln() * -1.0f32
+    let exponential = select(w < 0.5f32, near_one, -(1.0f32 - w).ln());
+    -exponential.ln()
 }

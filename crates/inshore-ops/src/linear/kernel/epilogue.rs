@@ -87,5 +87,5 @@ impl Epilogue {
 /// `x / (1 + e^-x)`; the exponent is held where e^-x is finite, as WGSL knows no infinity.
 #[cube]
 fn silu(x: f32) -> f32 {
-    x / (1.0f32 + (max(x, -87.0f32) * -1.0f32).exp())
+    x / (1.0f32 + (-max(x, -87.0f32)).exp())
 }

@@ -64,7 +64,7 @@ pub(crate) fn gemm(x: &[Quad], tokens: usize, matrix: &Matrix, epilogue: &Epilog
                 #[unroll]
                 for t in 0..UNIT_TOKENS {
                     let at = comptime!(r * UNIT_TOKENS + t);
-                    sums[at] = sums[at] + (weight * inputs[t]).vector_sum();
+                    sums[at] += (weight * inputs[t]).vector_sum();
                 }
             }
         }

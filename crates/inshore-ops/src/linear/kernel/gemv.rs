@@ -39,7 +39,7 @@ pub(crate) fn gemv(x: &[Quad], matrix: &Matrix, epilogue: &Epilogue, out: &mut [
             matrix.chunk(min(first + r, matrix.rows - 1), chunk, &mut weights);
             #[unroll]
             for i in 0..8usize {
-                sums[r] = sums[r] + weights[i] * inputs[i];
+                sums[r] += weights[i] * inputs[i];
             }
         }
         chunk += LANES;

@@ -93,7 +93,7 @@ fn row_scale(words: &[u32], row: usize, block: usize) -> f32 {
 /// First word behind the scales at the start of a row.
 #[cube]
 fn behind_scales(row: usize, blocks: usize) -> usize {
-    row + (blocks + 1) / 2
+    row + blocks.div_ceil(2)
 }
 
 /// ```text
