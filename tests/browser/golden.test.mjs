@@ -40,7 +40,7 @@ before(async () => {
 after(() => site?.close());
 
 for (const { name, flags, device, backend, limits } of BACKENDS) {
-  describe(name, { timeout: 900_000 }, () => {
+  describe(name, { timeout: 1_800_000 }, () => {
     let context;
     let page;
     before(async () => {
@@ -78,15 +78,17 @@ for (const { name, flags, device, backend, limits } of BACKENDS) {
         assert.ok(count >= Math.min(limits.atLeast ?? compared, compared), `only ${count} tokens`);
         assert.deepEqual(answer.ids, expected.greedy.ids.slice(0, count));
         const off = compareTop(answer.steps[0].top, expected);
-        t.diagnostic(`largest distance of a top-5 log-probability: ${off.toFixed(4)}`);
+        t.diagnostic(`largest distance of a top-5 log-probability: ${off.toExponential(1)}`);
       });
     }
 
-    test('the chat template gives the reference prompt', async () => {
-      const chat = [{ role: 'user', content: PROMPTS.p64.user }];
-      const answer = await generate(page, { prompt: { chat }, maxTokens: 1, sampling: { temperature: 0 } });
-      assert.deepEqual(answer.promptIds, PROMPTS.p64.ids);
-    });
+    if (backend === 'wgpu') {
+      test('wasm memory stays within 150 MB of the largest tensor', async (t) => {
+        const bytes = await page.evaluate(() => window.inshore.engine.memoryBytes());
+        t.diagnostic(`${(bytes / 1e6).toFixed(1)} MB of wasm memory at its peak`);
+        assert.ok(bytes <= LARGEST_TENSOR_BYTES + 150_000_000, `${bytes} bytes`);
+      });
+    }
 
     test('same seed, same text; another seed, another text', async () => {
       const ask = (seed) =>
@@ -98,11 +100,10 @@ for (const { name, flags, device, backend, limits } of BACKENDS) {
       const [first, second] = [await ask(7), await ask(7)];
       assert.deepEqual(second.ids, first.ids);
       assert.equal(second.text, first.text);
-      const others = [await ask(8), await ask(9), await ask(10)];
-      assert.ok(
-        others.some(({ ids }) => ids.join() !== first.ids.join()),
-        'four seeds gave one text: the seed has no effect',
-      );
+      for (const seed of [8, 9, 10]) {
+        if ((await ask(seed)).ids.join() !== first.ids.join()) return;
+      }
+      assert.fail('four seeds gave one text: the seed has no effect');
     });
 
     test('an empty prompt and one longer than the context are typed errors, and the engine goes on', async () => {
@@ -125,11 +126,12 @@ for (const { name, flags, device, backend, limits } of BACKENDS) {
       assert.deepEqual(ids, REFERENCE.raw.greedy.ids.slice(0, 1));
     });
 
-    if (backend === 'wgpu') {
-      test('wasm memory stays within 150 MB of the largest tensor', async (t) => {
-        const bytes = await page.evaluate(() => window.inshore.engine.memoryBytes());
-        t.diagnostic(`${(bytes / 1e6).toFixed(1)} MB of wasm memory at its peak`);
-        assert.ok(bytes <= LARGEST_TENSOR_BYTES + 150_000_000, `${bytes} bytes`);
+    if (backend === 'flex') {
+      // The template knows no backend: once is enough, and where it is quick.
+      test('the chat template gives the reference prompt', async () => {
+        const chat = [{ role: 'user', content: PROMPTS.p64.user }];
+        const answer = await generate(page, { prompt: { chat }, maxTokens: 1, sampling: { temperature: 0 } });
+        assert.deepEqual(answer.promptIds, PROMPTS.p64.ids);
       });
     }
   });
