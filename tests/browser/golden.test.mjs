@@ -94,7 +94,7 @@ for (const { name, flags, device, backend, limits } of BACKENDS) {
       const ask = (seed) =>
         generate(page, {
           prompt: { ids: PROMPTS.raw.ids },
-          maxTokens: 8,
+          maxTokens: 5,
           sampling: { temperature: 1.2, seed },
         });
       const [first, second] = [await ask(7), await ask(7)];
