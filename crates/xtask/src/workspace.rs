@@ -18,13 +18,11 @@ pub struct Workspace {
 impl Workspace {
     /// Asks cargo, so that `CARGO_TARGET_DIR` and `build.target-dir` are both respected.
     pub fn find() -> Result<Self> {
-        let text = process::output(Command::new("cargo").args([
-            "metadata",
-            "--no-deps",
-            "--format-version=1",
-            "--manifest-path",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-        ]))?;
+        // Asked at run time: with a shared target folder, another checkout may have built this binary.
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").context("start this by `cargo xtask`")?;
+        let mut cargo = Command::new("cargo");
+        cargo.args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"]);
+        let text = process::output(cargo.arg(PathBuf::from(package).join("Cargo.toml")))?;
         let metadata: serde_json::Value =
             serde_json::from_str(&text).context("`cargo metadata` did not print the JSON that cargo documents")?;
         let folder = |key: &str| {

@@ -27,7 +27,7 @@ pub fn attention(q: &[f32], keys: &[f32], values: &[f32], shape: AttentionShape)
             first_token += count;
         }
     }
-    for_each(tasks, |task| simd::run(task));
+    for_each(tasks, simd::run);
     out
 }
 

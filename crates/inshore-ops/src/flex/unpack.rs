@@ -119,14 +119,14 @@ fn sixteen<const N: usize>(block: &[u8; N], at: usize) -> &[u8; LANES] {
 }
 
 #[inline(always)]
-fn half_at<const N: usize>(block: &[u8; N], at: usize) -> f32 {
-    f16_to_f32(u16::from_le_bytes([block[at], block[at + 1]]))
+fn half_at<S: Simd, const N: usize>(simd: S, block: &[u8; N], at: usize) -> f32 {
+    simd.f16(u16::from_le_bytes([block[at], block[at + 1]]))
 }
 
 #[inline(always)]
 fn q8_0<S: Simd>(simd: S, scales: &[u16], bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, (block, &scale)) in bytes.as_chunks::<32>().0.iter().zip(scales).enumerate() {
-        let scale = simd.splat(f16_to_f32(scale));
+        let scale = simd.splat(simd.f16(scale));
         let low = simd.signed(simd.load_bytes(sixteen(block, 0)));
         let high = simd.signed(simd.load_bytes(sixteen(block, 16)));
         sink.put::<0>(simd, at * 2, simd.mul(low, scale));
@@ -137,7 +137,7 @@ fn q8_0<S: Simd>(simd: S, scales: &[u16], bytes: &[u8], sink: &mut impl Sink<S>)
 #[inline(always)]
 fn q4_0<S: Simd>(simd: S, scales: &[u16], bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, (block, &scale)) in bytes.as_chunks::<16>().0.iter().zip(scales).enumerate() {
-        let scale = simd.splat(f16_to_f32(scale));
+        let scale = simd.splat(simd.f16(scale));
         let nibbles = simd.load_bytes(block);
         let low = simd.sub(simd.shift_right(nibbles, 0, 15), 8);
         let high = simd.sub(simd.shift_right(nibbles, 4, 15), 8);
@@ -149,7 +149,7 @@ fn q4_0<S: Simd>(simd: S, scales: &[u16], bytes: &[u8], sink: &mut impl Sink<S>)
 #[inline(always)]
 fn q4_1<S: Simd>(simd: S, bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, block) in bytes.as_chunks::<20>().0.iter().enumerate() {
-        let (scale, min) = (simd.splat(half_at(block, 0)), simd.splat(half_at(block, 2)));
+        let (scale, min) = (simd.splat(half_at(simd, block, 0)), simd.splat(half_at(simd, block, 2)));
         let nibbles = simd.load_bytes(sixteen(block, 4));
         let low = simd.unsigned(simd.shift_right(nibbles, 0, 15));
         let high = simd.unsigned(simd.shift_right(nibbles, 4, 15));
@@ -172,7 +172,7 @@ fn five_bits<S: Simd>(simd: S, fifth: &[u8], nibbles: &[u8; LANES]) -> (S::Bytes
 #[inline(always)]
 fn q5_0<S: Simd>(simd: S, scales: &[u16], bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, (block, &scale)) in bytes.as_chunks::<20>().0.iter().zip(scales).enumerate() {
-        let scale = simd.splat(f16_to_f32(scale));
+        let scale = simd.splat(simd.f16(scale));
         let (low, high) = five_bits(simd, &block[..4], sixteen(block, 4));
         sink.put::<0>(simd, at * 2, simd.mul(simd.signed(simd.sub(low, 16)), scale));
         sink.put::<1>(simd, at * 2 + 1, simd.mul(simd.signed(simd.sub(high, 16)), scale));
@@ -182,7 +182,7 @@ fn q5_0<S: Simd>(simd: S, scales: &[u16], bytes: &[u8], sink: &mut impl Sink<S>)
 #[inline(always)]
 fn q5_1<S: Simd>(simd: S, bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, block) in bytes.as_chunks::<24>().0.iter().enumerate() {
-        let (scale, min) = (simd.splat(half_at(block, 0)), simd.splat(half_at(block, 2)));
+        let (scale, min) = (simd.splat(half_at(simd, block, 0)), simd.splat(half_at(simd, block, 2)));
         let (low, high) = five_bits(simd, &block[4..8], sixteen(block, 8));
         sink.put::<0>(simd, at * 2, simd.mul_add(simd.unsigned(low), scale, min));
         sink.put::<1>(simd, at * 2 + 1, simd.mul_add(simd.unsigned(high), scale, min));

@@ -107,29 +107,38 @@ fn penalised(model: &[f32], history: &[u32], params: &SampleParams) -> Vec<f32> 
     logits
 }
 
+/// No [`gumbel`] noise is larger: it is at most `-ln(2^-24)`, and a little for rounding.
+const MAX_GUMBEL: f32 = 16.7;
+
 /// The token that is drawn from penalised logits.
 fn draw(logits: &[f32], params: &SampleParams) -> u32 {
     if !params.temperature.is_normal() || params.temperature < 0.0 {
-        return first_largest(logits.iter().copied());
+        return first_largest(logits);
     }
     let max = max_of(logits);
     let threshold = threshold(logits, max, params);
     let key = noise_key(params.seed, params.step);
-    first_largest(logits.iter().zip(0u32..).map(|(&logit, id)| {
-        if logit > f32::NEG_INFINITY && order_key(logit) >= threshold {
-            (logit - max) / params.temperature + gumbel(pcg(pcg(id) ^ key))
-        } else {
-            f32::NEG_INFINITY
+    let mut best = (f32::NEG_INFINITY, 0);
+    for (&logit, id) in logits.iter().zip(0u32..) {
+        let scaled = (logit - max) / params.temperature;
+        // Most tokens cannot win whatever their noise is; without noise this loop takes no time. (A NaN, from logits
+        // that are all minus infinity, never wins.)
+        if scaled + MAX_GUMBEL > best.0 && order_key(logit) >= threshold {
+            let score = scaled + gumbel(pcg(pcg(id) ^ key));
+            if score > best.0 {
+                best = (score, id);
+            }
         }
-    }))
+    }
+    best.1
 }
 
-/// The lowest id of the largest score; 0 if no score is above minus infinity.
-fn first_largest(scores: impl Iterator<Item = f32>) -> u32 {
+/// The lowest id of the largest logit; 0 if none is above minus infinity.
+fn first_largest(logits: &[f32]) -> u32 {
     let mut best = (f32::NEG_INFINITY, 0);
-    for (score, id) in scores.zip(0u32..) {
-        if score > best.0 {
-            best = (score, id);
+    for (&logit, id) in logits.iter().zip(0u32..) {
+        if logit > best.0 {
+            best = (logit, id);
         }
     }
     best.1

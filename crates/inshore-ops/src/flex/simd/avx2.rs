@@ -86,6 +86,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn f16(self, bits: u16) -> f32 {
+        // SAFETY: the token proves the features.
+        unsafe { _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits.into()))) }
+    }
+
+    #[inline(always)]
     fn load_f16(self, bits: &[u16; LANES]) -> Self::Floats {
         // SAFETY: the token proves the features; both loads lie inside the array, and need no alignment.
         unsafe {

@@ -84,6 +84,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn f16(self, bits: u16) -> f32 {
+        self.bytes.f16(bits)
+    }
+
+    #[inline(always)]
     fn load_f16(self, bits: &[u16; LANES]) -> Self::Floats {
         // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(bits.as_ptr().cast())) }

@@ -1,7 +1,7 @@
 //! The K formats: blocks of 256 values, with a scale (and minimum) of their own for each 32 or 16 of them.
 
 use super::{Sink, half_at, sixteen};
-use crate::flex::simd::{Simd, f16_to_f32};
+use crate::flex::simd::Simd;
 
 /// Scales and minima of the eight groups of a Q4_K or Q5_K block: six bits each in twelve bytes, four groups at a time.
 #[inline(always)]
@@ -34,7 +34,7 @@ fn join(first: u32, second: u32) -> [u8; 8] {
 #[inline(always)]
 pub fn q4_k<S: Simd>(simd: S, bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, block) in bytes.as_chunks::<144>().0.iter().enumerate() {
-        let (scale, min) = (half_at(block, 0), half_at(block, 2));
+        let (scale, min) = (half_at(simd, block, 0), half_at(simd, block, 2));
         let (scales, minima) = scales_and_minima(block);
         for group in 0..8 {
             let own_scale = simd.splat(scale * f32::from(scales[group]));
@@ -56,7 +56,7 @@ fn nibbles<S: Simd>(simd: S, block: &[u8; 144], run: usize) -> S::Floats {
 #[inline(always)]
 pub fn q5_k<S: Simd>(simd: S, bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, block) in bytes.as_chunks::<176>().0.iter().enumerate() {
-        let (scale, min) = (half_at(block, 0), half_at(block, 2));
+        let (scale, min) = (half_at(simd, block, 0), half_at(simd, block, 2));
         let (scales, minima) = scales_and_minima(block);
         for group in 0..8 {
             let own_scale = simd.splat(scale * f32::from(scales[group]));
@@ -81,7 +81,7 @@ fn five_bits<S: Simd>(simd: S, block: &[u8; 176], run: usize) -> S::Floats {
 #[inline(always)]
 pub fn q6_k<S: Simd>(simd: S, scales: &[u16], bytes: &[u8], sink: &mut impl Sink<S>) {
     for (at, (block, &scale)) in bytes.as_chunks::<208>().0.iter().zip(scales).enumerate() {
-        let scale = f16_to_f32(scale);
+        let scale = simd.f16(scale);
         for group in 0..8 {
             let run = group * 2;
             sink.put::<0>(simd, at * 16 + run, six_bits(simd, block, scale, run));

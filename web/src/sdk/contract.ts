@@ -1,0 +1,184 @@
+/** The public contract of the package: types only. */
+import type { Availability, Continuation, Mode, Reason, RouteConfig, Slo, Source } from '../route/types';
+
+export type { Availability, Continuation, Mode, Reason, RouteConfig, Slo, Source };
+
+/** Where the model's file is: an address, `hf:owner/repo/file.gguf[@revision]`, a file of the user's, or a manifest of shards. */
+export type ModelSource = string | File | ModelManifest;
+
+/** A model and how to check it. */
+export interface ModelManifest {
+  name: string;
+  /** One address, or the shards of the file in order. */
+  url: string | { url: string; bytes: number; sha256: string }[];
+  bytes?: number;
+  /** Of the whole file, lower-case hex. */
+  sha256?: string;
+}
+
+/** An OpenAI-compatible endpoint that answers when the device does not. */
+export interface CloudOptions {
+  /** Up to and with `/v1`. There is no default. */
+  baseURL: string;
+  model: string;
+  /** `edge`: a machine of yours nearby; shown as such. Default `in_cloud`. */
+  source?: 'edge' | 'in_cloud';
+  /** How it goes on with an answer begun here. `token_ids`: `inshore serve`; `prefix`: endpoints that continue a last assistant message. */
+  continuation?: Continuation;
+  /** A fresh bearer token for each request: a function, or the address of an inshore worker's token route. Never a provider's key. */
+  token?: string | (() => Promise<string> | string);
+  headers?: Record<string, string>;
+  /** For tests and proxies. */
+  fetch?: typeof fetch;
+}
+
+/** Options of `createInshore`. */
+export interface InshoreOptions {
+  model: ModelSource;
+  mode?: Mode;
+  cloud?: CloudOptions;
+  slo?: Partial<Slo>;
+  /** Default for requests that carry no label. */
+  privacy?: 'local_only' | 'cloud_allowed';
+  /** Most tokens that the cloud may read and write for this instance. */
+  budget?: { cloudTokens?: number };
+  hedge?: boolean;
+  device?: 'auto' | 'gpu' | 'cpu';
+  contextTokens?: number;
+  /** Constants of the policy. */
+  policy?: Partial<RouteConfig>;
+  /** Where the package's workers and wasm files are, if not beside this module. */
+  assets?: Partial<Assets>;
+}
+
+/** Addresses of the package's files. */
+export interface Assets {
+  engineWorker: string | URL;
+  storeWorker: string | URL;
+  engineWasm: string | URL;
+  routeWasm: string | URL;
+}
+
+/** What the device is predicted to do with the model. */
+export interface Estimate {
+  ttftMs: number;
+  prefillTps: number;
+  decodeTps: number;
+  memoryBytes: number;
+  /** Whether the SLO is met, and if not, why. */
+  meetsSlo: boolean;
+  reason: Reason;
+  /** `probe`: synthetic layer; `history`: measured answers. */
+  from: 'probe' | 'history';
+  probeMs: number;
+  backend: 'wgpu' | 'flex';
+  device: string;
+}
+
+/** Progress of a download. */
+export interface Progress {
+  phase: 'waiting' | 'downloading' | 'verifying' | 'loading';
+  doneBytes: number;
+  totalBytes: number | undefined;
+}
+
+/** A stretch of an answer from one source. */
+export interface Span {
+  source: Source;
+  reason: Reason;
+  /** Of the text, in UTF-16 units. */
+  start: number;
+  end: number;
+  tokens: number;
+  ttftMs: number | undefined;
+  decodeTps: number | undefined;
+}
+
+/** The `inshore` object of every response and of the last chunk of a stream. */
+export interface Report {
+  source: Source | 'mixed';
+  reason: Reason;
+  spans: Span[];
+  predicted: { ttftMs: number | null; decodeTps: number | null };
+  timings: { ttftMs: number; totalMs: number; decodeTps: number | undefined };
+  handovers: number;
+}
+
+/** Extension of a request; travels as `inshore`. */
+export interface RequestExtension {
+  privacy?: 'local_only' | 'cloud_allowed';
+  mode?: Mode;
+  deadline_ms?: number;
+  conversation?: string;
+}
+
+/** The events of `on`. */
+export interface InshoreEvents {
+  /** A route was chosen for a request (or for the rest of it). */
+  decision: { request: number; leg: number; source: Source; reason: Reason; predicted: Report['predicted'] };
+  handover: {
+    request: number;
+    from: Source;
+    to: Source;
+    reason: Reason;
+    manner: 'token_ids' | 'prefix' | 'replace';
+    tokens: number;
+  };
+  breaker: { key: string; state: 'closed' | 'open' | 'half_open'; untilMs: number | undefined };
+  progress: Progress;
+  /** A span began. */
+  source: { request: number; source: Source; reason: Reason };
+}
+
+/** What an answer brings while it grows (below the OpenAI shape). It throws where the answer fails. */
+export type AnswerEvent =
+  | { type: 'span'; source: Source; reason: Reason }
+  | { type: 'delta'; text: string; source: Source; logprobs?: TokenLogprobs | undefined }
+  /** What was shown is void; the answer begins again. */
+  | { type: 'replace'; source: Source; reason: Reason }
+  | { type: 'end'; finishReason: 'stop' | 'length'; usage: Usage; report: Report };
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+}
+
+/** OpenAI's shape of one token's log-probabilities. */
+export interface TokenLogprobs {
+  token: string;
+  logprob: number;
+  bytes: number[] | null;
+  top_logprobs: { token: string; logprob: number; bytes: number[] | null }[];
+}
+
+/** A request after its JSON was checked; what the dispatcher runs. */
+export interface CheckedRequest {
+  messages: { role: 'system' | 'user' | 'assistant'; content: string }[];
+  maxTokens: number | undefined;
+  temperature: number | undefined;
+  topP: number | undefined;
+  seed: number | undefined;
+  stop: string[];
+  frequencyPenalty: number | undefined;
+  presencePenalty: number | undefined;
+  /** undefined: none are wanted. */
+  topLogprobs: number | undefined;
+  extension: RequestExtension;
+  /** The body as it came, for a cloud leg: fields that we do not know pass through. */
+  body: Record<string, unknown>;
+  /** Features that the engine here lacks. */
+  localLacks: string[];
+}
+
+/** One running request. Iterate once. */
+export interface RunningAnswer extends AsyncIterable<AnswerEvent> {
+  readonly request: number;
+  /** Ends it at once: the iteration throws `cancelled`. */
+  abort(): void;
+}
+
+/** What the OpenAI face needs of the core. */
+export interface Dispatcher {
+  run(request: CheckedRequest, options: { signal?: AbortSignal | undefined }): RunningAnswer;
+}
