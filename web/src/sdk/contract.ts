@@ -110,6 +110,11 @@ export interface RequestExtension {
   mode?: Mode;
   deadline_ms?: number;
   conversation?: string;
+  /**
+   * Whether the caller handles `replace`: what it was shown is void. `false`: the answer then fails with `answer_replaced`.
+   * Default: true for `chat.completions.create`, false for `fetch`, whose clients would append the new text to the old.
+   */
+  accept_replace?: boolean;
 }
 
 /** The events of `on`. */
@@ -133,10 +138,28 @@ export interface InshoreEvents {
 /** What an answer brings while it grows (below the OpenAI shape). It throws where the answer fails. */
 export type AnswerEvent =
   | { type: 'span'; source: Source; reason: Reason }
-  | { type: 'delta'; text: string; source: Source; logprobs?: TokenLogprobs | undefined }
+  | {
+      type: 'delta';
+      text: string;
+      source: Source;
+      logprobs?: TokenLogprobs | undefined;
+      /** Pieces of tool calls as a cloud endpoint sent them (`delta.tool_calls`); the engine here makes none. */
+      toolCalls?: ToolCallDelta[] | undefined;
+    }
   /** What was shown is void; the answer begins again. */
   | { type: 'replace'; source: Source; reason: Reason }
-  | { type: 'end'; finishReason: 'stop' | 'length'; usage: Usage; report: Report };
+  | { type: 'end'; finishReason: FinishReason; usage: Usage; report: Report };
+
+/** Why an answer ended. The last two come from cloud endpoints only. */
+export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
+
+/** A piece of a tool call in OpenAI's shape: the first of an index brings id and name, the others more arguments. */
+export interface ToolCallDelta {
+  index: number;
+  id?: string;
+  type?: 'function';
+  function?: { name?: string; arguments?: string };
+}
 
 export interface Usage {
   prompt_tokens: number;
@@ -158,6 +181,10 @@ export interface CheckedRequest {
   maxTokens: number | undefined;
   temperature: number | undefined;
   topP: number | undefined;
+  /** These three are no fields of OpenAI's; servers of open models know them as `top_k`, `min_p`, `repetition_penalty`. */
+  topK?: number | undefined;
+  minP?: number | undefined;
+  repetitionPenalty?: number | undefined;
   seed: number | undefined;
   stop: string[];
   frequencyPenalty: number | undefined;
@@ -165,7 +192,7 @@ export interface CheckedRequest {
   /** undefined: none are wanted. */
   topLogprobs: number | undefined;
   extension: RequestExtension;
-  /** The body as it came, for a cloud leg: fields that we do not know pass through. */
+  /** A copy of the body as it came, without `inshore`, for a cloud leg: fields that we do not know pass through. */
   body: Record<string, unknown>;
   /** Features that the engine here lacks. */
   localLacks: string[];
