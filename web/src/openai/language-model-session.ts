@@ -1,0 +1,269 @@
+import type { InshoreError } from '../error';
+import type { RequestExtension, Usage } from '../sdk/contract';
+import type { ChatCompletionParams, ChatCompletions } from './chat';
+import { isCancelled, toHttpError } from './errors';
+import { estimateTokens, type PromptInput, type Turn, toTurns, unsupported } from './prompt-input';
+
+/** What a session is made of. */
+export interface SessionParts {
+  chat: ChatCompletions;
+  turns: Turn[];
+  temperature: number | undefined;
+  topK: number | undefined;
+  contextWindow: number;
+  countTokens: ((turns: readonly Turn[]) => Promise<number> | number) | undefined;
+}
+
+/** Options of `prompt` and `promptStreaming`. */
+export interface PromptOptions {
+  signal?: AbortSignal | undefined;
+  /** Not supported: `NotSupportedError`. */
+  responseConstraint?: unknown;
+}
+
+/**
+ * One conversation in the Prompt API's form. Prompts run one after another. When the conversation outgrows the context,
+ * its oldest exchanges are forgotten (never the system message) and `contextoverflow` is fired.
+ *
+ * Rejections: the reason of the signal; DOMException `AbortError` once destroyed, `NotSupportedError`,
+ * `QuotaExceededError`; {@link InshoreError} for all that the Prompt API has no name for.
+ */
+export class LanguageModelSession extends EventTarget {
+  readonly #parts: SessionParts;
+  readonly #destroyed = new AbortController();
+  // Requests of one conversation stay where the first one went.
+  readonly #conversation = `prompt-api-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
+  #turns: Turn[];
+  #usage: number;
+  #last: Promise<unknown> = Promise.resolve();
+  oncontextoverflow: ((event: Event) => void) | null = null;
+
+  constructor(parts: SessionParts, usage = estimateTokens(parts.turns)) {
+    super();
+    this.#parts = parts;
+    this.#turns = [...parts.turns];
+    this.#usage = usage;
+  }
+
+  get temperature(): number | undefined {
+    return this.#parts.temperature;
+  }
+
+  get topK(): number | undefined {
+    return this.#parts.topK;
+  }
+
+  /** Tokens that fit; Infinity where it is not known yet. */
+  get contextWindow(): number {
+    return this.#parts.contextWindow;
+  }
+
+  /** Tokens of the conversation so far: counted by the model after an answer, an estimate before the first. */
+  get contextUsage(): number {
+    return this.#usage;
+  }
+
+  /** The older name of {@link contextWindow}. */
+  get inputQuota(): number {
+    return this.contextWindow;
+  }
+
+  /** The older name of {@link contextUsage}. */
+  get inputUsage(): number {
+    return this.contextUsage;
+  }
+
+  /** Tokens that `input` would take; an estimate where no tokenizer is at hand. */
+  async measureContextUsage(input: PromptInput, options: PromptOptions = {}): Promise<number> {
+    this.#begin(options);
+    return this.#count(toTurns(input, false));
+  }
+
+  /** The older name of {@link measureContextUsage}. */
+  measureInputUsage(input: PromptInput, options: PromptOptions = {}): Promise<number> {
+    return this.measureContextUsage(input, options);
+  }
+
+  /** Asks, and gives the whole answer. */
+  async prompt(input: PromptInput, options: PromptOptions = {}): Promise<string> {
+    const signal = this.#begin(options);
+    const asked = toTurns(input, false);
+    return this.#inTurn(signal, async () => {
+      const body = { ...(await this.#body(asked)), stream: false as const };
+      const completion = await this.#parts.chat.completions.create(body, { signal });
+      const text = completion.choices[0]?.message.content ?? '';
+      this.#remember(asked, text, completion.usage);
+      return text;
+    });
+  }
+
+  /** Asks, and gives the answer piece by piece. Cancelling the stream ends the generation. */
+  promptStreaming(input: PromptInput, options: PromptOptions = {}): ReadableStream<string> {
+    const cancelled = new AbortController();
+    const signal = this.#begin({
+      ...options,
+      signal: AbortSignal.any([cancelled.signal, ...(options.signal ? [options.signal] : [])]),
+    });
+    const asked = toTurns(input, false);
+    let pieces: AsyncGenerator<string, void, undefined> | undefined;
+    let leave: (() => void) | undefined;
+    return new ReadableStream<string>(
+      {
+        start: (controller) => {
+          // The stream keeps its turn until it ends, however slowly it is read.
+          const over = new Promise<void>((resolve) => {
+            leave = resolve;
+          });
+          signal.addEventListener('abort', () => leave?.(), { once: true });
+          return new Promise<void>((entered) => {
+            this.#inTurn(signal, async () => {
+              pieces = this.#pieces(asked, signal);
+              entered();
+              await over;
+            }).catch((error) => {
+              controller.error(error);
+              entered();
+            });
+          });
+        },
+        pull: async (controller) => {
+          try {
+            const next = await pieces?.next();
+            if (next !== undefined && !next.done) return controller.enqueue(next.value);
+            controller.close();
+          } catch (error) {
+            controller.error(this.#told(error, signal));
+          }
+          leave?.();
+        },
+        cancel: (reason) => {
+          cancelled.abort(reason);
+          leave?.();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** Adds messages to the conversation without asking for an answer. */
+  async append(input: PromptInput, options: PromptOptions = {}): Promise<void> {
+    const signal = this.#begin(options);
+    const turns = toTurns(input, false);
+    await this.#inTurn(signal, async () => {
+      await this.#makeRoom(turns);
+      this.#turns.push(...turns);
+      this.#usage += await this.#count(turns);
+    });
+  }
+
+  /** A second conversation that goes on from here. */
+  async clone(options: { signal?: AbortSignal | undefined } = {}): Promise<LanguageModelSession> {
+    const signal = this.#begin(options);
+    return this.#inTurn(
+      signal,
+      async () => new LanguageModelSession({ ...this.#parts, turns: this.#turns }, this.#usage),
+    );
+  }
+
+  /** Ends what runs, and refuses what comes. */
+  destroy(): void {
+    this.#destroyed.abort(new DOMException('The session was destroyed.', 'AbortError'));
+  }
+
+  async *#pieces(asked: Turn[], signal: AbortSignal): AsyncGenerator<string, void, undefined> {
+    // Text that was handed out cannot be taken back here.
+    const body = { ...(await this.#body(asked, { accept_replace: false })), stream: true as const };
+    const stream = await this.#parts.chat.completions.create(
+      { ...body, stream_options: { include_usage: true } },
+      { signal },
+    );
+    let text = '';
+    let usage: Usage | undefined;
+    for await (const chunk of stream) {
+      const piece = chunk.choices[0]?.delta.content ?? '';
+      usage = chunk.usage ?? usage;
+      text += piece;
+      if (piece !== '') yield piece;
+    }
+    this.#remember(asked, text, usage);
+  }
+
+  /** Refuses what cannot be done, and gives the signal that ends the call. */
+  #begin({ signal, responseConstraint }: PromptOptions): AbortSignal {
+    if (responseConstraint !== undefined && responseConstraint !== null)
+      throw unsupported('responseConstraint is not supported: the model writes free text.');
+    const both = signal ? AbortSignal.any([this.#destroyed.signal, signal]) : this.#destroyed.signal;
+    both.throwIfAborted();
+    return both;
+  }
+
+  /** Runs `work` after all that was asked before it. */
+  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const before = this.#last;
+    const mine = before.then(async () => {
+      signal.throwIfAborted();
+      return await work();
+    });
+    this.#last = mine.catch(() => {});
+    try {
+      return await Promise.race([mine, aborted(signal)]);
+    } catch (error) {
+      throw this.#told(error, signal);
+    }
+  }
+
+  async #body(asked: Turn[], extension: RequestExtension = {}): Promise<ChatCompletionParams> {
+    await this.#makeRoom(asked);
+    const { temperature, topK } = this.#parts;
+    return {
+      messages: [...this.#turns, ...asked],
+      ...(temperature === undefined ? {} : { temperature }),
+      ...(topK === undefined ? {} : { top_k: topK }),
+      inshore: { conversation: this.#conversation, ...extension },
+    };
+  }
+
+  /** Forgets the oldest exchanges until `more` fits beside the rest. */
+  async #makeRoom(more: Turn[]): Promise<void> {
+    const needed = await this.#count(more);
+    let forgot = false;
+    while (this.#usage + needed > this.contextWindow) {
+      const oldest = this.#turns.findIndex(({ role }) => role !== 'system');
+      if (oldest < 0) throw quotaExceeded();
+      // A question goes together with its answers.
+      const next = this.#turns.findIndex(({ role }, index) => index > oldest && role === 'user');
+      this.#turns.splice(oldest, (next < 0 ? this.#turns.length : next) - oldest);
+      this.#usage = await this.#count(this.#turns);
+      forgot = true;
+    }
+    if (!forgot) return;
+    const event = new Event('contextoverflow');
+    this.oncontextoverflow?.(event);
+    this.dispatchEvent(event);
+  }
+
+  #remember(asked: Turn[], answer: string, usage: Usage | undefined): void {
+    this.#turns.push(...asked, { role: 'assistant', content: answer });
+    this.#usage = usage?.total_tokens ?? estimateTokens(this.#turns);
+  }
+
+  async #count(turns: readonly Turn[]): Promise<number> {
+    return (await this.#parts.countTokens?.(turns)) ?? estimateTokens(turns);
+  }
+
+  /** The failure under the Prompt API's name, where it has one. */
+  #told(error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted && (isCancelled(error) || error === signal.reason)) return signal.reason;
+    return toHttpError(error).body.error.code === 'context_length_exceeded' ? quotaExceeded() : error;
+  }
+}
+
+const quotaExceeded = (): DOMException =>
+  new DOMException('The prompt is longer than the context of the model.', 'QuotaExceededError');
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
