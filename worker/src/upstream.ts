@@ -1,0 +1,147 @@
+import type { AdmittedRequest } from './admission';
+import type { Config } from './config';
+import { recordOf } from './config_values';
+import { ApiError } from './errors';
+import { QUIET, settled } from './quiet';
+import { timeout, UpstreamBody } from './upstream_body';
+import type { Upstream } from './upstream_config';
+
+/** As much of an upstream's refusal is read, for its code. */
+const MAX_REFUSAL_BYTES = 16 * 1024;
+/** Codes of an upstream's refusal that tell the page what to do; no other text of an upstream's is passed on. */
+const PASSED_CODES = new Set(['context_length_exceeded', 'model_mismatch', 'invalid_value', 'unsupported']);
+
+/** The part of the configuration that counts here. */
+type Timeouts = Pick<Config, 'firstByteTimeoutMs' | 'idleTimeoutMs'>;
+
+/**
+ * Sends a request upstream and waits for a good status. Only headers named here go out, and the key only to its own
+ * address: redirects are not followed.
+ *
+ * @returns the answer's body, which is still to be read
+ * @throws {ApiError} `upstream_timeout`, `upstream_unreachable`, `upstream_garbage`, or what {@link refusalOf} makes of the
+ *   status
+ */
+export async function callUpstream(
+  request: AdmittedRequest,
+  timeouts: Timeouts,
+  requestId: string,
+  abort: AbortController,
+): Promise<UpstreamBody> {
+  const { upstream } = request.route;
+  let response: Response | typeof QUIET;
+  try {
+    const call = fetch(`${upstream.baseUrl}/chat/completions`, {
+      method: 'POST',
+      headers: headersFor(upstream, request.stream, requestId),
+      body: JSON.stringify(request.body),
+      redirect: 'manual',
+      signal: abort.signal,
+    });
+    response = await settled(call, timeouts.firstByteTimeoutMs);
+  } catch {
+    // What was thrown names the address.
+    throw new ApiError(502, 'upstream_unreachable', 'The model behind this worker cannot be reached.');
+  }
+  if (response === QUIET) {
+    abort.abort();
+    throw timeout('did not answer in time');
+  }
+  const body = new UpstreamBody(response, timeouts.idleTimeoutMs, abort);
+  if (response.status !== 200) throw await refusalOf(response, body);
+  const type = response.headers.get('content-type') ?? '';
+  if (!type.startsWith(mediaType(request.stream))) {
+    abort.abort();
+    throw new ApiError(
+      502,
+      'upstream_garbage',
+      'The model answered in a form that is none of this protocol.',
+    );
+  }
+  return body;
+}
+
+const mediaType = (stream: boolean): string => (stream ? 'text/event-stream' : 'application/json');
+
+function headersFor(upstream: Upstream, stream: boolean, requestId: string): Record<string, string> {
+  return {
+    'content-type': 'application/json',
+    accept: mediaType(stream),
+    // Compression would hold back events.
+    'accept-encoding': 'identity',
+    'user-agent': 'inshore-worker',
+    'x-request-id': requestId,
+    ...(upstream.key === undefined ? {} : { authorization: `Bearer ${upstream.key}` }),
+  };
+}
+
+/** The refusal in our own words. */
+async function refusalOf(response: Response, body: UpstreamBody): Promise<ApiError> {
+  const { status } = response;
+  const code = status === 400 || status === 409 || status === 422 ? await codeOf(body) : undefined;
+  body.drop();
+  const retryAfter = retryAfterOf(response.headers.get('retry-after'));
+  const refusal = (outStatus: number, name: string, message: string) =>
+    new UpstreamRefusal(outStatus, name, message, { retryAfter }, status);
+  switch (status) {
+    case 400:
+    case 409:
+    case 422:
+      return refusal(status, code ?? 'upstream_rejected', 'The model refused this request.');
+    case 401:
+    case 403:
+      return refusal(
+        502,
+        'upstream_auth',
+        "The model's endpoint does not accept this worker; tell its operator.",
+      );
+    case 402:
+      return refusal(502, 'upstream_quota', "The operator's account at the model's endpoint is used up.");
+    case 404:
+      return refusal(
+        502,
+        'upstream_model_missing',
+        "The model's endpoint does not know the model; tell the operator.",
+      );
+    case 413:
+      return refusal(413, 'upstream_rejected', 'The request is too large for the model.');
+    case 429:
+      return refusal(429, 'upstream_rate_limited', 'The model has too much to do; try again later.');
+    case 503:
+      return refusal(503, 'upstream_unavailable', 'The model is not available right now; try again later.');
+    default:
+      return refusal(502, 'upstream_error', 'The model failed at this request.');
+  }
+}
+
+/** A refusal, with the upstream's status for the log. */
+export class UpstreamRefusal extends ApiError {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    details: ApiError['details'],
+    readonly upstreamStatus: number,
+  ) {
+    super(status, code, message, details);
+  }
+}
+
+/** The refusal's code, if it is one that may be passed on. */
+async function codeOf(body: UpstreamBody): Promise<string | undefined> {
+  try {
+    const refusal = recordOf(JSON.parse(await body.text(MAX_REFUSAL_BYTES)));
+    const code = recordOf(refusal?.error)?.code;
+    return typeof code === 'string' && PASSED_CODES.has(code) ? code : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `Retry-After` in one of its two forms, or undefined; never text of the upstream's. */
+export function retryAfterOf(value: string | null): string | undefined {
+  if (value === null) return undefined;
+  if (/^\d{1,9}$/.test(value)) return value;
+  const time = Date.parse(value);
+  return Number.isNaN(time) ? undefined : new Date(time).toUTCString();
+}
