@@ -1,4 +1,3 @@
-import type { InshoreError } from '../error';
 import type { RequestExtension, Usage } from '../sdk/contract';
 import type { ChatCompletionParams, ChatCompletions } from './chat';
 import { isCancelled, toHttpError } from './errors';
@@ -26,7 +25,7 @@ export interface PromptOptions {
  * its oldest exchanges are forgotten (never the system message) and `contextoverflow` is fired.
  *
  * Rejections: the reason of the signal; DOMException `AbortError` once destroyed, `NotSupportedError`,
- * `QuotaExceededError`; {@link InshoreError} for all that the Prompt API has no name for.
+ * `QuotaExceededError`; `InshoreError` for all that the Prompt API has no name for.
  */
 export class LanguageModelSession extends EventTarget {
   readonly #parts: SessionParts;
@@ -35,7 +34,8 @@ export class LanguageModelSession extends EventTarget {
   readonly #conversation = `prompt-api-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`;
   #turns: Turn[];
   #usage: number;
-  #last: Promise<unknown> = Promise.resolve();
+  /** Resolves when every turn so far is over; never rejects. */
+  #last: Promise<void> = Promise.resolve();
   oncontextoverflow: ((event: Event) => void) | null = null;
 
   constructor(parts: SessionParts, usage = estimateTokens(parts.turns)) {
@@ -97,52 +97,33 @@ export class LanguageModelSession extends EventTarget {
     });
   }
 
-  /** Asks, and gives the answer piece by piece. Cancelling the stream ends the generation. */
+  /** Asks at once, and gives the answer piece by piece. Cancelling the stream ends the generation. */
   promptStreaming(input: PromptInput, options: PromptOptions = {}): ReadableStream<string> {
     const cancelled = new AbortController();
-    const signal = this.#begin({
-      ...options,
-      signal: AbortSignal.any([cancelled.signal, ...(options.signal ? [options.signal] : [])]),
-    });
-    const asked = toTurns(input, false);
-    let pieces: AsyncGenerator<string, void, undefined> | undefined;
-    let leave: (() => void) | undefined;
-    return new ReadableStream<string>(
-      {
-        start: (controller) => {
-          // The stream keeps its turn until it ends, however slowly it is read.
-          const over = new Promise<void>((resolve) => {
-            leave = resolve;
-          });
-          signal.addEventListener('abort', () => leave?.(), { once: true });
-          return new Promise<void>((entered) => {
-            this.#inTurn(signal, async () => {
-              pieces = this.#pieces(asked, signal);
-              entered();
-              await over;
-            }).catch((error) => {
-              controller.error(error);
-              entered();
-            });
-          });
-        },
-        pull: async (controller) => {
-          try {
-            const next = await pieces?.next();
-            if (next !== undefined && !next.done) return controller.enqueue(next.value);
-            controller.close();
-          } catch (error) {
-            controller.error(this.#told(error, signal));
-          }
-          leave?.();
-        },
-        cancel: (reason) => {
-          cancelled.abort(reason);
-          leave?.();
-        },
+    const signals = options.signal ? [cancelled.signal, options.signal] : [cancelled.signal];
+    const signal = AbortSignal.any([...signals, this.#destroyed.signal]);
+    const pieces = this.#pieces(input, options, signal);
+    return new ReadableStream<string>({
+      start(controller) {
+        const onAbort = (): void => {
+          controller.error(signal.reason);
+          // Gives the turn back, also while nobody reads.
+          pieces.return().catch(() => {});
+        };
+        signal.addEventListener('abort', onAbort, { once: true });
       },
-      { highWaterMark: 0 },
-    );
+      async pull(controller) {
+        try {
+          const { value, done } = await pieces.next();
+          if (signal.aborted) return;
+          if (done) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          controller.error(error);
+        }
+      },
+      cancel: (reason) => cancelled.abort(reason),
+    });
   }
 
   /** Adds messages to the conversation without asking for an answer. */
@@ -158,9 +139,8 @@ export class LanguageModelSession extends EventTarget {
 
   /** A second conversation that goes on from here. */
   async clone(options: { signal?: AbortSignal | undefined } = {}): Promise<LanguageModelSession> {
-    const signal = this.#begin(options);
     return this.#inTurn(
-      signal,
+      this.#begin(options),
       async () => new LanguageModelSession({ ...this.#parts, turns: this.#turns }, this.#usage),
     );
   }
@@ -170,22 +150,35 @@ export class LanguageModelSession extends EventTarget {
     this.#destroyed.abort(new DOMException('The session was destroyed.', 'AbortError'));
   }
 
-  async *#pieces(asked: Turn[], signal: AbortSignal): AsyncGenerator<string, void, undefined> {
-    // Text that was handed out cannot be taken back here.
-    const body = { ...(await this.#body(asked, { accept_replace: false })), stream: true as const };
-    const stream = await this.#parts.chat.completions.create(
-      { ...body, stream_options: { include_usage: true } },
-      { signal },
-    );
-    let text = '';
-    let usage: Usage | undefined;
-    for await (const chunk of stream) {
-      const piece = chunk.choices[0]?.delta.content ?? '';
-      usage = chunk.usage ?? usage;
-      text += piece;
-      if (piece !== '') yield piece;
+  async *#pieces(
+    input: PromptInput,
+    options: PromptOptions,
+    signal: AbortSignal,
+  ): AsyncGenerator<string, void, undefined> {
+    this.#begin(options);
+    const asked = toTurns(input, false);
+    const leave = await this.#enter(signal);
+    try {
+      // Text that was handed out cannot be taken back here.
+      const body = await this.#body(asked, { accept_replace: false });
+      const stream = await this.#parts.chat.completions.create(
+        { ...body, stream: true, stream_options: { include_usage: true } },
+        { signal },
+      );
+      let text = '';
+      let usage: Usage | undefined;
+      for await (const chunk of stream) {
+        const piece = chunk.choices[0]?.delta.content ?? '';
+        usage = chunk.usage ?? usage;
+        text += piece;
+        if (piece !== '') yield piece;
+      }
+      this.#remember(asked, text, usage);
+    } catch (error) {
+      throw told(error, signal);
+    } finally {
+      leave();
     }
-    this.#remember(asked, text, usage);
   }
 
   /** Refuses what cannot be done, and gives the signal that ends the call. */
@@ -197,18 +190,31 @@ export class LanguageModelSession extends EventTarget {
     return both;
   }
 
-  /** Runs `work` after all that was asked before it. */
   async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const before = this.#last;
-    const mine = before.then(async () => {
-      signal.throwIfAborted();
-      return await work();
-    });
-    this.#last = mine.catch(() => {});
+    const leave = await this.#enter(signal);
     try {
-      return await Promise.race([mine, aborted(signal)]);
+      return await work();
     } catch (error) {
-      throw this.#told(error, signal);
+      throw told(error, signal);
+    } finally {
+      leave();
+    }
+  }
+
+  /** Waits until all that was asked before is over; what it gives ends this turn. */
+  async #enter(signal: AbortSignal): Promise<() => void> {
+    const before = this.#last;
+    let leave = (): void => {};
+    const mine = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
+    this.#last = before.then(() => mine);
+    try {
+      await unlessAborted(before, signal);
+      return leave;
+    } catch (error) {
+      leave();
+      throw error;
     }
   }
 
@@ -238,8 +244,8 @@ export class LanguageModelSession extends EventTarget {
     }
     if (!forgot) return;
     const event = new Event('contextoverflow');
-    this.oncontextoverflow?.(event);
     this.dispatchEvent(event);
+    this.oncontextoverflow?.(event);
   }
 
   #remember(asked: Turn[], answer: string, usage: Usage | undefined): void {
@@ -250,20 +256,27 @@ export class LanguageModelSession extends EventTarget {
   async #count(turns: readonly Turn[]): Promise<number> {
     return (await this.#parts.countTokens?.(turns)) ?? estimateTokens(turns);
   }
+}
 
-  /** The failure under the Prompt API's name, where it has one. */
-  #told(error: unknown, signal: AbortSignal): unknown {
-    if (signal.aborted && (isCancelled(error) || error === signal.reason)) return signal.reason;
-    return toHttpError(error).body.error.code === 'context_length_exceeded' ? quotaExceeded() : error;
-  }
+/** The failure under the Prompt API's name, where it has one. */
+function told(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted && (isCancelled(error) || error === signal.reason)) return signal.reason;
+  return toHttpError(error).body.error.code === 'context_length_exceeded' ? quotaExceeded() : error;
 }
 
 const quotaExceeded = (): DOMException =>
   new DOMException('The prompt is longer than the context of the model.', 'QuotaExceededError');
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
   });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }

@@ -156,8 +156,8 @@ function copyWithoutExtension(body: Fields): Fields {
   const { inshore: _ours, ...rest } = body;
   try {
     return JSON.parse(JSON.stringify(rest)) as Fields;
-  } catch (cause) {
-    const message = `The body cannot be written as JSON: ${cause instanceof Error ? cause.message : cause}`;
+  } catch {
+    const message = 'The body cannot be written as JSON: it has a cycle or a bigint.';
     throw new InvalidRequestError('invalid_body', null, message);
   }
 }
