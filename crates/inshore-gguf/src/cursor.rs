@@ -5,6 +5,7 @@ use crate::GgufError;
 /// Reads little-endian numbers and strings from a prefix of a file of `file_len` bytes.
 ///
 /// Running out of prefix is [`GgufError::Incomplete`]; running out of file is [`GgufError::Truncated`].
+#[derive(Clone)]
 pub(crate) struct Cursor<'a> {
     prefix: &'a [u8],
     pos: usize,

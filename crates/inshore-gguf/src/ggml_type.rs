@@ -86,6 +86,11 @@ const OTHER: [(u32, &str); 21] = [
 ];
 
 impl GgmlType {
+    /// The type called `name`, e.g. `Q4_0`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        TABLE.iter().find(|row| row.name == name).map(|row| row.kind)
+    }
+
     /// All supported types.
     pub const ALL: [Self; 11] = {
         let mut all = [Self::F32; 11];

@@ -30,7 +30,40 @@ pub struct Gguf {
     pub data_offset: u64,
 }
 
+/// What the first bytes of a file tell of it, before anything else is fetched.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Peek {
+    /// The entries that lie whole in those bytes. Converters write hyperparameters before vocabularies.
+    pub metadata: Metadata,
+    /// Key and element count of the array that begins in those bytes and does not end there.
+    pub cut_array: Option<(String, u64)>,
+}
+
 impl Gguf {
+    /// Reads what metadata `prefix`, the first bytes of a file of any length, holds.
+    ///
+    /// # Errors
+    /// [`GgufError`] if these are no first bytes of a GGUF file. A header that goes on behind them is none.
+    pub fn peek(prefix: &[u8]) -> Result<Peek, GgufError> {
+        let mut cursor = Cursor::new(prefix, u64::MAX);
+        preamble(&mut cursor, prefix)?;
+        let (mut entries, mut cut_array) = (Vec::new(), None);
+        // Behind the counts of tensors and of entries.
+        let n_entries = cursor.u64("the header").and_then(|_| cursor.u64("the header"));
+        for _ in 0..n_entries.unwrap_or(0).min(MAX_ENTRIES) {
+            let start = cursor.clone();
+            match entry(&mut cursor) {
+                Ok(entry) => entries.push(entry),
+                Err(GgufError::Incomplete { .. }) => {
+                    cut_array = array_heading(start).ok().flatten();
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Peek { metadata: Metadata::new(entries)?, cut_array })
+    }
+
     /// Parses the header from `prefix`, the first bytes of a file of `file_len` bytes.
     ///
     /// Memory taken is bounded by a small multiple of the prefix, whatever sizes the header claims.
@@ -86,13 +119,31 @@ fn metadata(cursor: &mut Cursor<'_>, n_entries: u64) -> Result<Metadata, GgufErr
     let n_entries = cursor.expect_at_most("the number of metadata entries", n_entries, 8 + 4 + 1, MAX_ENTRIES)?;
     let mut entries = Vec::new();
     for _ in 0..n_entries {
-        let key = cursor.string("a metadata key", MAX_KEY_BYTES)?;
-        let code = cursor.u32("a metadata type")?;
-        let value = value(cursor, &key, code)?;
-        entries.push((key, value));
+        entries.push(entry(cursor)?);
     }
     Metadata::new(entries)
 }
+
+fn entry(cursor: &mut Cursor<'_>) -> Result<(String, Value), GgufError> {
+    let key = cursor.string("a metadata key", MAX_KEY_BYTES)?;
+    let code = cursor.u32("a metadata type")?;
+    let value = value(cursor, &key, code)?;
+    Ok((key, value))
+}
+
+/// Key and element count of an entry, if it is an array.
+fn array_heading(mut cursor: Cursor<'_>) -> Result<Option<(String, u64)>, GgufError> {
+    const WHAT: &str = "a metadata array";
+    let key = cursor.string("a metadata key", MAX_KEY_BYTES)?;
+    if cursor.u32("a metadata type")? != ARRAY {
+        return Ok(None);
+    }
+    cursor.u32(WHAT)?;
+    Ok(Some((key, cursor.u64(WHAT)?)))
+}
+
+/// Type code of an array.
+const ARRAY: u32 = 9;
 
 fn value(cursor: &mut Cursor<'_>, key: &str, code: u32) -> Result<Value, GgufError> {
     const WHAT: &str = "a metadata value";
@@ -106,7 +157,7 @@ fn value(cursor: &mut Cursor<'_>, key: &str, code: u32) -> Result<Value, GgufErr
         6 => Value::F32(f32::from_le_bytes(cursor.array(WHAT)?)),
         7 => Value::Bool(to_bool(cursor.array::<1>(WHAT)?[0], key)?),
         8 => Value::String(cursor.string("a metadata string", u64::MAX)?),
-        9 => Value::Array(array(cursor, key, 1)?),
+        ARRAY => Value::Array(array(cursor, key, 1)?),
         10 => Value::U64(u64::from_le_bytes(cursor.array(WHAT)?)),
         11 => Value::I64(i64::from_le_bytes(cursor.array(WHAT)?)),
         12 => Value::F64(f64::from_le_bytes(cursor.array(WHAT)?)),

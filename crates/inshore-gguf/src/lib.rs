@@ -38,7 +38,7 @@ mod value;
 
 pub use error::{FoundMagic, GgufError};
 pub use ggml_type::GgmlType;
-pub use header::Gguf;
+pub use header::{Gguf, Peek};
 pub use metadata::{FromValue, Metadata};
 pub use read::MAX_HEADER_BYTES;
 #[cfg(any(unix, windows))]

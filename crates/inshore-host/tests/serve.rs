@@ -62,6 +62,57 @@ async fn a_stream_has_role_deltas_end_usage_and_done() {
     assert!(events.iter().all(|event| event == "[DONE]" || event["id"] == events[0]["id"]));
 }
 
+/// Text and token ids of a stream's events.
+fn text_and_ids(events: &[Value]) -> (String, Vec<u64>) {
+    let text = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect();
+    let ids = events.iter().filter_map(|event| event["inshore"]["ids"].as_array()).flatten();
+    (text, ids.filter_map(Value::as_u64).collect())
+}
+
+#[tokio::test]
+async fn an_answer_begun_elsewhere_goes_on_from_its_token_ids() {
+    let folder = TempDir::new();
+    let server = Server::start(&tiny_model(&folder, 1), &[]).await;
+    let body = |max: usize, extension: Value| json!({ "max_tokens": max, "temperature": 1, "seed": 5, "stream": true, "inshore": extension });
+    let whole = events(&server.chat(body(12, json!({ "ids": true }))).await.text().await.unwrap());
+    let model = whole[0]["inshore"]["model_sha256"].as_str().unwrap().to_owned();
+    let (text, ids) = text_and_ids(&whole);
+    assert_eq!(ids.len(), 12);
+    for cut in 1..12 {
+        let first = events(&server.chat(body(cut, json!({ "ids": true }))).await.text().await.unwrap());
+        let extension = json!({ "continue_ids": ids[..cut], "model_sha256": model, "ids": true });
+        let rest = events(&server.chat(body(12 - cut, extension)).await.text().await.unwrap());
+        let (more, more_ids) = text_and_ids(&rest);
+        assert_eq!(more_ids, ids[cut..]);
+        // The first part ended by its limit and let go of what it held back; cut where nothing was.
+        let (shown, _) = text_and_ids(&first);
+        if text.starts_with(&shown) {
+            assert_eq!(shown + &more, text, "after {cut} tokens");
+        }
+    }
+    let foreign = body(3, json!({ "continue_ids": [1], "model_sha256": "00", "ids": true }));
+    let (status, answer) = server.chat_json(foreign).await;
+    assert_eq!((status, answer["error"]["code"].as_str()), (409, Some("model_mismatch")));
+}
+
+#[tokio::test]
+async fn an_answer_begun_elsewhere_goes_on_from_a_prefix_message() {
+    let folder = TempDir::new();
+    let server = Server::start(&tiny_model(&folder, 1), &[]).await;
+    let user = json!({ "role": "user", "content": "hi" });
+    let ask = |messages: Value| json!({ "messages": messages, "max_tokens": 6, "temperature": 0 });
+    let (_, plain) = server.chat_json(ask(json!([user]))).await;
+    let prefix = json!({ "role": "assistant", "content": "The sea", "prefix": true });
+    let (status, answer) = server.chat_json(ask(json!([user, prefix]))).await;
+    assert_eq!(status, 200, "{answer}");
+    let text = |answer: &Value| answer["choices"][0]["message"]["content"].as_str().unwrap().to_owned();
+    // Only what is new, and not what would stand there without the prefix.
+    assert!(!text(&answer).starts_with("The sea"));
+    assert_ne!(text(&answer), text(&plain));
+    let closed = json!({ "role": "assistant", "content": "The sea" });
+    assert_ne!(text(&server.chat_json(ask(json!([user, closed]))).await.1), text(&answer));
+}
+
 #[tokio::test]
 async fn faults_have_openais_shape_and_the_right_status() {
     let folder = TempDir::new();

@@ -71,7 +71,15 @@ impl Config {
     /// [`ModelError::UnsupportedArchitecture`], [`ModelError::UnsupportedRopeScaling`],
     /// [`ModelError::InvalidHyperparameter`], and those of missing or mistyped metadata.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, ModelError> {
-        let metadata = &gguf.metadata;
+        let vocab_size = usize::try_from(gguf.tensor("token_embd.weight")?.rows()).unwrap_or(usize::MAX);
+        Self::from_metadata(&gguf.metadata, vocab_size)
+    }
+
+    /// Reads and checks the hyperparameters of a model with `vocab_size` words.
+    ///
+    /// # Errors
+    /// As [`from_gguf`](Self::from_gguf).
+    pub fn from_metadata(metadata: &Metadata, vocab_size: usize) -> Result<Self, ModelError> {
         let name: &str = metadata.require("general.architecture")?;
         let architecture = ARCHITECTURES.iter().find(|row| row.name == name).ok_or_else(|| {
             let supported = ARCHITECTURES.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
@@ -110,7 +118,7 @@ impl Config {
             rope_linear_factor: keys.rope_linear_factor()?,
             rms_norm_eps: keys.positive("attention.layer_norm_rms_epsilon", 1e-5)?,
             max_position_embeddings: keys.size("context_length")?,
-            vocab_size: usize::try_from(gguf.tensor("token_embd.weight")?.rows()).unwrap_or(usize::MAX),
+            vocab_size,
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::cache::KvCache;
 use crate::config::Config;
 use crate::generation::{FinishReason, Generation, Limits, Step};
 use crate::llama::Llama;
-use crate::request::{Prompt, Request};
+use crate::request::{Begun, Prompt, Request};
 use crate::weights::Loader;
 use crate::{ModelError, error};
 
@@ -142,10 +142,11 @@ impl Engine {
     pub fn start(&mut self, request: Request) -> Result<Generation, ModelError> {
         request.sampling.check()?;
         let prompt_ids = self.prompt_ids(&request.prompt)?;
-        let (prompt_tokens, context_tokens) = (prompt_ids.len(), self.cache.capacity());
-        if prompt_tokens == 0 {
+        if prompt_ids.is_empty() {
             return Err(ModelError::EmptyPrompt);
         }
+        let begun_ids = self.begun_ids(&request.begun)?;
+        let (prompt_tokens, context_tokens) = (prompt_ids.len() + begun_ids.len(), self.cache.capacity());
         if prompt_tokens >= context_tokens {
             let train_context_tokens = self.info.train_context_tokens;
             return Err(ModelError::PromptTooLong { prompt_tokens, context_tokens, train_context_tokens });
@@ -154,8 +155,12 @@ impl Engine {
         let max_tokens = request.max_tokens.unwrap_or(room).min(room);
         self.current += 1;
         let limits = Limits { max_tokens, number: self.current };
+        let ended = begun_ids.iter().any(|&id| self.tokenizer.is_end_of_generation(id));
         let mut generation = Generation::new(request, prompt_ids, limits, StreamDecoder::new(&self.tokenizer));
-        if max_tokens == 0 {
+        generation.replay(begun_ids);
+        if ended {
+            generation.finish(FinishReason::Stop);
+        } else if max_tokens == 0 {
             generation.finish(FinishReason::Length);
         }
         Ok(generation)
@@ -184,11 +189,11 @@ impl Engine {
             },
         };
         let request = &generation.request;
-        let params = request.sampling.params(generation.ids.len() as u32, request.top_logprobs);
+        let params = request.sampling.params(generation.log.len() as u32, request.top_logprobs);
         let history = self.history(generation);
         let drawn = sample(logits, history, params);
         // The token stays on the device as the next step's input; one read brings it and its log-probabilities here.
-        generation.next = Some(drawn.clone().slice([0..1]));
+        generation.next = Some(drawn.clone().narrow(0, 0, 1));
         let words = read_words(drawn).await?;
         let sampled = Sampled::from_words(&words).ok_or_else(|| error::lost("a step gave no token"))?;
         let ends = self.tokenizer.is_end_of_generation(sampled.id);
@@ -199,7 +204,8 @@ impl Engine {
     async fn prefill(&mut self, generation: &mut Generation) -> Result<Option<Tensor<1>>, ModelError> {
         self.cache.clear();
         let mut logits = None;
-        for piece in generation.prompt_ids.chunks(PREFILL_TOKENS) {
+        let context_ids = [generation.prompt_ids.as_slice(), &generation.log].concat();
+        for piece in context_ids.chunks(PREFILL_TOKENS) {
             if let Some(logits) = logits.take() {
                 // Waits for the piece before: a queue full of work could not be cancelled.
                 read_words(sample(logits, self.no_history(), inshore_ops::SampleParams::greedy())).await?;
@@ -227,13 +233,7 @@ impl Engine {
 
     fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
         match prompt {
-            Prompt::Ids(ids) => {
-                let vocab_size = self.model.config.vocab_size;
-                match ids.iter().find(|&&id| id as usize >= vocab_size) {
-                    None => Ok(ids.clone()),
-                    Some(&id) => Err(ModelError::UnknownToken { id, vocab_size }),
-                }
-            }
+            Prompt::Ids(ids) => self.known(ids),
             Prompt::Raw(text) => {
                 let options = EncodeOptions { parse_special: true, add_special: true };
                 Ok(self.tokenizer.encode(text, options)?)
@@ -247,17 +247,35 @@ impl Engine {
         }
     }
 
+    fn begun_ids(&self, begun: &Begun) -> Result<Vec<u32>, ModelError> {
+        match begun {
+            Begun::Ids(ids) => self.known(ids),
+            Begun::Text(text) => {
+                let options = EncodeOptions { parse_special: false, add_special: false };
+                Ok(self.tokenizer.encode(text, options)?)
+            }
+        }
+    }
+
+    fn known(&self, ids: &[u32]) -> Result<Vec<u32>, ModelError> {
+        let vocab_size = self.model.config.vocab_size;
+        match ids.iter().find(|&&id| id as usize >= vocab_size) {
+            None => Ok(ids.to_vec()),
+            Some(&id) => Err(ModelError::UnknownToken { id, vocab_size }),
+        }
+    }
+
     fn ids(&self, ids: &[u32]) -> Tensor<1, Int> {
         Tensor::from_data(TensorData::new(ids.to_vec(), [ids.len()]), (&self.device.device, DType::U32))
     }
 
     /// Pairs of token and count of the answer so far, where the sampling looks at them.
     fn history(&self, generation: &Generation) -> Tensor<1, Int> {
-        if generation.ids.is_empty() || !generation.request.sampling.has_penalties() {
+        if generation.log.is_empty() || !generation.request.sampling.has_penalties() {
             return self.no_history();
         }
         let mut counts = BTreeMap::new();
-        for &id in &generation.ids {
+        for &id in &generation.log {
             *counts.entry(id).or_insert(0u32) += 1;
         }
         self.ids(&counts.into_iter().flat_map(|(id, count)| [id, count]).collect::<Vec<_>>())
@@ -269,7 +287,7 @@ impl Engine {
 }
 
 /// The one readback of a step.
-async fn read_words(words: Tensor<1, Int>) -> Result<Vec<u32>, ModelError> {
+pub(crate) async fn read_words(words: Tensor<1, Int>) -> Result<Vec<u32>, ModelError> {
     let data = words.into_data_async().await.map_err(|error| error::lost(&format!("{error:?}")))?;
     data.try_to_vec::<u32>().map_err(|error| error::lost(&format!("{error:?}")))
 }

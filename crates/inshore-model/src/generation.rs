@@ -9,7 +9,7 @@ use inshore_tokenizer::StreamDecoder;
 use serde::Serialize;
 use web_time::Instant;
 
-use crate::request::Request;
+use crate::request::{Begun, Request};
 use crate::stop::StopMatcher;
 
 /// Why an answer ended.
@@ -84,7 +84,9 @@ impl CancelHandle {
 pub struct Generation {
     pub(crate) request: Request,
     pub(crate) prompt_ids: Vec<u32>,
-    pub(crate) ids: Vec<u32>,
+    /// Tokens of the whole answer; the first `begun` of them came with the request.
+    pub(crate) log: Vec<u32>,
+    begun: usize,
     pub(crate) limits: Limits,
     /// The sampled token on the device: the next step's input needs no upload.
     pub(crate) next: Option<Tensor<1, Int>>,
@@ -118,7 +120,8 @@ impl Generation {
             stops: StopMatcher::new(&request.stop),
             request,
             prompt_ids,
-            ids: Vec::new(),
+            log: Vec::new(),
+            begun: 0,
             limits,
             next: None,
             cancel: CancelHandle::default(),
@@ -134,12 +137,12 @@ impl Generation {
         &self.prompt_ids
     }
 
-    /// Tokens of the answer so far, with the one that ended it.
+    /// Tokens generated here so far, with the one that ended the answer.
     pub fn ids(&self) -> &[u32] {
-        &self.ids
+        &self.log[self.begun..]
     }
 
-    /// Text of the answer so far, without the token or text that ended it.
+    /// Text generated here so far, without the token or text that ended the answer.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -167,11 +170,30 @@ impl Generation {
         let decode = self.clock.first.map_or(0.0, |first| seconds(first, self.clock.last));
         Timings {
             ttft_ms: ttft * 1e3,
-            prefill_tps: rate(self.prompt_ids.len(), ttft),
-            decode_tps: rate(self.ids.len().saturating_sub(1), decode),
+            prefill_tps: rate(self.prompt_ids.len() + self.begun, ttft),
+            decode_tps: rate(self.ids().len().saturating_sub(1), decode),
             prompt_tokens: self.prompt_ids.len(),
-            completion_tokens: self.ids.len(),
+            completion_tokens: self.ids().len(),
         }
+    }
+
+    /// Takes over an answer that was begun elsewhere: decoder and stop texts get into the state they had there.
+    pub(crate) fn replay(&mut self, begun: Vec<u32>) {
+        for &id in &begun {
+            let released = self.stops.push(&self.decoder.push(id));
+            if released.stopped {
+                self.stops.finish();
+                self.decoder.flush();
+                self.finish_reason = Some(FinishReason::Stop);
+                break;
+            }
+        }
+        if matches!(self.request.begun, Begun::Text(_)) {
+            // All of it was shown.
+            self.stops.finish();
+        }
+        self.begun = begun.len();
+        self.log = begun;
     }
 
     /// Notes a drawn token and decides whether the answer goes on.
@@ -179,7 +201,7 @@ impl Generation {
         let now = Instant::now();
         self.clock.first.get_or_insert(now);
         self.clock.last = Some(now);
-        self.ids.push(sampled.id);
+        self.log.push(sampled.id);
         let mut text = String::new();
         if ends {
             self.finish_reason = Some(FinishReason::Stop);
@@ -190,7 +212,7 @@ impl Generation {
                 self.finish_reason = Some(FinishReason::Stop);
                 self.stops.finish();
                 self.decoder.flush();
-            } else if self.ids.len() >= self.limits.max_tokens {
+            } else if self.ids().len() >= self.limits.max_tokens {
                 self.finish_reason = Some(FinishReason::Length);
             }
         }

@@ -17,12 +17,32 @@ pub enum Prompt {
     Chat(Vec<Message>),
 }
 
+/// An answer that was begun elsewhere (on another device, in a lost engine) and is to go on from there.
+///
+/// Its tokens count for sampling (penalties, the seed's draws) and for stop texts, but not as tokens of this answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    /// Tokens of the same model. Text that was held back there (half a code point, a possible stop text) comes out here.
+    Ids(Vec<u32>),
+    /// Text that was shown.
+    Text(String),
+}
+
+impl Default for Begun {
+    /// Nothing yet.
+    fn default() -> Self {
+        Self::Ids(Vec::new())
+    }
+}
+
 /// A request for one answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// What to continue.
     pub prompt: Prompt,
-    /// Most tokens to generate; `None`: until the context is full.
+    /// The answer so far.
+    pub begun: Begun,
+    /// Most tokens to generate, without those of `begun`; `None`: until the context is full.
     pub max_tokens: Option<usize>,
     /// How tokens are drawn.
     pub sampling: Sampling,
@@ -35,7 +55,14 @@ pub struct Request {
 impl Request {
     /// A request with default sampling, no stop texts and no limit but the context.
     pub fn new(prompt: Prompt) -> Self {
-        Self { prompt, max_tokens: None, sampling: Sampling::default(), stop: Vec::new(), top_logprobs: 0 }
+        Self {
+            prompt,
+            begun: Begun::default(),
+            max_tokens: None,
+            sampling: Sampling::default(),
+            stop: Vec::new(),
+            top_logprobs: 0,
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use inshore_gguf::GgmlType;
 use inshore_model::testing::{TinyModel, tiny_llama};
-use inshore_model::{Engine, FinishReason, LoadOptions, Message, ModelError, OpenDevice, Prompt, Request, Sampling};
+use inshore_model::{
+    Begun, Engine, FinishReason, LoadOptions, Message, ModelError, OpenDevice, Prompt, Request, Sampling,
+};
 use proptest::prelude::*;
 
 fn engine(file: &Vec<u8>, context_tokens: Option<usize>) -> Engine {
@@ -107,6 +109,52 @@ fn the_same_seed_gives_the_same_text_and_another_seed_another() {
     let first = answer(&mut engine, with_seed(1));
     assert_eq!(first, answer(&mut engine, with_seed(1)));
     assert_ne!(first, answer(&mut engine, with_seed(2)));
+}
+
+#[test]
+fn an_answer_goes_on_elsewhere_from_its_tokens_as_if_undisturbed() {
+    // Sampling with a seed, penalties and a stop text that is often half there: all of its state is in the token log.
+    let sampling = Sampling { temperature: 1.0, seed: 9, frequency_penalty: 0.5, ..Sampling::greedy() };
+    let whole = |text: &str| Request { sampling, stop: vec!["\u{fffd}a".into()], ..request(text, 24) };
+    for (seed, prompt) in [(4, "x"), (5, "hello"), (6, "sea")] {
+        let mut engine = engine(&tiny_llama(seed), None);
+        let (ids, text, reason) = answer(&mut engine, whole(prompt));
+        for cut in 0..=ids.len() {
+            let mut first = engine.start(whole(prompt)).expect("a request");
+            let mut shown = String::new();
+            for _ in 0..cut {
+                let step = pollster::block_on(engine.step(&mut first)).expect("a step").expect("a token");
+                shown.push_str(&step.text);
+            }
+            let begun = Begun::Ids(first.ids().to_vec());
+            let rest = Request { begun, max_tokens: Some(24 - cut), ..whole(prompt) };
+            let (more, rest, ended) = answer(&mut engine, rest);
+            assert_eq!([&ids[..cut], &more].concat(), ids, "after {cut} tokens");
+            assert_eq!((shown + &rest, ended), (text.clone(), reason), "after {cut} tokens");
+        }
+    }
+}
+
+#[test]
+fn an_answer_goes_on_from_text_that_was_shown() {
+    let mut engine = engine(&tiny_llama(4), None);
+    let options = inshore_tokenizer::EncodeOptions { parse_special: false, add_special: false };
+    let ids = engine.tokenizer().encode("The <|im_end|> sea", options).expect("tokens");
+    let from = |begun: Begun| Request { begun, stop: vec!["sea and".into()], ..request("x", 12) };
+    let by_text = answer(&mut engine, from(Begun::Text("The <|im_end|> sea".into())));
+    // What a stop text could still need of it was shown there: it does not come out here again.
+    let (ids, text, reason) = answer(&mut engine, from(Begun::Ids(ids)));
+    assert_eq!(by_text, (ids, text.trim_start_matches("sea").to_owned(), reason));
+    assert!(text.starts_with("sea"));
+}
+
+#[test]
+fn tokens_of_another_vocabulary_are_no_beginning() {
+    let mut engine = engine(&tiny_llama(4), None);
+    let foreign = Request { begun: Begun::Ids(vec![1, 1 << 20]), ..request("x", 4) };
+    assert_eq!(engine.start(foreign).expect_err("a foreign token").code(), "unknown_token");
+    let ended = Request { begun: Begun::Ids(vec![65, inshore_model::testing::TINY_EOS]), ..request("x", 4) };
+    assert_eq!(answer(&mut engine, ended).2, FinishReason::Stop);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::source::ByteSource;
 
 /// A device, opened once per worker.
 #[wasm_bindgen]
-pub struct EngineDevice(OpenDevice);
+pub struct EngineDevice(pub(crate) OpenDevice);
 
 #[wasm_bindgen]
 impl EngineDevice {
@@ -173,7 +173,7 @@ impl Generation {
     }
 }
 
-fn plain_object(value: &impl Serialize) -> Result<JsValue, JsValue> {
+pub(crate) fn plain_object(value: &impl Serialize) -> Result<JsValue, JsValue> {
     let serializer = serde_wasm_bindgen::Serializer::json_compatible();
     value.serialize(&serializer).map_err(|error| invalid_argument(&error.to_string()))
 }

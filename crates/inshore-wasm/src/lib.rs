@@ -6,6 +6,7 @@
 
 mod engine;
 mod error;
+mod probe;
 mod request;
 mod source;
 

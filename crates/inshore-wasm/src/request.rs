@@ -1,4 +1,4 @@
-use inshore_model::{Message, Prompt, Request, Sampling};
+use inshore_model::{Begun, Message, Prompt, Request, Sampling};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
@@ -24,7 +24,12 @@ export interface EngineSampling {
 }
 /** A request for one answer. */
 export interface EngineRequest {
-  prompt: EnginePrompt; maxTokens?: number; sampling?: EngineSampling; stop?: string[]; topLogprobs?: number;
+  prompt: EnginePrompt;
+  /** Tokens of the answer so far, where it was begun elsewhere. */
+  continuation?: number[];
+  /** Without those of `continuation`. */
+  maxTokens?: number;
+  sampling?: EngineSampling; stop?: string[]; topLogprobs?: number;
 }
 ";
 
@@ -40,6 +45,8 @@ enum PromptArgument {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RequestArgument {
     prompt: PromptArgument,
+    #[serde(default)]
+    continuation: Vec<u32>,
     max_tokens: Option<usize>,
     #[serde(default)]
     sampling: Sampling,
@@ -59,6 +66,7 @@ pub fn from_js(request: EngineRequest) -> Result<Request, JsValue> {
             PromptArgument::Raw(text) => Prompt::Raw(text),
             PromptArgument::Chat(messages) => Prompt::Chat(messages),
         },
+        begun: Begun::Ids(argument.continuation),
         max_tokens: argument.max_tokens,
         sampling: argument.sampling,
         stop: argument.stop,

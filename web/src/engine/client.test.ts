@@ -17,6 +17,9 @@ function fakeEngine() {
     open: unused,
     load: unused,
     info: unused,
+    shape: unused,
+    probe: unused,
+    slowDown: unused,
     memory: () => 65536,
     start: ({ request }) => {
       if ('raw' in request.prompt) throw new InshoreError('empty_prompt', 'nothing to continue');

@@ -8,6 +8,8 @@ import type {
   EngineEvent,
   EngineRequest,
   ModelInfo,
+  ModelShape,
+  Probe,
 } from './protocol';
 
 /** What {@link EngineClient.load} can be told. */
@@ -76,6 +78,21 @@ export class EngineClient {
   /** The loaded model. */
   info(): Promise<ModelInfo> {
     return this.#port.call('info', undefined);
+  }
+
+  /** The shape of the model whose file begins with `prefix`; 64 KB are more than enough. */
+  shape(prefix: Uint8Array): Promise<ModelShape> {
+    return this.#port.call('shape', { prefix });
+  }
+
+  /** Predicts the open device's speed with a model of `shape`; not while an answer is generated. */
+  probe(shape: ModelShape, contextTokens: number): Promise<Probe> {
+    return this.#port.call('probe', { shape, contextTokens });
+  }
+
+  /** Makes every step take `factor` times as long, for demonstrations and tests; 1 is the device's own speed. */
+  slowDown(factor: number): Promise<undefined> {
+    return this.#port.call('slowDown', { factor });
   }
 
   /** Bytes of wasm memory: the peak, for it never shrinks. */

@@ -44,6 +44,32 @@ export interface ModelInfo {
   loadMs: number;
 }
 
+/** Sizes of a model, read from the first bytes of its file. */
+export interface ModelShape {
+  layers: number;
+  hidden: number;
+  intermediate: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  vocab: number;
+  trainContextTokens: number;
+  /** Block format of most matrices, e.g. `Q4_1`. */
+  quantisation: string;
+}
+
+/** What the device is predicted to do with a model of a shape, from a few milliseconds on synthetic weights. */
+export interface Probe {
+  prefillTps: number;
+  decodeTps: number;
+  /** Time of a token that does not depend on the model's size: dispatch, sampling, readback. */
+  fixedMs: number;
+  weightBytesPerS: number;
+  /** Weights, KV cache and everything else. */
+  memoryBytes: number;
+  probeMs: number;
+}
+
 /** One turn of a conversation. */
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant';
@@ -69,7 +95,9 @@ export interface Sampling {
 /** What to generate. */
 export interface EngineRequest {
   prompt: Prompt;
-  /** Absent: until the context is full. */
+  /** Tokens of the answer so far, where it was begun elsewhere. Only text that was not yet shown comes out. */
+  continuation?: readonly number[];
+  /** Without those of `continuation`. Absent: until the context is full. */
   maxTokens?: number;
   sampling?: Sampling;
   stop?: string[];
@@ -114,6 +142,12 @@ export type EngineCalls = {
   /** Ends the running generation before its next token; does nothing when it has ended already. */
   stop: { in: { generation: number }; out: undefined };
   info: { in: undefined; out: ModelInfo };
+  /** The shape of the model whose file begins with `prefix` (64 KB are more than enough). */
+  shape: { in: { prefix: Uint8Array }; out: ModelShape };
+  /** Predicts the open device's speed with a model of `shape`; not while an answer is generated. */
+  probe: { in: { shape: ModelShape; contextTokens: number }; out: Probe };
+  /** Makes every step take `factor` times as long: for demonstrations and tests. 1 is the device's own speed. */
+  slowDown: { in: { factor: number }; out: undefined };
   /** Bytes of wasm memory; it never shrinks, so this is the peak. */
   memory: { in: undefined; out: number };
 };

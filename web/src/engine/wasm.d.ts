@@ -44,6 +44,14 @@ declare module '#wasm' {
   }
 
   export function memoryBytes(): number;
+
+  export function modelShape(prefix: Uint8Array): import('./protocol').ModelShape;
+
+  export function probe(
+    device: EngineDevice,
+    shape: import('./protocol').ModelShape,
+    contextTokens: number,
+  ): Promise<import('./protocol').Probe>;
 }
 
 declare module '#wasm-bytes?url' {

@@ -1,6 +1,6 @@
 /// <reference lib="webworker" />
 // The engine worker: owns the wasm engine, one model and one generation at a time.
-import init, { Engine, type Generation, memoryBytes } from '#wasm';
+import init, { Engine, type Generation, memoryBytes, modelShape, probe } from '#wasm';
 import wasmUrl from '#wasm-bytes?url';
 import { InshoreError } from '../error';
 import { openStored } from '../store/files';
@@ -10,11 +10,29 @@ import type { EngineCalls, EngineEvent } from './protocol';
 
 declare const self: DedicatedWorkerGlobalScope;
 
+let initialised: Promise<void> | undefined;
 let opened: OpenedDevice | undefined;
 let engine: Engine | undefined;
+let slowness = 1;
 let running: { number: number; stopped: boolean } | undefined;
 
 const post = answerCalls<EngineCalls, EngineEvent>(self, {
+  async shape({ prefix }) {
+    await initEngine();
+    return modelShape(prefix);
+  },
+
+  async probe({ shape, contextTokens }) {
+    if (opened === undefined) throw new InshoreError('no_device', 'Open a device before probing it.');
+    if (running !== undefined) throw busy();
+    return probe(opened.device, shape, contextTokens);
+  },
+
+  slowDown({ factor }) {
+    slowness = Math.max(1, factor);
+    return undefined;
+  },
+
   async open({ device }) {
     if (opened !== undefined) {
       throw new InshoreError(
@@ -71,7 +89,9 @@ async function generate(
       // The SIMD engine never yields by itself; a macrotask lets `stop` in before every token.
       await macrotask();
       if (run.stopped) generation.cancel();
+      const started = performance.now();
       const step = await ready.step(generation);
+      if (slowness > 1) await sleep((slowness - 1) * (performance.now() - started));
       if (step === undefined) break;
       post({ type: 'step', generation: number, step });
     }
@@ -102,7 +122,15 @@ function macrotask(): Promise<void> {
   });
 }
 
-async function initEngine(): Promise<void> {
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Once per worker: a second instance would have memory and constructors of its own. */
+function initEngine(): Promise<void> {
+  initialised ??= instantiate();
+  return initialised;
+}
+
+async function instantiate(): Promise<void> {
   try {
     await init({ module_or_path: wasmUrl });
   } catch (error) {

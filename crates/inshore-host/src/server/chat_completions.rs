@@ -8,9 +8,10 @@ use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
 use inshore_model::FinishReason;
 
+use super::AppState;
 use super::engine_thread::{Answer, AnswerEvent, Readiness};
 use super::openai::{ApiError, ChatRequest, Completion, Heading, Logprobs};
-use super::{AppState, sse};
+use super::sse::{self, StreamOptions};
 
 /// Answers one request, streamed or whole.
 ///
@@ -25,7 +26,15 @@ pub async fn handle(
     if let Some(name) = chat.model.as_deref().filter(|name| !state.model.answers_to(name)) {
         return Err(ApiError::no_model(name));
     }
-    let (stream, include_usage, logprobs) = (chat.stream(), chat.include_usage(), chat.alternatives().is_some());
+    if let Some(wanted) = chat.model_sha256() {
+        let served = state.model.sha256().await?;
+        if !served.eq_ignore_ascii_case(wanted) {
+            return Err(ApiError::model_mismatch(served));
+        }
+    }
+    let ids_of = if chat.wants_ids() { Some(state.model.sha256().await?.to_owned()) } else { None };
+    let options = StreamOptions { include_usage: chat.include_usage(), ids_of };
+    let (stream, logprobs) = (chat.stream(), chat.alternatives().is_some());
     let request = chat.into_engine_request()?;
     let mut answer = state.engine.ask(request, logprobs)?;
     // The status is decided by the first event: a prompt that is too long is a 400, not a broken stream.
@@ -36,7 +45,7 @@ pub async fn handle(
     }
     let heading = heading(&state);
     if stream {
-        return Ok(sse::stream(answer, heading, include_usage).into_response());
+        return Ok(sse::stream(answer, heading, options).into_response());
     }
     let completion = collect(answer, heading, logprobs).await?;
     Ok(Json(completion).into_response())
@@ -58,7 +67,7 @@ async fn collect(mut answer: Answer, heading: Heading, wants_logprobs: bool) -> 
     while let Some(event) = answer.events.recv().await {
         match event {
             AnswerEvent::Started => {}
-            AnswerEvent::Token { text, logprobs } => {
+            AnswerEvent::Token { text, logprobs, .. } => {
                 content.push_str(&text);
                 tokens.extend(logprobs);
             }

@@ -19,6 +19,8 @@ pub enum AnswerEvent {
     Started,
     /// A token, or text that has become complete.
     Token {
+        /// The token; none for text that was held back to the end.
+        id: Option<u32>,
         /// Text to append; may be empty.
         text: String,
         /// Log-probabilities, if they were asked for.
@@ -175,11 +177,11 @@ fn answer(engine: &mut Engine, job: &Job, shared: &Shared) -> Result<(), ModelEr
         let Some(step) = pollster::block_on(engine.step(&mut generation))? else { break };
         sent_bytes += step.text.len();
         let logprobs = job.logprobs.then(|| TokenLogprob::new(engine, &step));
-        heard = send(AnswerEvent::Token { text: step.text, logprobs });
+        heard = send(AnswerEvent::Token { id: Some(step.id), text: step.text, logprobs });
     }
     let rest = generation.text().get(sent_bytes..).unwrap_or_default();
     if !rest.is_empty() {
-        send(AnswerEvent::Token { text: rest.to_owned(), logprobs: None });
+        send(AnswerEvent::Token { id: None, text: rest.to_owned(), logprobs: None });
     }
     let reason = generation.finish_reason().unwrap_or(FinishReason::Cancelled);
     send(AnswerEvent::Finished { reason, timings: generation.timings() });

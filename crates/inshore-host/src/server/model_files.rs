@@ -72,7 +72,10 @@ impl ServedModel {
     }
 
     /// The file's SHA-256; read through once if nothing has recorded it.
-    async fn sha256(&self) -> Result<&str, ApiError> {
+    ///
+    /// # Errors
+    /// 500 if the file has gone since the start.
+    pub async fn sha256(&self) -> Result<&str, ApiError> {
         let hash = self.sha256.get_or_try_init(|| async {
             let path = self.file.path.clone();
             let computed = tokio::task::spawn_blocking(move || Stamp::compute(&path, |_| {})).await;

@@ -16,10 +16,19 @@ use super::openai::{ApiError, Chunk, Delta, Heading};
 /// A comment goes out so often while there is nothing to say, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// What a stream carries besides the text.
+#[derive(Debug)]
+pub struct StreamOptions {
+    /// Token counts at the end.
+    pub include_usage: bool,
+    /// Token ids with each chunk, and in the first one this SHA-256 of the model's file.
+    pub ids_of: Option<String>,
+}
+
 struct State {
     answer: Answer,
     heading: Heading,
-    include_usage: bool,
+    options: StreamOptions,
     ready: VecDeque<Event>,
     over: bool,
 }
@@ -28,11 +37,11 @@ struct State {
 pub fn stream(
     answer: Answer,
     heading: Heading,
-    include_usage: bool,
+    options: StreamOptions,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let role = Chunk::delta(&heading, Delta::role(), None);
+    let role = Chunk::delta(&heading, Delta::role(), None).with_model(options.ids_of.as_deref());
     let ready = VecDeque::from([event(&role)]);
-    let state = State { answer, heading, include_usage, ready, over: false };
+    let state = State { answer, heading, options, ready, over: false };
     let events = unfold(state, |mut state| async move {
         loop {
             if let Some(event) = state.ready.pop_front() {
@@ -52,15 +61,17 @@ impl State {
     fn take(&mut self, next: AnswerEvent) {
         match next {
             AnswerEvent::Started => {}
-            AnswerEvent::Token { text, logprobs } => {
-                if !text.is_empty() || logprobs.is_some() {
-                    self.ready.push_back(event(&Chunk::delta(&self.heading, Delta::content(text), logprobs)));
+            AnswerEvent::Token { id, text, logprobs } => {
+                let id = id.filter(|_| self.options.ids_of.is_some());
+                if !text.is_empty() || logprobs.is_some() || id.is_some() {
+                    let chunk = Chunk::delta(&self.heading, Delta::content(text), logprobs).with_id(id);
+                    self.ready.push_back(event(&chunk));
                 }
             }
             AnswerEvent::Finished { reason: FinishReason::Cancelled, .. } => self.fail(&ApiError::stopping()),
             AnswerEvent::Finished { reason, timings } => {
                 self.ready.push_back(event(&Chunk::end(&self.heading, reason, timings)));
-                if self.include_usage {
+                if self.options.include_usage {
                     self.ready.push_back(event(&Chunk::usage(&self.heading, timings)));
                 }
                 self.ready.push_back(Event::default().data("[DONE]"));

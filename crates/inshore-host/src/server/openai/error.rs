@@ -67,6 +67,14 @@ impl ApiError {
         Self { param: Some("model"), ..Self::new(StatusCode::NOT_FOUND, "model_not_found", message) }
     }
 
+    /// 409: tokens of another model are to be continued.
+    pub fn model_mismatch(served: &str) -> Self {
+        let message = format!(
+            "the answer was begun by another model than the one served here (SHA-256 {served}); continue its text instead"
+        );
+        Self { param: Some("inshore"), ..Self::new(StatusCode::CONFLICT, "model_mismatch", message) }
+    }
+
     /// 404: nothing at this path.
     pub fn no_route() -> Self {
         Self::new(

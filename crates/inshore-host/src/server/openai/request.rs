@@ -1,6 +1,6 @@
 //! A chat-completions request, checked and turned into one for the engine.
 
-use inshore_model::{Message, Prompt, Request, Sampling};
+use inshore_model::{Begun, Message, Prompt, Request, Sampling};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,10 +24,23 @@ pub struct ChatRequest {
     stop: Option<Stop>,
     logprobs: Option<bool>,
     top_logprobs: Option<u32>,
+    inshore: Option<Extension>,
     #[serde(flatten)]
     sampling: SamplingFields,
     #[serde(flatten)]
     refused: RefusedFields,
+}
+
+/// Our extension of the request.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Extension {
+    /// Tokens of an answer that was begun elsewhere and goes on here; `max_tokens` does not count them.
+    continue_ids: Vec<u32>,
+    /// SHA-256 of the model's file that those tokens are of.
+    model_sha256: Option<String>,
+    /// Whether the chunks of a stream carry their token ids.
+    ids: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,6 +82,8 @@ enum Stop {
 struct IncomingMessage {
     role: String,
     content: Option<Content>,
+    /// On a last assistant message: the answer goes on behind its text.
+    prefix: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,6 +116,16 @@ impl ChatRequest {
         self.logprobs.unwrap_or(false).then(|| self.top_logprobs.unwrap_or(0))
     }
 
+    /// Whether the chunks of a stream carry their token ids.
+    pub fn wants_ids(&self) -> bool {
+        self.inshore.as_ref().is_some_and(|extension| extension.ids)
+    }
+
+    /// SHA-256 of the model's file that the request is made for.
+    pub fn model_sha256(&self) -> Option<&str> {
+        self.inshore.as_ref()?.model_sha256.as_deref()
+    }
+
     /// The request for the engine.
     ///
     /// # Errors
@@ -122,7 +147,9 @@ impl ChatRequest {
         if max_tokens == Some(0) {
             return Err(ApiError::invalid("max_tokens", "max_tokens must be at least 1"));
         }
-        let mut request = Request::new(Prompt::Chat(conversation(self.messages)?));
+        let (messages, begun) = begun(self.messages, self.inshore.unwrap_or_default())?;
+        let mut request = Request::new(Prompt::Chat(conversation(messages)?));
+        request.begun = begun;
         request.max_tokens = max_tokens.map(|tokens| usize::try_from(tokens).unwrap_or(usize::MAX));
         request.sampling = self.sampling.checked()?;
         request.stop = stops(self.stop)?;
@@ -204,6 +231,29 @@ fn stops(stop: Option<Stop>) -> Result<Vec<String>, ApiError> {
     Ok(stops)
 }
 
+/// Takes an answer that was begun elsewhere off the messages.
+fn begun(mut messages: Vec<IncomingMessage>, extension: Extension) -> Result<(Vec<IncomingMessage>, Begun), ApiError> {
+    let has_prefix = |message: &IncomingMessage| message.prefix.unwrap_or(false);
+    let last = messages.pop_if(|last| last.role == "assistant" && has_prefix(last));
+    if messages.iter().any(has_prefix) {
+        return Err(ApiError::invalid("messages", "prefix belongs to a last message of role assistant"));
+    }
+    if !extension.continue_ids.is_empty() && extension.model_sha256.is_none() {
+        return Err(ApiError::invalid(
+            "inshore",
+            "continue_ids needs model_sha256: tokens mean nothing to another model",
+        ));
+    }
+    match last {
+        Some(_) if !extension.continue_ids.is_empty() => Err(ApiError::invalid(
+            "inshore",
+            "an answer goes on from continue_ids or from a prefix message, not from both",
+        )),
+        Some(last) => Ok((messages, Begun::Text(message(last)?.content))),
+        None => Ok((messages, Begun::Ids(extension.continue_ids))),
+    }
+}
+
 fn conversation(messages: Vec<IncomingMessage>) -> Result<Vec<Message>, ApiError> {
     if messages.is_empty() {
         return Err(ApiError::invalid("messages", "messages must hold at least one message"));
@@ -271,6 +321,28 @@ mod tests {
         let Prompt::Chat(found) = engine_request(json!({ "messages": messages })).unwrap().prompt else { panic!() };
         let found: Vec<_> = found.iter().map(|m| (m.role.as_str(), m.content.as_str())).collect();
         assert_eq!(found, [("system", "be brief"), ("user", "ab"), ("assistant", "")]);
+    }
+
+    #[test]
+    fn answers_go_on_from_ids_or_from_a_prefix() {
+        let ids = json!({ "inshore": { "continue_ids": [1, 2], "model_sha256": "ab" } });
+        assert_eq!(engine_request(ids).unwrap().begun, Begun::Ids(vec![1, 2]));
+        let user = json!({ "role": "user", "content": "hi" });
+        let prefix = json!({ "role": "assistant", "content": "The sea", "prefix": true });
+        let request = engine_request(json!({ "messages": [user, prefix] })).unwrap();
+        assert_eq!(request.begun, Begun::Text("The sea".into()));
+        let Prompt::Chat(messages) = request.prompt else { panic!() };
+        assert_eq!(messages.len(), 1);
+        // An assistant's last message without the flag is a turn of the conversation.
+        let plain = json!({ "role": "assistant", "content": "The sea" });
+        assert_eq!(engine_request(json!({ "messages": [user, plain] })).unwrap().begun, Begun::default());
+        for bad in [
+            json!({ "inshore": { "continue_ids": [1] } }),
+            json!({ "messages": [prefix, user] }),
+            json!({ "messages": [user, prefix], "inshore": { "continue_ids": [1], "model_sha256": "ab" } }),
+        ] {
+            assert_eq!(engine_request(bad.clone()).unwrap_err().status().as_u16(), 400, "{bad}");
+        }
     }
 
     #[test]

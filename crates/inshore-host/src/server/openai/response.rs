@@ -106,7 +106,16 @@ pub struct Chunk<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<Usage>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    inshore: Option<Extension>,
+    inshore: Option<ChunkExtension<'a>>,
+}
+
+/// Our extension of a chunk: which model begins, the tokens of a delta, or the report at the end.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum ChunkExtension<'a> {
+    Begins { model_sha256: &'a str },
+    Tokens { ids: [u32; 1] },
+    End(Extension),
 }
 
 #[derive(Debug, Serialize)]
@@ -150,11 +159,22 @@ impl<'a> Chunk<'a> {
         Self::new(heading, vec![ChunkChoice { index: 0, delta, logprobs, finish_reason: None }])
     }
 
+    /// The same chunk with the token that it brings.
+    pub fn with_id(self, id: Option<u32>) -> Self {
+        Self { inshore: id.map(|id| ChunkExtension::Tokens { ids: [id] }), ..self }
+    }
+
+    /// The same chunk with the hash of the model that answers.
+    pub fn with_model(self, model_sha256: Option<&'a str>) -> Self {
+        Self { inshore: model_sha256.map(|model_sha256| ChunkExtension::Begins { model_sha256 }), ..self }
+    }
+
     /// The end of the answer, with our extension.
     pub fn end(heading: &'a Heading, reason: FinishReason, timings: Timings) -> Self {
         let finish_reason = Some(reason.as_str());
         let choice = ChunkChoice { index: 0, delta: Delta::default(), logprobs: None, finish_reason };
-        Self { inshore: Some(Extension::new(heading, timings)), ..Self::new(heading, vec![choice]) }
+        let extension = ChunkExtension::End(Extension::new(heading, timings));
+        Self { inshore: Some(extension), ..Self::new(heading, vec![choice]) }
     }
 
     /// Token counts, in a chunk without choices.

@@ -9,7 +9,7 @@ thread_local! {
 }
 
 /// The implementation that kernels on this thread must use.
-pub fn forced() -> Option<Isa> {
+pub(super) fn forced() -> Option<Isa> {
     FORCED.get()
 }
 
