@@ -3248,7 +3248,7 @@ function listOf(env, name, problems) {
 /** A whole number within limits. */
 function numberOf(env, name, { fallback, min, max }, problems) {
 	const value = env[name];
-	if (value === void 0 || value === "") return fallback;
+	if (value === void 0 || value === null || value === "") return fallback;
 	const number = typeof value === "number" || typeof value === "string" ? Number(value) : NaN;
 	if (Number.isInteger(number) && number >= min && number <= max) return number;
 	problems.push(`${name}: write a whole number from ${min} to ${max}`);
@@ -5105,13 +5105,13 @@ function secretOf(env, problems) {
 }
 function headerOf(env, problems) {
 	const header = env.INSHORE_CLIENT_IP_HEADER;
-	if (header === void 0 || header === "") return void 0;
+	if (header === void 0 || header === null || header === "") return void 0;
 	if (typeof header === "string" && /^[\w-]+$/.test(header)) return header.toLowerCase();
 	problems.push("INSHORE_CLIENT_IP_HEADER: write the name of one header, as cf-connecting-ip");
 }
 function namespaceOf(env, problems) {
 	const binding = env.USED_TOKENS;
-	if (binding === void 0) return void 0;
+	if (binding === void 0 || binding === null) return void 0;
 	const namespace = recordOf(binding);
 	if (typeof namespace?.idFromName === "function" && typeof namespace.get === "function") return binding;
 	problems.push("USED_TOKENS: bind the Durable Object class UsedTokens; a KV namespace is too slow to notice that a token comes twice");

@@ -136,7 +136,7 @@ function secretOf(env: Env, problems: Problems): Uint8Array {
 
 function headerOf(env: Env, problems: Problems): string | undefined {
   const header = env.INSHORE_CLIENT_IP_HEADER;
-  if (header === undefined || header === '') return undefined;
+  if (header === undefined || header === null || header === '') return undefined;
   if (typeof header === 'string' && /^[\w-]+$/.test(header)) return header.toLowerCase();
   problems.push('INSHORE_CLIENT_IP_HEADER: write the name of one header, as cf-connecting-ip');
   return undefined;
@@ -144,7 +144,7 @@ function headerOf(env: Env, problems: Problems): string | undefined {
 
 function namespaceOf(env: Env, problems: Problems): DurableNamespace | undefined {
   const binding = env.USED_TOKENS;
-  if (binding === undefined) return undefined;
+  if (binding === undefined || binding === null) return undefined;
   const namespace = recordOf(binding);
   if (typeof namespace?.idFromName === 'function' && typeof namespace.get === 'function') {
     return binding as DurableNamespace;

@@ -39,7 +39,7 @@ export function numberOf(
   problems: Problems,
 ): number {
   const value = env[name];
-  if (value === undefined || value === '') return fallback;
+  if (value === undefined || value === null || value === '') return fallback;
   const number = typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN;
   if (Number.isInteger(number) && number >= min && number <= max) return number;
   problems.push(`${name}: write a whole number from ${min} to ${max}`);

@@ -1,0 +1,80 @@
+import { expect, it } from 'vitest';
+import { answerWhole, beginStream, chunk, DONE } from './scripted_upstream';
+import { FOREIGN_ORIGIN, MESSAGES, ORIGIN, OTHER_ORIGIN, onEveryHost } from './world';
+
+const PATHS = ['/health', '/v1/models', '/v1/token', '/v1/chat/completions', '/nothing'];
+
+onEveryHost({}, (world) => {
+  it('echoes an allowed origin on every answer, also on refusals', async () => {
+    for (const path of PATHS) {
+      for (const origin of [ORIGIN, OTHER_ORIGIN]) {
+        const { headers } = await world().page.send(path, { origin });
+        expect(headers['access-control-allow-origin'], path).toBe(origin);
+        expect(headers['access-control-expose-headers']).toBe('retry-after, x-request-id');
+      }
+    }
+  });
+
+  it('gives no permission to any other origin', async () => {
+    for (const path of PATHS) {
+      for (const origin of [FOREIGN_ORIGIN, 'null', `${ORIGIN}/`, ORIGIN.toUpperCase(), `${ORIGIN} `, null]) {
+        const { headers } = await world().page.send(path, { origin: origin === null ? null : `${origin}` });
+        // Blanks around a header's value are no part of it.
+        const expected = origin === `${ORIGIN} ` ? ORIGIN : undefined;
+        expect(headers['access-control-allow-origin'], `${path} ${origin}`).toBe(expected);
+      }
+    }
+  });
+
+  it('answers the preflight of an allowed origin with what is needed and no more', async () => {
+    const { status, headers, text } = await world().page.send('/v1/chat/completions', {
+      method: 'OPTIONS',
+      headers: {
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,x-evil',
+      },
+    });
+    expect([status, text]).toEqual([204, '']);
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': ORIGIN,
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'authorization, content-type',
+      'access-control-max-age': '600',
+    });
+  });
+
+  it('refuses the preflight of any other origin', async () => {
+    for (const origin of [FOREIGN_ORIGIN, null]) {
+      const { status, headers } = await world().page.send('/v1/token', { method: 'OPTIONS', origin });
+      expect(status).toBe(403);
+      expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+    }
+  });
+
+  it('never allows cookies, and is never cached, sniffed or framed', async () => {
+    const { page, upstream } = world();
+    upstream.next(({ response }) => answerWhole(response, 'A shore.'));
+    upstream.next(({ response }) => {
+      beginStream(response);
+      response.end(chunk('A shore.', 'stop') + DONE);
+    });
+    const answers = [
+      ...(await Promise.all(PATHS.map((path) => page.send(path, { method: 'POST' })))),
+      await page.send('/v1/token', { method: 'OPTIONS' }),
+      await page.chat({ model: 'small', messages: MESSAGES }),
+      await page.chat({ model: 'small', messages: MESSAGES, stream: true }),
+    ];
+    for (const { headers } of answers) {
+      expect(headers['access-control-allow-credentials']).toBeUndefined();
+      expect(headers['set-cookie']).toBeUndefined();
+      expect(headers).toMatchObject({
+        'cache-control': 'no-store',
+        vary: expect.stringMatching(/\bOrigin\b/),
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      });
+      expect(headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    }
+  });
+});
