@@ -49,7 +49,7 @@ const NO_WAY = row(503, 'server_error', false);
 const PASSING = row(503, 'server_error');
 const UPSTREAM = row(502, 'server_error');
 
-/** Every code of {@link InshoreError} that has a status of its own; all others are 500. */
+/** Codes of {@link InshoreError}, and kinds of failed legs, that have a status of their own; all others are 500. */
 const ROWS: ReadonlyMap<string, Row> = new Map(
   Object.entries({
     // The request itself.
@@ -57,6 +57,7 @@ const ROWS: ReadonlyMap<string, Row> = new Map(
     invalid_value: CALLER,
     unsupported_value: CALLER,
     refused: CALLER,
+    bad_request: CALLER,
     empty_prompt: CALLER,
     unknown_token: CALLER,
     invalid_sampling: CALLER,
@@ -96,6 +97,7 @@ const ROWS: ReadonlyMap<string, Row> = new Map(
     local_breaker_open: PASSING,
     cloud_breaker_open: PASSING,
     // The endpoint.
+    forbidden: DENIED,
     unauthorised: row(401, 'authentication_error'),
     payment: row(402, 'insufficient_quota'),
     payment_required: row(402, 'insufficient_quota'),
@@ -111,16 +113,24 @@ const ROWS: ReadonlyMap<string, Row> = new Map(
   }),
 );
 const UNKNOWN = row(500, 'server_error', false);
+const rest = (code: string): Row => (code.startsWith('template') ? CALLER : UNKNOWN);
+
+/** What errors carry beside code and message. */
+interface Details {
+  kind?: string;
+  param?: string | null;
+  retryAfterMs?: number | undefined;
+}
 
 /** How HTTP tells this failure. Whatever is no {@link InshoreError} is `internal`. */
 export function toHttpError(thrown: unknown): HttpError {
   const error = InshoreError.from(thrown);
-  const found = ROWS.get(error.code) ?? (error.code.startsWith('template') ? CALLER : UNKNOWN);
-  const { param } = error as { param?: string | null };
-  const { retryAfterMs } = error as { retryAfterMs?: unknown };
+  // A failed leg also says its kind, which covers codes of its own (`bad_stream` …).
+  const { kind, param, retryAfterMs } = error as Details;
+  const found = ROWS.get(error.code) ?? ROWS.get(kind ?? '') ?? rest(error.code);
   const headers: Record<string, string> = {};
   if (found.retry !== undefined) headers['x-should-retry'] = String(found.retry);
-  if (typeof retryAfterMs === 'number' && retryAfterMs >= 0)
+  if (retryAfterMs !== undefined && retryAfterMs >= 0)
     headers['retry-after'] = String(Math.ceil(retryAfterMs / 1000));
   return {
     status: found.status,

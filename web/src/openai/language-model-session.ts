@@ -38,7 +38,8 @@ export class LanguageModelSession extends EventTarget {
   #last: Promise<void> = Promise.resolve();
   oncontextoverflow: ((event: Event) => void) | null = null;
 
-  constructor(parts: SessionParts, usage = estimateTokens(parts.turns)) {
+  /** Made by `create` and `clone`. `usage`: tokens of `parts.turns`. */
+  constructor(parts: SessionParts, usage: number) {
     super();
     this.#parts = parts;
     this.#turns = [...parts.turns];
@@ -264,7 +265,8 @@ function told(error: unknown, signal: AbortSignal): unknown {
   return toHttpError(error).body.error.code === 'context_length_exceeded' ? quotaExceeded() : error;
 }
 
-const quotaExceeded = (): DOMException =>
+/** For what is longer than the context. */
+export const quotaExceeded = (): DOMException =>
   new DOMException('The prompt is longer than the context of the model.', 'QuotaExceededError');
 
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

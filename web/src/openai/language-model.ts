@@ -1,7 +1,14 @@
 import type { Availability, Progress } from '../sdk/contract';
 import type { ChatCompletions } from './chat';
-import { LanguageModelSession } from './language-model-session';
-import { type PromptInput, type PromptMessage, type Turn, toTurns, unsupported } from './prompt-input';
+import { LanguageModelSession, quotaExceeded } from './language-model-session';
+import {
+  estimateTokens,
+  type PromptInput,
+  type PromptMessage,
+  type Turn,
+  toTurns,
+  unsupported,
+} from './prompt-input';
 
 export { LanguageModelSession, type PromptOptions } from './language-model-session';
 export type { PromptInput, PromptMessage } from './prompt-input';
@@ -66,14 +73,18 @@ export function createLanguageModel(chat: ChatCompletions, host: LanguageModelHo
       const turns = toTurns((options.initialPrompts ?? []) as PromptInput, true);
       await makeAvailable(host, options);
       signal?.throwIfAborted();
-      return new LanguageModelSession({
+      const contextWindow = host.contextTokens?.() ?? Number.POSITIVE_INFINITY;
+      const usage = (await host.countTokens?.(turns)) ?? estimateTokens(turns);
+      if (usage > contextWindow) throw quotaExceeded();
+      const parts = {
         chat,
         turns,
         temperature: temperature === undefined ? undefined : Math.min(temperature, 2),
         topK: topK === undefined ? undefined : Math.floor(topK),
-        contextWindow: host.contextTokens?.() ?? Number.POSITIVE_INFINITY,
+        contextWindow,
         countTokens: host.countTokens?.bind(host),
-      });
+      };
+      return new LanguageModelSession(parts, usage);
     },
   };
 }

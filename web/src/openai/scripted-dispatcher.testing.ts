@@ -28,16 +28,25 @@ export class ScriptedDispatcher implements Dispatcher {
   run(request: CheckedRequest, { signal }: { signal?: AbortSignal | undefined }): RunningAnswer {
     this.requests.push(request);
     const stop = new AbortController();
+    let over = false;
     const abort = (): void => {
-      if (!stop.signal.aborted) this.aborted += 1;
+      if (!stop.signal.aborted && !over) this.aborted += 1;
       stop.abort();
     };
+    const finish = (): void => {
+      this.closed += 1;
+      over = true;
+    };
     signal?.addEventListener('abort', abort, { once: true });
-    const events = this.#events(this.#script(request), stop.signal);
+    const events = this.#events(this.#script(request), stop.signal, finish);
     return { request: this.requests.length, abort, [Symbol.asyncIterator]: () => events };
   }
 
-  async *#events(steps: readonly Step[], signal: AbortSignal): AsyncGenerator<AnswerEvent, void, undefined> {
+  async *#events(
+    steps: readonly Step[],
+    signal: AbortSignal,
+    finish: () => void,
+  ): AsyncGenerator<AnswerEvent, void, undefined> {
     const cancelled = () => new InshoreError('cancelled', 'The request was cancelled by its caller.');
     try {
       for (const step of steps) {
@@ -53,7 +62,7 @@ export class ScriptedDispatcher implements Dispatcher {
         yield step;
       }
     } finally {
-      this.closed += 1;
+      finish();
     }
   }
 }

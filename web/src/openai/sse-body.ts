@@ -9,6 +9,10 @@ import { toHttpError } from './errors';
 export function sseBody(answer: ChatStream, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
   const chunks = answer[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
+  const end = (): void => {
+    answer.controller.abort();
+    chunks.return().catch(() => {});
+  };
   let onAbort: (() => void) | undefined;
   const finish = (): void => {
     if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
@@ -19,7 +23,7 @@ export function sseBody(answer: ChatStream, signal: AbortSignal | undefined): Re
       start(controller) {
         onAbort = () => {
           finish();
-          answer.controller.abort();
+          end();
           // At once, also while nobody reads.
           controller.error(signal?.reason);
         };
@@ -42,7 +46,7 @@ export function sseBody(answer: ChatStream, signal: AbortSignal | undefined): Re
       },
       cancel() {
         finish();
-        answer.controller.abort();
+        end();
       },
     },
     // Nothing is made before it is asked for.
