@@ -99,7 +99,7 @@ export function endpointProblem(endpoint: string): string | undefined {
     return 'Write a whole address, such as https://api.example/v1.';
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
     return 'Write the address without user, password, query or fragment.';
-  if (url.protocol === 'http:' && !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname))
+  if (url.protocol === 'http:' && !/^(localhost|127\.0\.0\.1)$/.test(url.hostname))
     return 'Outside this machine only https is allowed.';
   return undefined;
 }

@@ -1,13 +1,5 @@
-import type { AnswerEnd } from '../engine/protocol';
-import { byId, element } from './dom';
-import { formatEnd } from './format';
-
-/** An answer on the page while it grows. */
-export interface AnswerView {
-  append(text: string): void;
-  finish(end: AnswerEnd): void;
-  fail(): void;
-}
+import { byId, element } from '../dom';
+import { AnswerView } from './answer-view';
 
 /** The conversation and the line to write in. */
 export class ChatView {
@@ -20,6 +12,7 @@ export class ChatView {
   readonly #stop = byId('stop', HTMLButtonElement);
   readonly #newChat = byId('new-chat', HTMLButtonElement);
   #running = false;
+  #following = true;
 
   constructor(actions: { onAsk(question: string): void; onStop(): void; onNewChat(): void }) {
     const ask = (): void => {
@@ -42,21 +35,27 @@ export class ChatView {
     });
     this.#stop.addEventListener('click', actions.onStop);
     document.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && this.#running) actions.onStop();
+      if (event.key === 'Escape' && this.#running && !event.defaultPrevented) actions.onStop();
     });
     this.#newChat.addEventListener('click', () => {
       actions.onNewChat();
       this.#question.focus();
     });
+    this.#scroller.addEventListener('scroll', () => {
+      const { scrollHeight, clientHeight, scrollTop } = this.#scroller;
+      this.#following = scrollHeight - clientHeight - scrollTop < 120;
+    });
+    this.#log.addEventListener('click', (event) => void this.#copy(event));
   }
 
-  /** Opens the chat for questions, or closes it while there is no engine. */
-  setReady(ready: boolean): void {
+  /** Opens the chat for questions, or closes it while nobody could answer. */
+  setReady(ready: boolean, options: { focus: boolean } = { focus: true }): void {
+    const opened = ready && this.#composer.hidden;
     this.#composer.hidden = !ready;
     if (!ready) return;
     this.#chat.hidden = false;
     this.#newChat.hidden = false;
-    this.#question.focus();
+    if (opened && options.focus) this.#question.focus();
   }
 
   /** Shows Stop in place of Send while an answer runs. */
@@ -65,7 +64,6 @@ export class ChatView {
     this.#running = running;
     this.#send.hidden = running;
     this.#stop.hidden = !running;
-    // A screen reader reads the answer when it is whole, not word by word.
     this.#log.setAttribute('aria-busy', String(running));
     if (!running && hadFocus) this.#question.focus();
   }
@@ -77,43 +75,49 @@ export class ChatView {
 
   /** Adds a question. */
   addQuestion(text: string): void {
-    this.#log.append(element('article', { text, className: 'message user', testId: 'message-user' }));
-    this.#scroll(true);
+    const article = element('article', { text, className: 'message user', testId: 'message-user' });
+    article.setAttribute('aria-label', 'You');
+    this.#log.append(article);
+    this.#toEnd();
   }
 
   /** Adds an empty answer. */
   addAnswer(): AnswerView {
-    const article = element('article', {
-      className: 'message assistant waiting',
-      testId: 'message-assistant',
+    const view = new AnswerView(() => {
+      if (this.#following) this.#toEnd();
     });
-    const body = element('div', { className: 'body', testId: 'answer-text' });
-    const text = document.createTextNode('');
-    body.append(text);
-    article.append(body);
-    this.#log.append(article);
-    this.#scroll(true);
-    const note = (words: string): void => {
-      article.classList.remove('waiting', 'streaming');
-      article.append(element('p', { text: words, className: 'small', testId: 'answer-stats' }));
-      this.#scroll(false);
-    };
-    return {
-      append: (more) => {
-        if (more === '') return;
-        article.classList.replace('waiting', 'streaming');
-        text.appendData(more);
-        this.#scroll(false);
-      },
-      finish: (end) => note(formatEnd(end)),
-      fail: () => note('broken off by an error'),
-    };
+    this.#log.append(view.element);
+    this.#toEnd();
+    return view;
   }
 
-  /** Follows the end of the conversation, unless the reader has scrolled up. */
-  #scroll(always: boolean): void {
-    const { scrollHeight, clientHeight, scrollTop } = this.#scroller;
-    if (always || scrollHeight - clientHeight - scrollTop < 120) this.#scroller.scrollTop = scrollHeight;
+  /** Gives the text to write in the focus. */
+  focus(): void {
+    if (!this.#composer.hidden) this.#question.focus();
+  }
+
+  /** Follows the end of the conversation until the reader scrolls up. */
+  #toEnd(): void {
+    this.#following = true;
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  async #copy(event: Event): Promise<void> {
+    const button =
+      event.target instanceof HTMLElement ? event.target.closest<HTMLButtonElement>('[data-copy]') : null;
+    if (button === null) return;
+    const text =
+      button.dataset.copy === 'code'
+        ? (button.closest('.code-block')?.querySelector('code')?.textContent ?? '')
+        : (button.dataset.text ?? '');
+    const words = await navigator.clipboard.writeText(text).then(
+      () => 'Copied',
+      () => 'Not allowed',
+    );
+    button.textContent = words;
+    setTimeout(() => {
+      button.textContent = 'Copy';
+    }, 2000);
   }
 
   #fit(): void {
