@@ -1,5 +1,6 @@
 import type { ChatStream } from './chat';
 import { toHttpError } from './errors';
+import type { ChatCompletionChunk } from './shapes';
 
 /**
  * A stream of answers as server-sent events. Each read of the body takes one chunk from the answer, so that a slow
@@ -9,21 +10,20 @@ import { toHttpError } from './errors';
 export function sseBody(answer: ChatStream, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
   const chunks = answer[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
-  const end = (): void => {
+  let over = false;
+  let onAbort = (): void => {};
+  /** After the end of an answer this does nothing to it. */
+  const close = (): void => {
+    over = true;
+    signal?.removeEventListener('abort', onAbort);
     answer.controller.abort();
     chunks.return().catch(() => {});
-  };
-  let onAbort: (() => void) | undefined;
-  const finish = (): void => {
-    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
-    onAbort = undefined;
   };
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
         onAbort = () => {
-          finish();
-          end();
+          close();
           // At once, also while nobody reads.
           controller.error(signal?.reason);
         };
@@ -31,25 +31,29 @@ export function sseBody(answer: ChatStream, signal: AbortSignal | undefined): Re
         else signal?.addEventListener('abort', onAbort, { once: true });
       },
       async pull(controller) {
-        const send = (text: string): void => controller.enqueue(encoder.encode(text));
-        try {
-          const { value, done } = await chunks.next();
-          if (signal?.aborted) return;
-          if (!done) return send(`data: ${JSON.stringify(value)}\n\n`);
-          send('data: [DONE]\n\n');
-        } catch (error) {
-          if (signal?.aborted) return;
-          send(`event: error\ndata: ${JSON.stringify(toHttpError(error).body)}\n\n`);
-        }
-        finish();
+        const event = await nextEvent(chunks);
+        if (over) return;
+        controller.enqueue(encoder.encode(event.data));
+        if (!event.last) return;
+        close();
         controller.close();
       },
-      cancel() {
-        finish();
-        end();
-      },
+      cancel: close,
     },
     // Nothing is made before it is asked for.
     { highWaterMark: 0 },
   );
+}
+
+/** The next event as text, and whether none follows. */
+async function nextEvent(
+  chunks: AsyncIterator<ChatCompletionChunk, void>,
+): Promise<{ data: string; last: boolean }> {
+  try {
+    const { value, done } = await chunks.next();
+    if (done) return { data: 'data: [DONE]\n\n', last: true };
+    return { data: `data: ${JSON.stringify(value)}\n\n`, last: false };
+  } catch (error) {
+    return { data: `event: error\ndata: ${JSON.stringify(toHttpError(error).body)}\n\n`, last: true };
+  }
 }
