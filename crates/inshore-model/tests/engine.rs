@@ -119,7 +119,7 @@ fn an_answer_goes_on_elsewhere_from_its_tokens_as_if_undisturbed() {
     for (seed, prompt) in [(4, "x"), (5, "hello"), (6, "sea")] {
         let mut engine = engine(&tiny_llama(seed), None);
         let (ids, text, reason) = answer(&mut engine, whole(prompt));
-        for cut in 0..=ids.len() {
+        for cut in 0..ids.len() {
             let mut first = engine.start(whole(prompt)).expect("a request");
             let mut shown = String::new();
             for _ in 0..cut {
