@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import type { StoredKey } from '../store/protocol';
 import { type WorkerLike, WorkerPort } from '../worker-port';
 import { Answer } from './answer';
 import type {
@@ -43,7 +44,7 @@ export class EngineClient {
   }
 
   /** Loads a model that lies complete in the store under `key`. */
-  async load(key: string, options: LoadOptions = {}): Promise<ModelInfo> {
+  async load(key: StoredKey, options: LoadOptions = {}): Promise<ModelInfo> {
     this.#onLoadProgress = options.onProgress;
     try {
       return await this.#port.call('load', { key, contextTokens: options.contextTokens });

@@ -1,4 +1,5 @@
 import type { WireError } from '../error';
+import type { StoredKey } from '../store/protocol';
 
 /** Which device the engine shall use. */
 export type DeviceChoice = 'auto' | 'gpu' | 'cpu';
@@ -135,8 +136,8 @@ export interface AnswerEnd {
 /** The calls of the engine worker. */
 export type EngineCalls = {
   open: { in: { device: DeviceChoice }; out: DeviceReport };
-  /** `key`: name of a complete model in the store. */
-  load: { in: { key: string; contextTokens?: number | undefined }; out: ModelInfo };
+  /** `key`: name of a complete model in the store, or the user's own file. */
+  load: { in: { key: StoredKey; contextTokens?: number | undefined }; out: ModelInfo };
   /** `generation`: the page's number for it, used in the events. Resolves when the prompt is accepted. */
   start: { in: { generation: number; request: EngineRequest }; out: { promptIds: number[] } };
   /** Ends the running generation before its next token; does nothing when it has ended already. */

@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import type { StoredKey } from '../store/protocol';
 import { EngineClient, type LoadOptions } from './client';
 import type { DeviceChoice, DeviceReport, ModelInfo } from './protocol';
 
@@ -19,7 +20,7 @@ const GPU_FAILURES = new Set([
 
 /** Opens a device in a fresh worker and loads the stored model `key` onto it. */
 export async function openSession(
-  key: string,
+  key: StoredKey,
   choice: DeviceChoice,
   options: LoadOptions = {},
 ): Promise<Session> {
@@ -33,7 +34,7 @@ export async function openSession(
   }
 }
 
-async function openOn(key: string, choice: DeviceChoice, options: LoadOptions): Promise<Session> {
+async function openOn(key: StoredKey, choice: DeviceChoice, options: LoadOptions): Promise<Session> {
   const engine = new EngineClient();
   try {
     const device = await engine.open(choice);

@@ -52,9 +52,11 @@ const post = answerCalls<EngineCalls, EngineEvent>(self, {
     engine?.free();
     engine = undefined;
     const source = await openStored(key);
-    engine = await Engine.load(opened.device, source, { contextTokens }, (doneBytes, totalBytes) =>
+    const loading = Engine.load(opened.device, source, { contextTokens }, (doneBytes, totalBytes) =>
       post({ type: 'load_progress', doneBytes, totalBytes }),
     );
+    // A damaged file is the store's to report, not a failed read of the engine's.
+    engine = await source.guard(loading);
     return engine.info();
   },
 

@@ -1,7 +1,7 @@
 import { InshoreError } from '../error';
 import { type WorkerLike, WorkerPort } from '../worker-port';
 import type { ModelRef } from './model';
-import type { DownloadProgress, StoreCalls, Stored, StoreEvent } from './protocol';
+import type { DownloadProgress, StoreCalls, Stored, StoredModel, StoreEvent, StoreUsage } from './protocol';
 
 /** What {@link ModelStore.fetch} can be told. */
 export interface FetchOptions {
@@ -10,7 +10,7 @@ export interface FetchOptions {
   signal?: AbortSignal;
 }
 
-/** The models that this browser keeps for this page, in OPFS. */
+/** The models that this browser keeps for this origin, in OPFS; its tabs share them. */
 export class ModelStore {
   readonly #start: () => WorkerLike;
   readonly #listeners = new Map<number, (progress: DownloadProgress) => void>();
@@ -21,15 +21,25 @@ export class ModelStore {
     this.#start = start;
   }
 
-  /** What is there of `model`. */
-  find(model: ModelRef): Promise<Stored> {
+  /** What there is of `model`. Makes no request. */
+  async find(model: ModelRef): Promise<Stored> {
+    // The user's own file is used where it is.
+    if (model.file !== undefined) return { key: model.file, complete: true, bytes: model.file.size };
     return this.#worker().call('find', { model });
   }
 
-  /** Downloads `model` unless it is there; resolves when it is whole, checked and kept. */
+  /**
+   * Downloads `model` unless it is there; resolves when it is whole, checked and kept. While another tab downloads it,
+   * waits for that one and takes over where it dies. Of a damaged model only what is damaged is fetched.
+   *
+   * @throws InshoreError `cancelled`, `network_failed`, `server_busy`, `model_not_found`, `access_denied`,
+   * `http_status`, `wrong_size`, `wrong_hash`, `not_gguf`, `model_changed`, `quota_exceeded`, `write_failed`,
+   * `store_busy`, `storage_unavailable`
+   */
   async fetch(model: ModelRef, options: FetchOptions = {}): Promise<Stored> {
     const { onProgress, signal } = options;
     if (signal?.aborted) throw new InshoreError('cancelled', 'The download was paused before it began.');
+    if (model.file !== undefined) return this.find(model);
     const download = this.#nextDownload++;
     if (onProgress !== undefined) this.#listeners.set(download, onProgress);
     const port = this.#worker();
@@ -47,9 +57,30 @@ export class ModelStore {
     }
   }
 
-  /** Deletes `model`, finished or not. */
-  async remove(model: ModelRef): Promise<void> {
-    await this.#worker().call('remove', { model });
+  /**
+   * Deletes a model, finished or not. A key is that of {@link list}.
+   *
+   * @throws InshoreError `store_busy` while it is being downloaded in any tab
+   */
+  async remove(model: ModelRef | string): Promise<void> {
+    const key = typeof model === 'string' ? model : (await this.find(model)).key;
+    if (typeof key === 'string') await this.#worker().call('remove', { key });
+  }
+
+  /** All models that take up room here, whole or in part. */
+  list(): Promise<StoredModel[]> {
+    return this.#worker().call('list', undefined);
+  }
+
+  /** How much room the models take up, and how much there is. */
+  usage(): Promise<StoreUsage> {
+    return this.#worker().call('usage', undefined);
+  }
+
+  /** Ends the worker. Downloads stop where they are, as if the tab were closed, and are refused with `closed`. */
+  close(): void {
+    this.#port?.close();
+    this.#port = undefined;
   }
 
   #worker(): WorkerPort<StoreCalls, StoreEvent> {

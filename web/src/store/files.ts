@@ -1,12 +1,18 @@
 /// <reference lib="webworker" />
-// The store's files in OPFS. `KEY.part` grows; only a checked file is ever renamed to `KEY.gguf`.
+// The store's files in OPFS. Per model: `KEY.part` (its bytes while they arrive), `KEY.sums` (the ledger), `KEY.json`
+// (the record). Only a checked file is ever renamed to `KEY.gguf`, and only that is ever opened.
 import { InshoreError } from '../error';
-import { quotaExceeded } from './resume';
-import type { PartFile } from './transfer';
+import { CheckedFile, type OpenedModel, UserFile } from './checked';
+import { damaged, notStored } from './failures';
+import { DIGEST_BYTES, type DiskFile } from './ledger';
+import type { StoredKey } from './protocol';
+import { quotaExceeded } from './quota';
+import { layoutOf, parseRecord, type StoreRecord } from './record';
+import { lockName } from './share';
 
 const FOLDER = 'inshore-models';
-const complete = (key: string): string => `${key}.gguf`;
-const partial = (key: string): string => `${key}.part`;
+const ENDINGS = ['gguf', 'part', 'sums', 'json', 'json-new'] as const;
+type Ending = (typeof ENDINGS)[number];
 
 /** Renames in place; every browser with synchronous access has it, TypeScript's library does not yet. */
 interface Movable extends FileSystemFileHandle {
@@ -26,52 +32,188 @@ async function folder(): Promise<FileSystemDirectoryHandle> {
   }
 }
 
-async function find(name: string): Promise<FileSystemFileHandle | undefined> {
-  const models = await folder();
-  try {
-    return await models.getFileHandle(name);
-  } catch (error) {
-    if (error instanceof DOMException && error.name === 'NotFoundError') return undefined;
-    throw error;
-  }
-}
-
-async function sizeOf(name: string): Promise<number | undefined> {
-  const handle = await find(name);
-  return handle === undefined ? undefined : (await handle.getFile()).size;
-}
-
-/** Size of the checked model under `key`, if there is one. */
-export const completeBytes = (key: string): Promise<number | undefined> => sizeOf(complete(key));
-
-/** Bytes of an unfinished download under `key`. */
-export const partialBytes = async (key: string): Promise<number> => (await sizeOf(partial(key))) ?? 0;
-
-/** A checked model, read piece by piece as the engine asks for it. */
-export async function openStored(
-  key: string,
-): Promise<{ size: number; read(offset: number, length: number): Promise<Uint8Array> }> {
-  const handle = await find(complete(key));
-  if (handle === undefined) {
-    throw new InshoreError('model_not_stored', 'The model is no longer in the browser. Download it again.');
-  }
-  const file = await handle.getFile();
-  return {
-    size: file.size,
-    read: async (offset, length) => new Uint8Array(await file.slice(offset, offset + length).arrayBuffer()),
-  };
-}
-
-/** The part under `key`, open for this worker alone. */
-export interface OpenPart extends PartFile {
+/** A model's files while they are written, open for this worker alone. */
+export interface OpenPart {
+  data: DiskFile;
+  sums: DiskFile;
   close(): void;
 }
 
-/** Opens (or begins) the part under `key`. */
-export async function openPart(key: string): Promise<OpenPart> {
-  const models = await folder();
-  const handle = await models.getFileHandle(partial(key), { create: true });
-  const access = await openAccess(handle);
+/** The place of one model on disk. */
+export class Shelf {
+  readonly key: string;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  /** The checked model, if it is here. */
+  model(): Promise<File | undefined> {
+    return this.#file('gguf');
+  }
+
+  /** What is known of it; `undefined` where nothing is, or the record is damaged. */
+  async record(): Promise<StoreRecord | undefined> {
+    const file = await this.#file('json');
+    return file === undefined ? undefined : parseRecord(await file.text());
+  }
+
+  /** Replaces the record: at every moment the old or the new one is there. */
+  async writeRecord(record: StoreRecord): Promise<void> {
+    const handle = await (await folder()).getFileHandle(this.#name('json-new'), { create: true });
+    const access = await openAccess(handle);
+    try {
+      access.truncate(0);
+      writeAll(access, new TextEncoder().encode(JSON.stringify(record)), 0);
+      access.flush();
+    } finally {
+      access.close();
+    }
+    await (handle as Movable).move(this.#name('json'));
+  }
+
+  /** The ledger's bytes. */
+  async sums(): Promise<Uint8Array> {
+    const file = await this.#file('sums');
+    return new Uint8Array((await file?.arrayBuffer()) ?? new ArrayBuffer(0));
+  }
+
+  /** Bytes on disk, with what is reserved. */
+  async bytesOnDisk(): Promise<number> {
+    const files = await Promise.all(ENDINGS.map((ending) => this.#file(ending)));
+    return files.reduce((sum, file) => sum + (file?.size ?? 0), 0);
+  }
+
+  /** Opens (or begins) the part and its ledger. @throws InshoreError `store_busy` */
+  async open(): Promise<OpenPart> {
+    const data = await this.#access('part');
+    try {
+      const sums = await this.#access('sums');
+      return {
+        data: diskFile(data),
+        sums: diskFile(sums),
+        close: () => {
+          data.close();
+          sums.close();
+        },
+      };
+    } catch (error) {
+      data.close();
+      throw error;
+    }
+  }
+
+  /** Makes the checked and closed part the model: one rename, so that it is there whole or not at all. */
+  async commit(): Promise<void> {
+    const handle = await this.#handle('part');
+    if (handle === undefined) throw notStored();
+    await (handle as Movable).move(this.#name('gguf'));
+  }
+
+  /** Takes the model out of use and forgets `chunks` of it: what remains is a download that lacks these. */
+  async demote(chunks: readonly number[]): Promise<void> {
+    const sums = await this.#access('sums');
+    try {
+      for (const chunk of chunks) writeAll(sums, new Uint8Array(DIGEST_BYTES), chunk * DIGEST_BYTES);
+      sums.flush();
+    } finally {
+      sums.close();
+    }
+    const handle = await this.#handle('gguf');
+    await (handle as Movable | undefined)?.move(this.#name('part'));
+  }
+
+  /** Removes all of it. The model goes first: what a crash leaves behind is no model. */
+  async remove(): Promise<void> {
+    const models = await folder();
+    for (const ending of ENDINGS) {
+      if ((await this.#handle(ending)) !== undefined) await models.removeEntry(this.#name(ending));
+    }
+  }
+
+  #name(ending: Ending): string {
+    return `${this.key}.${ending}`;
+  }
+
+  async #handle(ending: Ending): Promise<FileSystemFileHandle | undefined> {
+    try {
+      return await (await folder()).getFileHandle(this.#name(ending));
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'NotFoundError') return undefined;
+      throw error;
+    }
+  }
+
+  async #file(ending: Ending): Promise<File | undefined> {
+    return (await this.#handle(ending))?.getFile();
+  }
+
+  async #access(ending: Ending): Promise<FileSystemSyncAccessHandle> {
+    return openAccess(await (await folder()).getFileHandle(this.#name(ending), { create: true }));
+  }
+}
+
+/** Everything that is kept here, whole or not. */
+export async function allShelves(): Promise<Shelf[]> {
+  const keys = new Set<string>();
+  for await (const name of (await folder()).keys()) {
+    const [, key, ending] = /^(.*)\.([a-z-]+)$/.exec(name) ?? [];
+    if (key !== undefined && (ENDINGS as readonly string[]).includes(ending ?? '')) keys.add(key);
+  }
+  return [...keys].sort().map((key) => new Shelf(key));
+}
+
+/**
+ * A complete model, to be read piece by piece as the engine asks for it.
+ *
+ * @throws InshoreError `model_not_stored`, `model_damaged`; reading too. A damaged model is out of use from then on;
+ * another `fetch` brings what is damaged.
+ */
+export async function openStored(key: StoredKey): Promise<OpenedModel> {
+  if (typeof key !== 'string') return new UserFile(key);
+  const shelf = new Shelf(key);
+  const file = await shelf.model();
+  if (file === undefined) throw notStored();
+  const record = await shelf.record();
+  const layout = layoutOf(record?.parts ?? []);
+  if (record === undefined || layout.totalBytes !== file.size) {
+    await alone(key, () => shelf.remove());
+    throw damaged();
+  }
+  return new CheckedFile(file, layout, await shelf.sums(), async (chunks, cause) => {
+    if ((await shelf.model()) === undefined) return notStored(cause);
+    await alone(key, () => shelf.demote(chunks));
+    return damaged(cause);
+  });
+}
+
+/** Not while another tab downloads this model again. */
+async function alone(key: string, work: () => Promise<void>): Promise<void> {
+  await navigator.locks.request(lockName(key), work);
+}
+
+const BUSY_TRIES = 30;
+const BUSY_MS = 100;
+
+async function openAccess(handle: FileSystemFileHandle): Promise<FileSystemSyncAccessHandle> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await handle.createSyncAccessHandle();
+    } catch (error) {
+      // The lock of a tab that died is free a little earlier than its files are.
+      if (tries === BUSY_TRIES) {
+        throw new InshoreError(
+          'store_busy',
+          'Another tab is writing this model. Close it or wait, then try again.',
+          { cause: error },
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
+    }
+  }
+}
+
+function diskFile(access: FileSystemSyncAccessHandle): DiskFile {
   return {
     size: () => access.getSize(),
     write: (bytes, at) => writeAll(access, bytes, at),
@@ -79,25 +221,15 @@ export async function openPart(key: string): Promise<OpenPart> {
       const bytes = new Uint8Array(length);
       return bytes.subarray(0, access.read(bytes, { at }));
     },
-    truncate: (size) => access.truncate(size),
-    reserve: (totalBytes) => reserve(access, totalBytes),
-    flush: () => access.flush(),
-    close: () => access.close(),
+    truncate: (size) => {
+      const needed = ((size - access.getSize()) / 1e6).toFixed(1);
+      onDisk(
+        () => access.truncate(size),
+        `The model needs ${needed} MB more, and the browser does not grant this page so much.`,
+      );
+    },
+    flush: () => onDisk(() => access.flush(), FULL),
   };
-}
-
-async function openAccess(handle: FileSystemFileHandle): Promise<FileSystemSyncAccessHandle> {
-  try {
-    return await handle.createSyncAccessHandle();
-  } catch (error) {
-    throw new InshoreError(
-      'store_busy',
-      'Another tab is writing this model. Close it or wait, then try again.',
-      {
-        cause: error,
-      },
-    );
-  }
 }
 
 function writeAll(access: FileSystemSyncAccessHandle, bytes: Uint8Array, at: number): void {
@@ -105,17 +237,6 @@ function writeAll(access: FileSystemSyncAccessHandle, bytes: Uint8Array, at: num
   const plain = bytes as Uint8Array<ArrayBuffer>;
   const written = onDisk(() => access.write(plain, { at }), FULL);
   if (written !== bytes.length) throw quotaExceeded(FULL);
-}
-
-function reserve(access: FileSystemSyncAccessHandle, totalBytes: number): void {
-  const size = access.getSize();
-  if (totalBytes <= size) return;
-  const needed = ((totalBytes - size) / 1e6).toFixed(1);
-  onDisk(
-    () => access.truncate(totalBytes),
-    `The model needs ${needed} MB more, and the browser does not grant this page so much.`,
-  );
-  access.truncate(size);
 }
 
 const FULL = 'The storage of the browser is full.';
@@ -131,29 +252,4 @@ function onDisk<T>(work: () => T, whenFull: string): T {
       { cause: error },
     );
   }
-}
-
-/** Makes the checked and closed part under `key` the model: one rename, so that it is there whole or not at all. */
-export async function commit(key: string): Promise<void> {
-  const handle = await find(partial(key));
-  if (handle === undefined)
-    throw new InshoreError(
-      'internal',
-      'The downloaded model vanished before it was kept. Download it again.',
-    );
-  await (handle as Movable).move(complete(key));
-}
-
-/** Removes what is stored under `key`, finished or not. */
-export async function removeStored(key: string): Promise<void> {
-  const models = await folder();
-  for (const name of [complete(key), partial(key)]) {
-    if ((await find(name)) !== undefined) await models.removeEntry(name);
-  }
-}
-
-/** Bytes that the browser still grants, if it says so. */
-export async function freeBytes(): Promise<number | undefined> {
-  const { quota, usage } = await navigator.storage.estimate();
-  return quota === undefined || usage === undefined ? undefined : quota - usage;
 }

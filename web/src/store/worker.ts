@@ -2,11 +2,14 @@
 // The store worker: downloads models into OPFS. A worker, for only there files can be written in place.
 import { InshoreError } from '../error';
 import { answerCalls } from '../worker-port';
-import { commit, completeBytes, freeBytes, openPart, partialBytes, removeStored } from './files';
+import { download } from './download';
+import { allShelves, Shelf } from './files';
+import { Ledger } from './ledger';
 import { type ModelRef, storeKey } from './model';
-import type { DownloadProgress, StoreCalls, Stored, StoreEvent } from './protocol';
-import { transfer } from './transfer';
-import { verify } from './verify';
+import type { DownloadProgress, StoreCalls, Stored, StoredModel, StoreEvent, StoreUsage } from './protocol';
+import { checkQuota } from './quota';
+import { layoutOf } from './record';
+import { lockName, oneOfAllTabs } from './share';
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -14,113 +17,122 @@ const PROGRESS_MS = 100;
 const running = new Map<number, AbortController>();
 
 const post = answerCalls<StoreCalls, StoreEvent>(self, {
-  find: ({ model }) => find(model),
+  find: async ({ model }) => find(await shelfOf(model)),
 
-  async fetch({ download, model }) {
-    const stored = await find(model);
+  async fetch({ download: number, model }) {
+    const shelf = await shelfOf(model);
+    const stored = await find(shelf);
     if (stored.complete) return stored;
     const controller = new AbortController();
-    const progress = throttled((now) => post({ type: 'progress', download, progress: now }));
-    running.set(download, controller);
+    const { signal } = controller;
+    running.set(number, controller);
+    const progress = throttled((now) => post({ type: 'progress', download: number, progress: now }));
     try {
-      return await alone(stored, controller.signal, progress.report, () =>
-        obtain(model, stored.key, controller.signal, progress.report),
+      return await oneOfAllTabs(shelf.key, signal, progress.report, (report) =>
+        obtain(model, shelf, signal, report),
       );
     } finally {
       progress.end();
-      running.delete(download);
+      running.delete(number);
     }
   },
 
-  cancel({ download }) {
-    running.get(download)?.abort();
+  cancel({ download: number }) {
+    running.get(number)?.abort();
     return undefined;
   },
 
-  async remove({ model }) {
-    await removeStored(await storeKey(model));
+  async remove({ key }) {
+    await navigator.locks.request(lockName(key), { ifAvailable: true }, async (lock) => {
+      if (lock === null) {
+        throw new InshoreError(
+          'store_busy',
+          'This model is being downloaded. Pause that first, in every tab.',
+        );
+      }
+      await new Shelf(key).remove();
+    });
     return undefined;
   },
+
+  list: async () => Promise.all((await allShelves()).map(describe)),
+  usage,
 });
 
-/** Without a hash nothing would tell that an older part belongs to another version of the file. */
-const canResume = (model: ModelRef): boolean => model.sha256 !== undefined;
+const shelfOf = async (model: ModelRef): Promise<Shelf> => new Shelf(await storeKey(model));
 
-type Report = (progress: DownloadProgress) => void;
-
-async function find(model: ModelRef): Promise<Stored> {
-  const key = await storeKey(model);
-  const bytes = await completeBytes(key);
-  if (bytes !== undefined) return { key, complete: true, bytes };
-  return { key, complete: false, bytes: canResume(model) ? await partialBytes(key) : 0 };
+async function find(shelf: Shelf): Promise<Stored> {
+  const { complete, bytes } = await describe(shelf);
+  return { key: shelf.key, complete, bytes };
 }
 
-/** Runs `work` in one tab at a time per model; the others wait and then find it done. */
-async function alone<T>(
-  stored: Stored,
+async function describe(shelf: Shelf): Promise<StoredModel> {
+  const [file, record, sums] = await Promise.all([shelf.model(), shelf.record(), shelf.sums()]);
+  const totalBytes = layoutOf(record?.parts ?? []).totalBytes;
+  const complete = file !== undefined && file.size === totalBytes;
+  const reading = {
+    size: () => sums.length,
+    read: () => sums,
+    write: refuse,
+    truncate: refuse,
+    flush: refuse,
+  };
+  const arrived = record === undefined ? 0 : new Ledger(reading).doneBytes(layoutOf(record.parts));
+  return {
+    key: shelf.key,
+    name: record?.name ?? shelf.key,
+    url: record?.url ?? '',
+    complete,
+    // Beside a model that does not fit its record nothing counts.
+    bytes: complete ? totalBytes : file === undefined ? arrived : 0,
+    totalBytes: Number.isFinite(totalBytes) && totalBytes > 0 ? totalBytes : undefined,
+    sha256: record?.sha256,
+    storedAt: complete ? record?.storedAt : undefined,
+  };
+}
+
+function refuse(): never {
+  throw new InshoreError('internal', 'The ledger of a model that is only looked at must not be written.');
+}
+
+async function usage(): Promise<StoreUsage> {
+  const sizes = await Promise.all((await allShelves()).map((shelf) => shelf.bytesOnDisk()));
+  const [{ usage: originBytes, quota: quotaBytes }, persistent] = await Promise.all([
+    navigator.storage.estimate(),
+    navigator.storage.persisted(),
+  ]);
+  return { modelBytes: sizes.reduce((sum, bytes) => sum + bytes, 0), originBytes, quotaBytes, persistent };
+}
+
+async function obtain(
+  model: ModelRef,
+  shelf: Shelf,
   signal: AbortSignal,
-  report: Report,
-  work: () => Promise<T>,
-): Promise<T> {
-  if (navigator.locks === undefined) return work();
-  const name = `inshore-model-${stored.key}`;
-  const waiting = setTimeout(
-    () => report({ phase: 'waiting', doneBytes: stored.bytes, totalBytes: undefined }),
-    PROGRESS_MS,
-  );
-  try {
-    return await navigator.locks.request(name, { signal }, () => {
-      clearTimeout(waiting);
-      return work();
-    });
-  } catch (error) {
-    if (signal.aborted && !InshoreError.is(error))
-      throw new InshoreError('cancelled', 'The download was paused.');
-    throw error;
-  } finally {
-    clearTimeout(waiting);
-  }
-}
-
-async function obtain(model: ModelRef, key: string, signal: AbortSignal, report: Report): Promise<Stored> {
-  const stored = await find(model);
+  report: (progress: DownloadProgress) => void,
+): Promise<Stored> {
+  const stored = await find(shelf);
   // The tab that had the lock before this one may have finished it.
   if (stored.complete) return stored;
-  const resumed = stored.bytes > 0;
+  // A model that does not fit its record is none.
+  if ((await shelf.model()) !== undefined) await shelf.remove();
+  const progress = throttled(report);
   try {
-    return await download(model, key, signal, report);
-  } catch (error) {
-    // A part of an older visit may belong to another version of the file: once more from the start.
-    if (!resumed || !InshoreError.is(error) || error.code !== 'wrong_hash') throw error;
-    return await download(model, key, signal, report);
-  }
-}
-
-async function download(model: ModelRef, key: string, signal: AbortSignal, report: Report): Promise<Stored> {
-  const part = await openPart(key);
-  let bytes: number;
-  try {
-    if (!canResume(model)) part.truncate(0);
-    const onProgress = (doneBytes: number, totalBytes: number | undefined): void =>
-      report({ phase: 'downloading', doneBytes, totalBytes });
-    bytes = await transfer(
-      { url: model.url, part, expectedBytes: model.bytes },
-      { fetch: (url, init) => fetch(url, init), sleep, freeBytes, onProgress, signal },
-    );
-    if (model.sha256 !== undefined) {
-      await verify(part, model.sha256, (doneBytes) =>
-        report({ phase: 'verifying', doneBytes, totalBytes: bytes }),
-      ).catch((error: unknown) => {
-        part.truncate(0);
-        throw error;
-      });
-    }
-    part.flush();
+    const bytes = await download(model, shelf, {
+      origin: self.location.origin,
+      fetch: (url, init) => fetch(url, init),
+      sleep,
+      now: () => Date.now(),
+      checkRoom: async (neededBytes) => {
+        const { quota, usage: used } = await navigator.storage.estimate();
+        checkQuota(neededBytes, quota === undefined || used === undefined ? undefined : quota - used);
+      },
+      onProgress: progress.report,
+      signal,
+    });
+    return { key: shelf.key, complete: true, bytes };
   } finally {
-    part.close();
+    progress.end();
   }
-  await commit(key);
-  return { key, complete: true, bytes };
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
@@ -132,11 +144,15 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
     };
     const timer = setTimeout(end, ms);
     signal.addEventListener('abort', end);
+    if (signal.aborted) end();
   });
 }
 
 /** Lets a report through every {@link PROGRESS_MS}; the last one always gets through, if late. */
-function throttled(report: Report): { report: Report; end(): void } {
+function throttled(report: (progress: DownloadProgress) => void): {
+  report(progress: DownloadProgress): void;
+  end(): void;
+} {
   let next: DownloadProgress | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const flush = (): void => {

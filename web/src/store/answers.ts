@@ -1,0 +1,200 @@
+import { InshoreError } from '../error';
+import { compareValidators, isValidator, type Validator } from './record';
+
+/** Failures in a row, without a byte between them, after which a download gives up. */
+export const MAX_FAILURES = 6;
+/** The longest that a server may ask us to wait, in milliseconds. */
+export const MAX_RETRY_AFTER_MS = 120_000;
+
+/** The head of a server's answer, as far as a download needs it. */
+export interface ServerAnswer {
+  status: number;
+  contentRange: string | null;
+  contentLength: string | null;
+  /** Set where the body is compressed: then lengths and ranges are not those of the file. */
+  contentEncoding: string | null;
+  retryAfter: string | null;
+  etag: string | null;
+  lastModified: string | null;
+}
+
+/** What is asked for and known of a file before the answer. */
+export interface Asked {
+  url: string;
+  /** First byte asked for; `undefined`: the whole file, without a range. */
+  start: number | undefined;
+  /** Size of the file where it is known for sure: another one is refused. */
+  expectedBytes: number | undefined;
+  /** Of the version that is here in part. */
+  validator: Validator | undefined;
+  /** A hash of the file is known: pieces may be put together without a validator, for the hash tells in the end. */
+  hashed: boolean;
+}
+
+/** What an answer is good for. */
+export type Verdict =
+  /** The bytes from `start` up to and without `end`, of a file of `totalBytes`. */
+  | { kind: 'range'; start: number; end: number; totalBytes: number; validator: Validator | undefined }
+  /** The file from its first byte. */
+  | { kind: 'whole'; totalBytes: number | undefined }
+  /** The server has another version than the one that is here in part. */
+  | { kind: 'changed' }
+  /** Ranges cannot be had, or not be trusted: only one answer from the first byte to the last will do. */
+  | { kind: 'no_ranges' };
+
+/** A failure that another attempt may mend. */
+export class Interrupted extends Error {
+  /** How long the server asks us to wait, and that it has enough of us; `undefined` where it asks nothing. */
+  readonly retryAfterMs: number | undefined;
+  /** The server says that it is asked too much: fewer requests at once. */
+  readonly overloaded: boolean;
+
+  constructor(
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number; overloaded?: boolean } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.retryAfterMs = options.retryAfterMs;
+    this.overloaded = options.overloaded ?? false;
+  }
+}
+
+/** The head of `response`. A server of another origin hides what its `Access-Control-Expose-Headers` does not name. */
+export function readAnswer({ status, headers }: Response): ServerAnswer {
+  return {
+    status,
+    contentRange: headers.get('content-range'),
+    contentLength: headers.get('content-length'),
+    contentEncoding: headers.get('content-encoding'),
+    retryAfter: headers.get('retry-after'),
+    etag: headers.get('etag'),
+    lastModified: headers.get('last-modified'),
+  };
+}
+
+/**
+ * Judges an answer.
+ *
+ * @throws Interrupted for what may pass, InshoreError for what will not.
+ */
+export function judge(answer: ServerAnswer, asked: Asked, nowMs: number): Verdict {
+  const validator = validatorOf(answer);
+  const changed = compareValidators(asked.validator, validator) === 'changed';
+  const encoded = answer.contentEncoding !== null && answer.contentEncoding !== 'identity';
+  switch (answer.status) {
+    case 200: {
+      if (changed) return { kind: 'changed' };
+      const totalBytes = encoded ? undefined : parseCount(answer.contentLength);
+      checkSize(totalBytes, asked.expectedBytes);
+      return { kind: 'whole', totalBytes };
+    }
+    case 206: {
+      if (asked.start === undefined) throw refusal(answer, asked.url, nowMs);
+      // A range of compressed bytes is no range of the file.
+      const range = encoded ? undefined : parseRange(answer.contentRange);
+      if (range === undefined || range.start !== asked.start) return { kind: 'no_ranges' };
+      if (changed) return { kind: 'changed' };
+      checkSize(range.totalBytes, asked.expectedBytes);
+      const totalBytes = range.totalBytes ?? asked.expectedBytes;
+      const trusted = asked.hashed || isValidator(validator);
+      if (totalBytes === undefined || !trusted) return { kind: 'no_ranges' };
+      return { kind: 'range', start: range.start, end: range.end, totalBytes, validator };
+    }
+    case 416: {
+      const total = parseCount(/^bytes \*\/(\d+)$/.exec(answer.contentRange ?? '')?.[1] ?? null);
+      checkSize(total, asked.expectedBytes);
+      return { kind: asked.start === 0 ? 'no_ranges' : 'changed' };
+    }
+    default:
+      throw refusal(answer, asked.url, nowMs);
+  }
+}
+
+function validatorOf({ etag, lastModified }: ServerAnswer): Validator | undefined {
+  const validator: Validator = { etag: etag ?? undefined, lastModified: lastModified ?? undefined };
+  return isValidator(validator) ? validator : undefined;
+}
+
+/** The value of `If-Range` for `validator`; a weak ETag is not allowed there. */
+export function ifRange(validator: Validator | undefined): string | undefined {
+  const { etag, lastModified } = validator ?? {};
+  return etag !== undefined && !etag.startsWith('W/') ? etag : lastModified;
+}
+
+function refusal(answer: ServerAnswer, url: string, nowMs: number): Error {
+  const { status } = answer;
+  if (status === 404 || status === 410) {
+    return new InshoreError(
+      'model_not_found',
+      `There is no model at ${url} (HTTP ${status}). Check the address.`,
+    );
+  }
+  if (status === 401 || status === 403) {
+    return new InshoreError(
+      'access_denied',
+      `The server denies access to ${url} (HTTP ${status}). Use a public address.`,
+    );
+  }
+  if (status === 408 || status === 429 || status >= 500) {
+    const retryAfterMs = parseRetryAfter(answer.retryAfter, nowMs);
+    if (retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS) {
+      return new InshoreError(
+        'server_busy',
+        `The server of the model asks to come back in ${Math.ceil(retryAfterMs / 60_000)} minutes (HTTP ${status}). What arrived is kept; go on then.`,
+      );
+    }
+    const overloaded = status === 429 || status === 503;
+    return new Interrupted(`the server answered HTTP ${status}`, {
+      overloaded,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
+  }
+  return new InshoreError('http_status', `The server answered HTTP ${status} for ${url}. Check the address.`);
+}
+
+/** Reads `Retry-After`: seconds, or a date. */
+export function parseRetryAfter(text: string | null, nowMs: number): number | undefined {
+  if (text === null) return undefined;
+  const seconds = parseCount(text.trim());
+  if (seconds !== undefined) return seconds * 1000;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
+}
+
+/** Pause before attempt number `failures + 1`, in milliseconds: doubles from a quarter of a second to 8 s. */
+export function backoffMs(failures: number): number {
+  return Math.min(8000, 250 * 2 ** (failures - 1));
+}
+
+/** @throws InshoreError `wrong_size` if the server's file is not the one that was asked for. */
+export function checkSize(actual: number | undefined, expected: number | undefined): void {
+  if (actual === undefined || expected === undefined || actual === expected) return;
+  throw new InshoreError(
+    'wrong_size',
+    `The file on the server has ${actual} bytes, the model has ${expected}. It is cut off or another version: ask whoever runs the server to replace it.`,
+  );
+}
+
+const MAGIC = [0x47, 0x47, 0x55, 0x46];
+
+/** Whether the first bytes can be those of a GGUF file; fewer than four are judged as far as they go. */
+export function startsLikeGguf(head: Uint8Array): boolean {
+  return MAGIC.every((byte, index) => index >= head.length || head[index] === byte);
+}
+
+function parseRange(
+  text: string | null,
+): { start: number; end: number; totalBytes: number | undefined } | undefined {
+  const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(text ?? '');
+  const start = parseCount(range?.[1] ?? null);
+  const last = parseCount(range?.[2] ?? null);
+  if (start === undefined || last === undefined || last < start) return undefined;
+  const totalBytes = parseCount(range?.[3] ?? null);
+  return totalBytes !== undefined && last >= totalBytes ? undefined : { start, end: last + 1, totalBytes };
+}
+
+function parseCount(text: string | null): number | undefined {
+  if (text === null || !/^\d+$/.test(text)) return undefined;
+  const count = Number(text);
+  return Number.isSafeInteger(count) ? count : undefined;
+}

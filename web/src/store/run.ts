@@ -1,0 +1,295 @@
+import { InshoreError } from '../error';
+import {
+  type Asked,
+  backoffMs,
+  checkSize,
+  Interrupted,
+  ifRange,
+  judge,
+  MAX_FAILURES,
+  readAnswer,
+  type Verdict,
+} from './answers';
+import { cancelled, networkFailed } from './failures';
+import { Intake } from './intake';
+import type { Layout } from './layout';
+import { layoutOf } from './record';
+import { type RangeSupport, Schedule, type Segment } from './schedule';
+import type { TransferJob, TransferWorld } from './transfer';
+import { StallWatchdog } from './watchdog';
+
+/** Requests at once. Few: a browser gives a page six connections to a server, and the page needs some itself. */
+const LANES = 4;
+
+/** A part must be fetched anew from its first byte. */
+export class Restart extends Error {
+  constructor(
+    readonly part: number,
+    /** And in one stream. */
+    readonly noRanges: boolean,
+  ) {
+    super('the part must be fetched anew');
+  }
+}
+
+/** A segment on its way. */
+interface Leg {
+  segment: Segment;
+  intake: Intake;
+}
+
+/** One go at a file, until it is whole or a part must begin again ({@link Restart}). */
+export class Run {
+  readonly #job: TransferJob;
+  readonly #world: TransferWorld;
+  readonly #schedule: Schedule;
+  readonly #stop = new AbortController();
+  #layout: Layout;
+  #failure: unknown;
+  #lanes = LANES;
+  #notBeforeMs = 0;
+  #ifRange = true;
+  #doneBytes: number;
+
+  /** `support`: what is known of the servers of the parts. */
+  constructor(job: TransferJob, world: TransferWorld, support: RangeSupport[]) {
+    this.#job = job;
+    this.#world = world;
+    this.#schedule = new Schedule(support, LANES);
+    this.#layout = layoutOf(job.parts);
+    this.#doneBytes = job.ledger.doneBytes(this.#layout);
+  }
+
+  /** Fetches what is missing and returns the size of the file. */
+  async finish(): Promise<number> {
+    const { signal } = this.#world;
+    const abort = (): void => this.#stop.abort();
+    if (signal.aborted) throw cancelled();
+    signal.addEventListener('abort', abort);
+    try {
+      await Promise.all(Array.from({ length: LANES }, (_, lane) => this.#runLane(lane)));
+    } finally {
+      signal.removeEventListener('abort', abort);
+      this.#job.ledger.flush();
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#layout.totalBytes;
+  }
+
+  async #runLane(lane: number): Promise<void> {
+    try {
+      // Those beyond what the server bears end after their segment; the first one never does.
+      while (lane < this.#lanes) {
+        const next = this.#schedule.take(this.#layout, this.#job.ledger);
+        if (next === undefined) return;
+        if ('later' in next) await this.#unlessStopped(next.later);
+        else await this.#fetch(next);
+      }
+    } catch (error) {
+      // The first failure ends all lanes; what they then throw is its echo.
+      this.#failure ??= this.#world.signal.aborted ? cancelled() : error;
+      this.#stop.abort();
+    }
+  }
+
+  async #fetch(segment: Segment): Promise<void> {
+    const leg: Leg = { segment, intake: this.#intakeAt(segment.start) };
+    let furthest = segment.start;
+    for (let failures = 0; ; ) {
+      try {
+        await this.#untilAllowed();
+        await this.#attempt(leg);
+        if (segment.stream || leg.intake.position >= segment.end) return;
+        failures = 0;
+      } catch (error) {
+        if (this.#stop.signal.aborted || !(error instanceof Interrupted)) throw error;
+        const { position } = leg.intake;
+        failures = position > furthest ? 1 : failures + 1;
+        furthest = Math.max(furthest, position);
+        if (failures > MAX_FAILURES) throw networkFailed(error);
+        await this.#backOff(error, failures);
+      }
+    }
+  }
+
+  async #attempt(leg: Leg): Promise<void> {
+    const { part } = leg.segment;
+    const watchdog = new StallWatchdog(this.#stop.signal);
+    let body: Body | undefined;
+    try {
+      const asked = this.#asked(leg);
+      const response = await this.#connect(asked, leg.segment, watchdog);
+      body = response.body?.getReader();
+      const verdict = judge(readAnswer(response), asked, this.#world.now());
+      if (verdict.kind === 'changed') throw new Restart(part, false);
+      if (verdict.kind === 'no_ranges') throw new Restart(part, true);
+      if (body === undefined) throw new Interrupted('the answer has no body');
+      if (verdict.kind === 'range') {
+        const end = await this.#acceptRange(leg, verdict);
+        await this.#receiveRange(body, leg, end, watchdog);
+      } else {
+        const end = await this.#acceptStream(leg, verdict);
+        await this.#receiveStream(body, leg, end, watchdog);
+      }
+    } finally {
+      watchdog.end();
+      // Frees the connection where we stop before the body does; it may be broken already.
+      body?.cancel().catch(() => {});
+    }
+  }
+
+  #asked({ segment, intake }: Leg): Asked {
+    const source = this.#job.sources[segment.part];
+    if (source === undefined) throw new InshoreError('internal', 'A part of the model has no address.');
+    const start = segment.stream ? undefined : intake.position - this.#layout.bytesOf(segment.part).start;
+    return {
+      ...source,
+      start,
+      expectedBytes: source.expectedBytes,
+      validator: this.#job.parts[segment.part]?.validator,
+    };
+  }
+
+  async #connect(
+    { url, start, validator }: Asked,
+    segment: Segment,
+    watchdog: StallWatchdog,
+  ): Promise<Response> {
+    const headers: Record<string, string> = {};
+    if (start !== undefined) {
+      const last = segment.end - this.#layout.bytesOf(segment.part).start - 1;
+      headers.Range = `bytes=${start}-${last}`;
+    }
+    // Another origin would have to allow this header; there the validators of its answers are compared instead.
+    const condition =
+      this.#ifRange && new URL(url).origin === this.#world.origin ? ifRange(validator) : undefined;
+    if (start !== undefined && condition !== undefined) headers['If-Range'] = condition;
+    try {
+      // `no-store`: the model is kept once, by us, not a second time in the HTTP cache.
+      return await this.#world.fetch(url, { headers, signal: watchdog.signal, cache: 'no-store' });
+    } catch (error) {
+      // It may have been the header after all: a redirect can lead to another origin.
+      if (condition !== undefined) this.#ifRange = false;
+      throw new Interrupted('the server cannot be reached', { cause: error });
+    }
+  }
+
+  /** Learns from the answer to a range and says where it ends in the file. */
+  async #acceptRange({ segment }: Leg, verdict: Verdict & { kind: 'range' }): Promise<number> {
+    const { parts } = this.#job;
+    const known = parts[segment.part];
+    if (known?.bytes !== undefined && known.bytes !== verdict.totalBytes)
+      throw new Restart(segment.part, false);
+    if (known?.bytes === undefined || (known.validator === undefined && verdict.validator !== undefined)) {
+      parts[segment.part] = { bytes: verdict.totalBytes, validator: known?.validator ?? verdict.validator };
+      this.#layout = layoutOf(parts);
+      await this.#world.record();
+      await this.#world.reserve(this.#layout.totalBytes);
+    }
+    const { start, end } = this.#layout.bytesOf(segment.part);
+    segment.end = Math.min(segment.end, end);
+    this.#schedule.ranges(segment.part);
+    return Math.min(segment.end, start + verdict.end);
+  }
+
+  /** Prepares for a whole part in one answer and says where it will end, as far as anybody has said. */
+  async #acceptStream(leg: Leg, verdict: Verdict & { kind: 'whole' }): Promise<number> {
+    const { segment } = leg;
+    const { parts, ledger } = this.#job;
+    // With others under way for this part, or some of it on disk, the server has changed its mind.
+    if (!segment.stream && this.#schedule.support(segment.part) === 'yes')
+      throw new Restart(segment.part, true);
+    const { first, end } = this.#layout.chunksOf(segment.part);
+    ledger.clear(first, end);
+    const known = parts[segment.part];
+    if (known?.validator !== undefined) {
+      // A stream that breaks begins again: nothing of it will ever be put together with another answer.
+      parts[segment.part] = { bytes: known.bytes };
+      await this.#world.record();
+    }
+    this.#doneBytes = ledger.doneBytes(this.#layout);
+    this.#schedule.stream(segment.part, this.#layout);
+    Object.assign(segment, { stream: true, ...this.#layout.bytesOf(segment.part) });
+    leg.intake = this.#intakeAt(segment.start);
+    const streamEnd = Math.min(segment.end, segment.start + (verdict.totalBytes ?? Number.POSITIVE_INFINITY));
+    const fileEnd = Math.min(this.#layout.totalBytes, streamEnd);
+    if (parts.length === 1 && fileEnd !== Number.POSITIVE_INFINITY) await this.#world.reserve(fileEnd);
+    return streamEnd;
+  }
+
+  /** Takes bytes until `end`; what comes after it is not ours. */
+  async #receiveRange(body: Body, { intake }: Leg, end: number, watchdog: StallWatchdog): Promise<void> {
+    while (intake.position < end) {
+      const bytes = await read(body);
+      if (bytes === undefined) throw new Interrupted('the answer ended too early');
+      watchdog.touch();
+      await this.#push(intake, bytes.subarray(0, end - intake.position));
+    }
+  }
+
+  /** Takes bytes until the answer ends, which must be at `end` unless that is unknown (`Infinity`). */
+  async #receiveStream(body: Body, leg: Leg, end: number, watchdog: StallWatchdog): Promise<void> {
+    const { intake, segment } = leg;
+    for (let bytes = await read(body); bytes !== undefined; bytes = await read(body)) {
+      watchdog.touch();
+      if (intake.position + bytes.length > end) {
+        checkSize(intake.position + bytes.length - segment.start, end - segment.start);
+      }
+      await this.#push(intake, bytes);
+    }
+    if (intake.position < end && end !== Number.POSITIVE_INFINITY)
+      throw new Interrupted('the answer ended too early');
+    await intake.finish();
+    this.#job.parts[segment.part] = { bytes: intake.position - segment.start };
+    this.#layout = layoutOf(this.#job.parts);
+    await this.#world.record();
+  }
+
+  async #push(intake: Intake, bytes: Uint8Array): Promise<void> {
+    await intake.push(bytes);
+    this.#doneBytes += bytes.length;
+    const { totalBytes } = this.#layout;
+    this.#world.onProgress(this.#doneBytes, totalBytes === Number.POSITIVE_INFINITY ? undefined : totalBytes);
+  }
+
+  #intakeAt(start: number): Intake {
+    const { data, ledger } = this.#job;
+    return new Intake({ data, ledger, layout: () => this.#layout }, start);
+  }
+
+  /** Waits as long as a server has asked of all lanes. */
+  async #untilAllowed(): Promise<void> {
+    const waitMs = this.#notBeforeMs - this.#world.now();
+    if (waitMs > 0) await this.#world.sleep(waitMs, this.#stop.signal);
+    if (this.#stop.signal.aborted) throw cancelled();
+  }
+
+  async #backOff(error: Interrupted, failures: number): Promise<void> {
+    if (error.overloaded) this.#lanes = Math.max(1, this.#lanes >> 1);
+    if (error.retryAfterMs !== undefined) {
+      this.#notBeforeMs = Math.max(this.#notBeforeMs, this.#world.now() + error.retryAfterMs);
+    }
+    await this.#world.sleep(backoffMs(failures), this.#stop.signal);
+    if (this.#stop.signal.aborted) throw cancelled();
+  }
+
+  #unlessStopped(work: Promise<void>): Promise<void> {
+    const { signal } = this.#stop;
+    if (signal.aborted) return Promise.reject(cancelled());
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(cancelled()), { once: true });
+      work.then(resolve, reject);
+    });
+  }
+}
+
+type Body = ReadableStreamDefaultReader<Uint8Array>;
+
+async function read(body: Body): Promise<Uint8Array | undefined> {
+  try {
+    const { done, value } = await body.read();
+    return done ? undefined : value;
+  } catch (error) {
+    throw new Interrupted('the connection broke', { cause: error });
+  }
+}
