@@ -26,6 +26,10 @@ test.each([
 test('a failed leg with a code of its own counts as its kind', () => {
   expect(toHttpError(new LegError('protocol', 'bad_stream', 'x')).status).toBe(502);
   expect(toHttpError(new LegError('refused', 'strange', 'x')).status).toBe(400);
+  // The dispatcher tells a request's error with the last leg's as its cause.
+  const cause = new LegError('rate_limited', 'slow_down', 'x', { retryAfterMs: 5000 });
+  const told = toHttpError(new InshoreError('slow_down', 'x', { cause }));
+  expect(told).toMatchObject({ status: 429, headers: { 'retry-after': '5' } });
 });
 
 test('a refusal names the field', () => {

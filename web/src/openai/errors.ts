@@ -117,7 +117,7 @@ const rest = (code: string): Row => (code.startsWith('template') ? CALLER : UNKN
 
 /** What errors carry beside code and message. */
 interface Details {
-  kind?: string;
+  kind?: string | undefined;
   param?: string | null;
   retryAfterMs?: number | undefined;
 }
@@ -125,8 +125,9 @@ interface Details {
 /** How HTTP tells this failure. Whatever is no {@link InshoreError} is `internal`. */
 export function toHttpError(thrown: unknown): HttpError {
   const error = InshoreError.from(thrown);
-  // A failed leg also says its kind, which covers codes of its own (`bad_stream` …).
-  const { kind, param, retryAfterMs } = error as Details;
+  // A failed leg also says its kind, which covers codes of its own (`bad_stream` …); it may be the cause of the error.
+  const cause: Details = InshoreError.is(error.cause) ? (error.cause as Details) : {};
+  const { kind = cause.kind, param, retryAfterMs = cause.retryAfterMs } = error as Details;
   const found = ROWS.get(error.code) ?? ROWS.get(kind ?? '') ?? rest(error.code);
   const headers: Record<string, string> = {};
   if (found.retry !== undefined) headers['x-should-retry'] = String(found.retry);
