@@ -32,8 +32,8 @@ struct Arguments {
 enum Task {
     /// Install what the other commands need: wasm target, system packages, npm packages, the default model.
     Setup,
-    /// Build the browser's WebAssembly module and its JavaScript into pkg/wasm.
-    Wasm,
+    /// Build the browser's WebAssembly modules and their JavaScript into pkg/wasm.
+    Wasm(wasm::WasmOptions),
     /// Build everything, then serve the demo page (or ask it one question in a headless browser).
     Demo(demo::DemoOptions),
     /// Run every test: Rust, TypeScript, tokenizer against llama.cpp, and the browser.
@@ -59,7 +59,7 @@ fn run(task: Task) -> Result<()> {
     let workspace = Workspace::find()?;
     match task {
         Task::Setup => setup::everything(&workspace),
-        Task::Wasm => wasm::build(&workspace).map(drop),
+        Task::Wasm(options) => wasm::run(&workspace, &options),
         Task::Demo(options) => demo::run(&workspace, &options),
         Task::Test(options) => test::run(&workspace, &options),
         Task::Check(options) => check::run(&workspace, &options),

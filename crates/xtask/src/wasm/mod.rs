@@ -11,60 +11,135 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::process;
+use crate::setup::wasm_target::WasmToolchain;
 use crate::setup::{npm, wasm_target};
 use crate::stamp::{self, Fingerprint};
 use crate::workspace::Workspace;
 
-/// The files' common name, as the web code imports them.
-const NAME: &str = "inshore_wasm";
+/// One module of the page.
+struct Module {
+    /// What cargo builds.
+    package: &'static str,
+    /// The files' common name, as the web code imports them.
+    name: &'static str,
+    /// Cargo's profile.
+    profile: &'static str,
+    /// wasm-opt's level.
+    level: &'static str,
+    /// Most bytes to download, in brotli.
+    limit_bytes: Option<u64>,
+    /// What to expect of the first build.
+    first_build: &'static str,
+}
+
+const ENGINE: Module = Module {
+    package: "inshore-wasm",
+    name: "inshore_wasm",
+    profile: "wasm",
+    level: optimise::QUICK,
+    limit_bytes: None,
+    first_build: "the first build compiles the GPU stack and takes 10 to 20 minutes",
+};
+
+/// Loaded by every page before anything else is decided, so its size is kept.
+const ROUTE: Module = Module {
+    package: "inshore-route-wasm",
+    name: "inshore_route",
+    profile: "wasm-small",
+    level: optimise::SMALL,
+    limit_bytes: Some(60_000),
+    first_build: "the first build takes a minute",
+};
+
+/// `cargo xtask wasm`.
+#[derive(clap::Args)]
+pub struct WasmOptions {
+    /// Build only this module.
+    #[arg(long, value_enum)]
+    only: Option<Only>,
+}
+
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Only {
+    /// The engine.
+    Engine,
+    /// The deferral policy.
+    Route,
+}
 
 /// What a build left for the page.
 pub struct BrowserModule {
-    /// The folder with `inshore_wasm.js`, `inshore_wasm_bg.wasm` and the types.
+    /// The folder with the modules, their JavaScript and types.
     pub folder: PathBuf,
     /// Changes whenever the files do.
     pub fingerprint: String,
 }
 
-/// Builds the browser's module; everything after cargo is skipped while cargo's output stays the same.
+/// Builds what was asked for.
+pub fn run(workspace: &Workspace, options: &WasmOptions) -> Result<()> {
+    match options.only {
+        None => build(workspace).map(drop),
+        Some(only) => {
+            let module = if only == Only::Route { &ROUTE } else { &ENGINE };
+            build_module(workspace, &wasm_target::ensure(workspace)?, module).map(drop)
+        }
+    }
+}
+
+/// Builds the browser's modules; everything after cargo is skipped while cargo's output stays the same.
 pub fn build(workspace: &Workspace) -> Result<BrowserModule> {
     let toolchain = wasm_target::ensure(workspace)?;
-    let built = toolchain.target_dir(workspace).join(wasm_target::TARGET).join("wasm").join(format!("{NAME}.wasm"));
-    process::heading("WebAssembly module");
+    let engine = build_module(workspace, &toolchain, &ENGINE)?;
+    let route = build_module(workspace, &toolchain, &ROUTE)?;
+    let fingerprint = Fingerprint::new("modules").value("engine", &engine).value("route", &route).finish();
+    Ok(BrowserModule { folder: folder(workspace), fingerprint })
+}
+
+fn folder(workspace: &Workspace) -> PathBuf {
+    workspace.path("pkg/wasm")
+}
+
+/// Builds one module and returns its fingerprint.
+fn build_module(workspace: &Workspace, toolchain: &WasmToolchain, module: &Module) -> Result<String> {
+    let Module { package, name, profile, level, limit_bytes, first_build } = *module;
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let built = toolchain.target_dir(workspace).join(wasm_target::TARGET).join(profile).join(file);
+    process::heading(&format!("WebAssembly module {name}"));
     if !built.is_file() {
-        process::note("the first build compiles the GPU stack and takes 10 to 20 minutes");
+        process::note(first_build);
     }
     bindgen::check_versions(&workspace.path("Cargo.lock"))?;
-    process::run(toolchain.cargo(workspace, "build").args(["--profile", "wasm", "-p", "inshore-wasm"]))?;
+    process::run(toolchain.cargo(workspace, "build").args(["--profile", profile, "-p", package]))?;
 
-    let folder = workspace.path("pkg/wasm");
+    let folder = folder(workspace);
     // Beside the folder: what is in it gets published.
-    let stamp = workspace.path("pkg/.wasm-stamp");
-    let fingerprint = Fingerprint::new("wasm")
+    let stamp = workspace.path(&format!("pkg/.{name}-stamp"));
+    let fingerprint = Fingerprint::new(name)
         .value("wasm-bindgen", bindgen::VERSION)
+        .value("wasm-opt", level)
         .value("wasm-opt", &optimise::OPTIONS.join(" "))
         .file(&workspace.path("crates/xtask/node/package-lock.json"))?
         .file(&built)
-        .with_context(|| format!("cargo built inshore-wasm, but {} cannot be read", built.display()))?
+        .with_context(|| format!("cargo built {package}, but {} cannot be read", built.display()))?
         .finish();
-    if stamp::is_current(&stamp, &fingerprint) && is_complete(&folder) {
-        process::note(&format!("{} is up to date", folder.display()));
-        return Ok(BrowserModule { folder, fingerprint });
+    if stamp::is_current(&stamp, &fingerprint) && is_complete(&folder, name) {
+        process::note(&format!("{} is up to date", folder.join(name).display()));
+        return Ok(fingerprint);
     }
 
     fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
     let _ = fs::remove_file(&stamp);
-    let module = folder.join(format!("{NAME}_bg.wasm"));
-    let raw_bytes = bindgen::run(&built, &folder, NAME)?;
+    let module = folder.join(format!("{name}_bg.wasm"));
+    let raw_bytes = bindgen::run(&built, &folder, name)?;
     constructors::check(&fs::read(&module)?)?;
     let node = workspace.path("crates/xtask/node");
     npm::install(&node)?;
-    optimise::run(&node, &module)?;
-    size::report(&module, raw_bytes)?;
+    optimise::run(&node, &module, level)?;
+    size::check(&module, raw_bytes, limit_bytes)?;
     stamp::write(&stamp, &fingerprint)?;
-    Ok(BrowserModule { folder, fingerprint })
+    Ok(fingerprint)
 }
 
-fn is_complete(folder: &Path) -> bool {
-    [".js", "_bg.wasm", ".d.ts"].iter().all(|end| folder.join(format!("{NAME}{end}")).is_file())
+fn is_complete(folder: &Path, name: &str) -> bool {
+    [".js", "_bg.wasm", ".d.ts"].iter().all(|end| folder.join(format!("{name}{end}")).is_file())
 }

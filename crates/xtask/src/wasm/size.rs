@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::process;
 
-/// Prints the module's size before and after, and as servers send it.
-pub fn report(module: &Path, raw_bytes: u64) -> Result<()> {
+/// Prints the module's size before and after, and as servers send it; fails above the limit.
+pub fn check(module: &Path, raw_bytes: u64, limit_bytes: Option<u64>) -> Result<()> {
     let bytes = std::fs::read(module).with_context(|| format!("could not read {}", module.display()))?;
     let compressed = brotli_bytes(&bytes)?;
     process::note(&format!(
@@ -18,7 +18,13 @@ pub fn report(module: &Path, raw_bytes: u64) -> Result<()> {
         megabytes(bytes.len() as u64),
         megabytes(compressed)
     ));
-    Ok(())
+    match limit_bytes {
+        Some(limit) if compressed > limit => bail!(
+            "{} is {compressed} bytes in brotli, and {limit} are allowed: every page loads it before the first answer",
+            module.display()
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// The size in bytes at quality 9, a few percent above what quality 11 reaches in ten times the time.
@@ -42,7 +48,7 @@ fn brotli_bytes(bytes: &[u8]) -> Result<u64> {
 }
 
 fn megabytes(bytes: u64) -> String {
-    format!("{:.2}", bytes as f64 / 1e6)
+    format!("{:.3}", bytes as f64 / 1e6)
 }
 
 #[cfg(test)]
@@ -54,6 +60,16 @@ mod tests {
         let repeated = vec![7_u8; 100_000];
         let compressed = brotli_bytes(&repeated).expect("compresses");
         assert!((1..1000).contains(&compressed), "{compressed}");
-        assert_eq!(megabytes(1_234_567), "1.23");
+        assert_eq!(megabytes(1_234_567), "1.235");
+    }
+
+    #[test]
+    fn a_module_above_its_limit_is_refused() {
+        let module = std::env::temp_dir().join(format!("inshore-size-{}.wasm", std::process::id()));
+        std::fs::write(&module, [7_u8; 1_000]).expect("write");
+        check(&module, 2_000, Some(1_000)).expect("compresses well");
+        let error = check(&module, 2_000, Some(3)).expect_err("too large");
+        assert!(error.to_string().contains("3 are allowed"), "{error}");
+        std::fs::remove_file(module).expect("remove");
     }
 }
