@@ -142,6 +142,8 @@ export type AnswerEvent =
       type: 'delta';
       text: string;
       source: Source;
+      /** How many it took; 0 for text that was held back before. */
+      tokens?: number | undefined;
       logprobs?: TokenLogprobs | undefined;
       /** Pieces of tool calls as a cloud endpoint sent them (`delta.tool_calls`); the engine here makes none. */
       toolCalls?: ToolCallDelta[] | undefined;

@@ -1,0 +1,239 @@
+import { InshoreError } from '../error';
+import type {
+  Mode,
+  Order,
+  RequestSpec,
+  RouteConfig,
+  RouteEvent,
+  Slo,
+  Snapshot,
+  TraceLine,
+} from '../route/types';
+import { ActiveRequest, mismatch, type RequestHost } from './active-request';
+import type { CloudEndpoint } from './cloud-leg';
+import type { CheckedRequest, Dispatcher, InshoreEvents } from './contract';
+import type { Emitter } from './emitter';
+import type { Leg, LegSink, LegTask } from './leg';
+import { estimatePromptTokens } from './prompt-tokens';
+import { routeError } from './route-error';
+import { Running } from './running';
+import { Timekeeper } from './timekeeper';
+import { Trace } from './trace';
+
+/** The policy: what happened in, orders out. `Router` of `web/src/route` is one. */
+export interface Policy {
+  push(nowMs: number, event: RouteEvent): Order[];
+}
+
+/** The device's side, as far as the dispatcher must know it. */
+export interface LocalLegs {
+  /** Hash of the model, where it is known. */
+  readonly modelSha256: string | undefined;
+  snapshot(request: CheckedRequest): Promise<Snapshot['local']>;
+  start(task: LegTask, sink: LegSink): Leg;
+}
+
+/** What holds for requests that say nothing themselves; may change between requests. */
+export interface Settings {
+  mode: Mode;
+  slo: Slo;
+  privacy: 'local_only' | 'cloud_allowed';
+  hedge: boolean;
+  /** Most tokens that the cloud may read and write; undefined: no limit. */
+  cloudTokens: number | undefined;
+  cloud: CloudEndpoint | undefined;
+}
+
+/** What a dispatcher is made of. */
+export interface DispatcherParts {
+  policy: Policy;
+  config: RouteConfig;
+  local: LocalLegs;
+  settings: Settings;
+  events: Emitter<InshoreEvents>;
+  /** The user's switch, which the cloud's own gate reads too. */
+  gate: { cloudEnabled: boolean };
+  /** The browser's word; without it (a worker, Node) always online and never hidden. */
+  surroundings?: { online(): boolean; hidden(): boolean } | undefined;
+  now?: () => number;
+  onTrace?: ((line: TraceLine) => void) | undefined;
+}
+
+/**
+ * Executes the policy. Every event goes to it with its time; its orders are carried out as they stand, and nothing is
+ * done without one: what was executed is what was decided, and the trace says both.
+ */
+export class RouteDispatcher implements Dispatcher {
+  readonly trace: Trace;
+  readonly #parts: DispatcherParts;
+  readonly #host: RequestHost;
+  readonly #time: Timekeeper;
+  readonly #active = new Map<number, ActiveRequest>();
+  readonly #queue: RouteEvent[] = [];
+  #pushing = false;
+  #nextRequest = 1;
+  #cloudTokensUsed = 0;
+  #destroyed = false;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+    this.trace = new Trace(parts.config, parts.onTrace === undefined ? {} : { onLine: parts.onTrace });
+    const listener = {
+      onWake: () => this.report({ type: 'wake' }),
+      onSuspended: (lost_ms: number) => this.#tell({ type: 'suspended', lost_ms }),
+    };
+    this.#time = new Timekeeper(listener, parts.now);
+    this.#host = {
+      events: parts.events,
+      local: parts.local,
+      now: () => this.#time.now(),
+      report: (event) => this.report(event),
+      spend: (tokens) => {
+        this.#cloudTokensUsed += tokens;
+      },
+      collapse: (request, error) => this.#collapse(request, error),
+    };
+  }
+
+  /** Tokens that the cloud read and wrote so far: prompts as estimated, answers as they came. */
+  get cloudTokensUsed(): number {
+    return this.#cloudTokensUsed;
+  }
+
+  run(checked: CheckedRequest, options: { signal?: AbortSignal | undefined } = {}): Running {
+    const request = this.#nextRequest++;
+    const { signal } = options;
+    const abort = (): void => {
+      if (this.#active.has(request)) this.report({ type: 'cancelled', request });
+      else running.fail(routeError('cancelled', undefined));
+    };
+    const running = new Running(request, checked, this.#spec(checked), this.#time.now(), {
+      onAbort: abort,
+      onEnd: () => signal?.removeEventListener('abort', abort),
+    });
+    signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted) abort();
+    else void this.#begin(running);
+    return running;
+  }
+
+  /** Off: from this moment nothing leaves the device, and what is on its way is cut. */
+  setCloudEnabled(enabled: boolean): void {
+    this.#parts.gate.cloudEnabled = enabled;
+    this.report({ type: 'cloud_enabled', enabled });
+    if (enabled) return;
+    // The policy has ordered these ends; should it ever forget one, the switch still holds.
+    for (const request of this.#active.values()) {
+      if (request.isOutside) this.#collapse(request, mismatch('a leg outlived the switch'));
+    }
+  }
+
+  /** Tells the policy what happened and carries out its orders. */
+  report(event: RouteEvent): void {
+    this.#time.check();
+    this.#tell(event);
+  }
+
+  /** Ends every request with `destroyed`. */
+  destroy(): void {
+    this.#destroyed = true;
+    for (const request of [...this.#active.values()]) this.#collapse(request, destroyed());
+    this.#time.stop();
+  }
+
+  async #begin(running: Running): Promise<void> {
+    const { local, settings, surroundings, gate } = this.#parts;
+    try {
+      const { cloud } = settings;
+      const device = await local.snapshot(running.checked);
+      if (this.#destroyed) throw destroyed();
+      if (running.ended) return;
+      const { request, spec } = running;
+      const snapshot: Snapshot = {
+        local: device,
+        cloud: cloud?.snapshot(local.modelSha256),
+        cloud_enabled: gate.cloudEnabled,
+        online: surroundings?.online() ?? true,
+        hidden: surroundings?.hidden() ?? false,
+      };
+      this.#active.set(request, new ActiveRequest(running, cloud, this.#host));
+      this.#time.setBusy(true);
+      this.report({ type: 'begin', request, spec, snapshot });
+    } catch (error) {
+      running.fail(InshoreError.from(error));
+    }
+  }
+
+  #spec({ extension, messages, maxTokens, localLacks }: CheckedRequest): RequestSpec {
+    const { mode, privacy, slo, hedge, cloudTokens } = this.#parts.settings;
+    const left = cloudTokens === undefined ? undefined : Math.max(0, cloudTokens - this.#cloudTokensUsed);
+    return {
+      mode: extension.mode ?? mode,
+      slo,
+      privacy: extension.privacy ?? privacy,
+      prompt_tokens: estimatePromptTokens(messages),
+      max_tokens: maxTokens,
+      conversation: extension.conversation,
+      deadline_ms: extension.deadline_ms,
+      hedge,
+      cloud_tokens_left: left,
+      local_lacks: localLacks,
+    };
+  }
+
+  #tell(event: RouteEvent): void {
+    this.#queue.push(event);
+    // The orders of one event are through before the next event is told.
+    if (this.#pushing) return;
+    this.#pushing = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#push(next);
+    } finally {
+      this.#pushing = false;
+    }
+  }
+
+  #push(event: RouteEvent): void {
+    const nowMs = this.#time.now();
+    let orders: Order[];
+    try {
+      orders = this.#parts.policy.push(nowMs, event);
+    } catch (error) {
+      // Without a policy nothing may run.
+      for (const request of this.#active.values()) request.end(InshoreError.from(error, 'policy_failed'));
+      orders = [];
+    }
+    this.trace.add(nowMs, event, orders);
+    for (const order of orders) this.#execute(order);
+    // A cancelled request is over, whatever else was ordered.
+    if (event.type === 'cancelled') this.#active.get(event.request)?.end(routeError('cancelled', undefined));
+    for (const [number, request] of this.#active) if (request.isOver) this.#active.delete(number);
+    if (this.#active.size === 0) this.#time.setBusy(false);
+  }
+
+  #execute(order: Order): void {
+    if (order.type === 'wake') {
+      this.#time.wakeAt(order.at_ms);
+    } else if (order.type === 'breaker') {
+      const { key, state, until_ms: untilMs } = order;
+      this.#parts.events.emit('breaker', { key, state, untilMs });
+    } else {
+      const request = this.#active.get(order.request);
+      if (request === undefined || request.isOver) return;
+      try {
+        request.execute(order);
+      } catch (error) {
+        this.#collapse(request, InshoreError.from(error));
+      }
+    }
+  }
+
+  #collapse(request: ActiveRequest, error: InshoreError): void {
+    request.end(error);
+    // The policy must not wait for a request that is gone.
+    this.#tell({ type: 'cancelled', request: request.running.request });
+  }
+}
+
+const destroyed = (): InshoreError =>
+  new InshoreError('destroyed', 'This instance of inshore was destroyed. Create another one.');

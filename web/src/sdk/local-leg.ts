@@ -1,0 +1,109 @@
+import type { Answer } from '../engine/answer';
+import type { EngineClient } from '../engine/client';
+import type { AnswerEnd, EngineRequest, Sampling, Step } from '../engine/protocol';
+import type { TokenLogprobs } from './contract';
+import type { Leg, LegSink, LegTask } from './leg';
+
+/** A stopped engine has so long to end its step; then its worker is ended instead. */
+const STOP_GRACE_MS = 2_000;
+
+/** One answer, or the rest of one, on the device. */
+export class LocalLeg implements Leg {
+  readonly task: LegTask;
+  readonly #sink: LegSink;
+  readonly #aborted: Promise<void>;
+  #answer: Answer | undefined;
+  #abort: () => void = () => {};
+  #isAborted = false;
+
+  constructor(task: LegTask, sink: LegSink) {
+    this.task = task;
+    this.#sink = sink;
+    this.#aborted = new Promise((resolve) => {
+      this.#abort = resolve;
+    });
+  }
+
+  /** Whether nobody waits for it any more. */
+  get isAborted(): boolean {
+    return this.#isAborted;
+  }
+
+  abort(): void {
+    this.#isAborted = true;
+    this.#answer?.stop();
+    this.#abort();
+  }
+
+  /** What it tells its sink; nothing after an abort. */
+  get sink(): LegSink {
+    const unlessAborted = (report: () => void): void => {
+      if (!this.#isAborted) report();
+    };
+    return {
+      piece: (piece) => unlessAborted(() => this.#sink.piece(piece)),
+      finished: (end) => unlessAborted(() => this.#sink.finished(end)),
+      failed: (error) => unlessAborted(() => this.#sink.failed(error)),
+    };
+  }
+
+  /**
+   * Runs on `engine`. Resolves with the end, or with undefined after an abort; throws where the engine fails. After an
+   * abort that the engine does not obey in time it throws `stuck`, and the worker has to go.
+   */
+  async run(engine: EngineClient): Promise<AnswerEnd | undefined> {
+    const answer = engine.generate(engineRequest(this.task));
+    this.#answer = answer;
+    const read = this.#read(answer);
+    await Promise.race([read, this.#aborted]);
+    if (!this.#isAborted) return read;
+    read.catch(() => {});
+    await Promise.race([read.catch(() => {}), sleep(STOP_GRACE_MS)]);
+    if (!answer.ended) throw STUCK;
+    return undefined;
+  }
+
+  async #read(answer: Answer): Promise<AnswerEnd> {
+    const { topLogprobs } = this.task.request;
+    for await (const step of answer) {
+      const logprobs = topLogprobs === undefined ? undefined : readLogprobs(step);
+      this.sink.piece({ text: step.text, tokens: 1, ids: [step.id], logprobs });
+    }
+    return answer.done;
+  }
+}
+
+/** Thrown by {@link LocalLeg.run} where the engine neither goes on nor stops. */
+export const STUCK = Symbol('stuck');
+
+function engineRequest({ request, seed, ids, maxTokens }: LegTask): EngineRequest {
+  const { messages, stop, topLogprobs } = request;
+  return {
+    prompt: { chat: messages },
+    ...(ids.length > 0 && { continuation: ids }),
+    ...(maxTokens !== undefined && { maxTokens }),
+    sampling: sampling(request, seed),
+    ...(stop.length > 0 && { stop }),
+    ...(topLogprobs !== undefined && { topLogprobs }),
+  };
+}
+
+function sampling(request: LegTask['request'], seed: number): Sampling {
+  const { temperature, topP, topK, minP, repetitionPenalty, frequencyPenalty, presencePenalty } = request;
+  return {
+    seed,
+    ...(temperature !== undefined && { temperature }),
+    ...(topP !== undefined && { topP }),
+    ...(topK !== undefined && { topK }),
+    ...(minP !== undefined && { minP }),
+    ...(repetitionPenalty !== undefined && { repetitionPenalty }),
+    ...(frequencyPenalty !== undefined && { frequencyPenalty }),
+    ...(presencePenalty !== undefined && { presencePenalty }),
+  };
+}
+
+function readLogprobs({ text, logprob }: Step): TokenLogprobs {
+  return { token: text, logprob, bytes: [...new TextEncoder().encode(text)], top_logprobs: [] };
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
