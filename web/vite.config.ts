@@ -16,6 +16,8 @@ export default defineConfig(({ command, mode }) => {
     resolve: {
       alias: [
         { find: /^#wasm$/, replacement: wasmModule },
+        { find: /^#route-wasm$/, replacement: resolve(wasmDir, 'inshore_route.js') },
+        { find: /^#route-wasm-bytes/, replacement: resolve(wasmDir, 'inshore_route_bg.wasm') },
         { find: /^#wasm-bytes/, replacement: resolve(wasmDir, 'inshore_wasm_bg.wasm') },
       ],
     },

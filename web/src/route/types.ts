@@ -131,11 +131,14 @@ export type FailureKind =
   | 'model_mismatch'
   | 'other';
 
-/** What the policy is told. `leg` is the number that an order `start` gave. */
+/** What the policy is told. `leg` is the number that an order `start` gave; each request counts its own from 1. */
 export type RouteEvent =
   | { type: 'begin'; request: number; spec: RequestSpec; snapshot: Snapshot }
-  /** A token arrived on a leg; the first one ends its TTFT. `tokens`: how many since the last report. */
-  | { type: 'tokens'; request: number; leg: number; tokens: number }
+  /**
+   * Tokens arrived on a leg; the first one ends its TTFT. `tokens`: how many since the last report. `ids`: whether they are
+   * held as token ids of the device's model, so that the device could go on from them; absent: yes on the device, else no.
+   */
+  | { type: 'tokens'; request: number; leg: number; tokens: number; ids?: boolean | undefined }
   | { type: 'failed'; request: number; leg: number; kind: FailureKind; retry_after_ms?: number | undefined }
   /** A leg ended by itself with a `finish_reason`. `prefill_tps` and `decode_tps` where the engine measured them. */
   | {
