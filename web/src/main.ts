@@ -1,4 +1,7 @@
 import './page/style.css';
+import './page/chat/chat.css';
+import './page/live/panel.css';
+import './page/bench/bench.css';
 import { App } from './page/app';
 
 declare global {

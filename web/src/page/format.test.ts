@@ -35,7 +35,7 @@ describe('words for figures', () => {
   });
 
   it('the line under an answer', () => {
-    const timings = { ttftMs: 420, prefillTps: 50, decodeTps: 12.3, promptTokens: 5, completionTokens: 1 };
+    const timings = { ttftMs: 420, decodeTps: 12.3, completionTokens: 1 };
     expect(formatEnd({ finishReason: 'stop', timings })).toBe('TTFT 0.42 s · 12.3 tok/s · 1 token');
     expect(formatEnd({ finishReason: 'cancelled', timings })).toMatch(/ · stopped$/);
   });

@@ -1,4 +1,7 @@
-import type { AnswerEnd, DeviceReport } from '../engine/protocol';
+import type { DeviceReport } from '../engine/protocol';
+import type { Estimate } from '../sdk/contract';
+import type { ChatEnd } from './chat/chat-answer';
+import { reasonWords } from './words';
 
 /** `98 MB`; decimal units, as disks and browsers count. */
 export function formatBytes(bytes: number): string {
@@ -31,10 +34,16 @@ export function formatTps(tps: number): string {
   return `${tps < 100 ? tps.toFixed(1) : tps.toFixed(0)} tok/s`;
 }
 
-const REASONS = { stop: '', length: 'length limit reached', cancelled: 'stopped' };
+const REASONS: Record<ChatEnd['finishReason'], string> = {
+  stop: '',
+  length: 'length limit reached',
+  cancelled: 'stopped',
+  tool_calls: 'asks for a tool, which this page has not',
+  content_filter: 'cut off by the endpoint’s filter',
+};
 
 /** The line under an answer. */
-export function formatEnd({ finishReason, timings }: AnswerEnd): string {
+export function formatEnd({ finishReason, timings }: Pick<ChatEnd, 'finishReason' | 'timings'>): string {
   const parts = [
     `TTFT ${formatMs(timings.ttftMs)}`,
     formatTps(timings.decodeTps),
@@ -42,6 +51,16 @@ export function formatEnd({ finishReason, timings }: AnswerEnd): string {
     REASONS[finishReason],
   ];
   return parts.filter((part) => part !== '').join(' · ');
+}
+
+/** What the device is predicted to do, in a sentence or two. */
+export function formatEstimate(estimate: Estimate): string {
+  const { ttftMs, decodeTps, memoryBytes, meetsSlo, reason, device } = estimate;
+  const speed = `first token after ${formatMs(ttftMs)}, then ${formatTps(decodeTps)}, ${formatBytes(memoryBytes)} of memory`;
+  const verdict = meetsSlo
+    ? 'That keeps the promise.'
+    : `That does not keep the promise: ${reasonWords(reason)}.`;
+  return `Predicted on ${device}: ${speed}. ${verdict}`;
 }
 
 /** `WebGPU` or `WASM SIMD`. */

@@ -14,6 +14,8 @@ export class ModelCard {
   readonly #download = byId('download', HTMLButtonElement);
   readonly #pause = byId('pause', HTMLButtonElement);
   readonly #remove = byId('card-remove', HTMLButtonElement);
+  readonly #estimate = byId('estimate', HTMLButtonElement);
+  readonly #estimateText = byId('estimate-text', HTMLParagraphElement);
   readonly #progressBox = byId('progress-box', HTMLDivElement);
   readonly #progress = byId('progress', HTMLProgressElement);
   readonly #progressText = byId('progress-text', HTMLParagraphElement);
@@ -24,10 +26,12 @@ export class ModelCard {
     onPause(): void;
     onRemove(): void;
     onChoose(index: number): void;
+    onEstimate(): void;
   }) {
     this.#download.addEventListener('click', actions.onDownload);
     this.#pause.addEventListener('click', actions.onPause);
     this.#remove.addEventListener('click', actions.onRemove);
+    this.#estimate.addEventListener('click', actions.onEstimate);
     this.#choice.addEventListener('change', () => actions.onChoose(this.#choice.selectedIndex));
   }
 
@@ -50,12 +54,20 @@ export class ModelCard {
       this.#download.textContent = `Resume download${size}`;
     } else {
       this.#note.textContent =
-        'Runs in this tab. It is downloaded once and kept in this browser; what you write does not leave the device.';
+        'Runs in this tab. It is downloaded once and kept in this browser; while “Never cloud” is on, what you write does not leave the device.';
       this.#download.textContent = `Download model${size}`;
     }
     this.#download.hidden = false;
     this.#remove.hidden = !begun;
+    this.#estimate.hidden = stored.complete;
     this.#choice.disabled = false;
+  }
+
+  /** Shows what the test of the device says; undefined while it runs or where there is nothing to say. */
+  estimated(words: string | undefined, options: { busy?: boolean } = {}): void {
+    this.#estimate.disabled = options.busy === true;
+    this.#estimateText.hidden = words === undefined;
+    this.#estimateText.textContent = words ?? '';
   }
 
   /** Shows a download. */
@@ -118,6 +130,7 @@ export class ModelCard {
     this.#download.hidden = true;
     this.#pause.hidden = true;
     this.#remove.hidden = true;
+    this.#estimate.hidden = true;
     this.#progressBox.hidden = true;
   }
 }
