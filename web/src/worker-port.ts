@@ -109,6 +109,14 @@ export type Handlers<C extends Calls> = {
   [K in keyof C]: (input: C[K]['in']) => Promise<C[K]['out']> | C[K]['out'];
 };
 
+/** Tells the page behind `scope` that the worker is dying, and of what. */
+export function postCrash(scope: Pick<WorkerScope, 'postMessage'>, reason: unknown): void {
+  scope.postMessage({ kind: 'crash', error: crashError(reason) });
+}
+
+/** A trap (out of bounds, unreachable) has no code of ours. */
+const crashError = (reason: unknown): WireError => InshoreError.toWire(reason, 'worker_crashed');
+
 /** The worker's end: answers calls with `handlers` and gives back the function that posts events. */
 export function answerCalls<C extends Calls, E>(
   scope: WorkerScope,
@@ -117,16 +125,20 @@ export function answerCalls<C extends Calls, E>(
   const post = (message: Message<E>): void => scope.postMessage(message);
   scope.addEventListener('message', async (event) => {
     const { data } = event as MessageEvent<Request<C>>;
+    // Not a call: a word between the two ends of a shared worker.
+    if (data.call === undefined) return;
     try {
       post({ kind: 'reply', id: data.id, value: await handlers[data.call](data.input) });
     } catch (error) {
       post({ kind: 'refusal', id: data.id, error: InshoreError.toWire(error) });
+      // A trap leaves the module in an unknown state: unhandled, it is reported as the worker's death.
+      if (error instanceof WebAssembly.RuntimeError) throw error;
     }
   });
   // A rejected promise that nobody holds does not reach the page by itself; a thrown error does.
   scope.addEventListener('unhandledrejection', (event) => {
     const { reason } = event as PromiseRejectionEvent;
-    post({ kind: 'crash', error: InshoreError.toWire(reason, 'worker_crashed') });
+    postCrash(scope, reason);
   });
   return (event) => post({ kind: 'event', event });
 }

@@ -2,6 +2,7 @@ import { InshoreError } from '../error';
 import type { StoredKey } from '../store/protocol';
 import { EngineClient, type LoadOptions } from './client';
 import type { DeviceChoice, DeviceReport, ModelInfo } from './protocol';
+import { canShare, sharedEngine } from './shared';
 
 /** A loaded model on its device. */
 export interface Session {
@@ -18,11 +19,20 @@ const GPU_FAILURES = new Set([
   'worker_crashed',
 ]);
 
-/** Opens a device in a fresh worker and loads the stored model `key` onto it. */
+/** How a session is opened. */
+export interface SessionOptions extends LoadOptions {
+  /**
+   * Tabs that give the same word share one engine where the browser has shared workers; take a fresh word after a
+   * crash or a stall. Absent: a worker of this page's own.
+   */
+  share?: string | undefined;
+}
+
+/** Opens a device in a fresh (or shared) worker and loads the stored model `key` onto it. */
 export async function openSession(
   key: StoredKey,
   choice: DeviceChoice,
-  options: LoadOptions = {},
+  options: SessionOptions = {},
 ): Promise<Session> {
   try {
     return await openOn(key, choice, options);
@@ -34,8 +44,12 @@ export async function openSession(
   }
 }
 
-async function openOn(key: StoredKey, choice: DeviceChoice, options: LoadOptions): Promise<Session> {
-  const engine = new EngineClient();
+async function openOn(key: StoredKey, choice: DeviceChoice, options: SessionOptions): Promise<Session> {
+  const { share, contextTokens } = options;
+  // A file of the user's is known to one tab only.
+  const shared = share !== undefined && typeof key === 'string' && canShare();
+  const name = [share, choice, key, contextTokens ?? 'default'].join('-');
+  const engine = shared ? new EngineClient(sharedEngine(name)) : new EngineClient();
   try {
     const device = await engine.open(choice);
     const info = await engine.load(key, options);

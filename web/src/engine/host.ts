@@ -1,0 +1,210 @@
+/// <reference lib="webworker" />
+import { Engine, type Generation, memoryBytes, modelShape, probe } from '#wasm';
+import { InshoreError } from '../error';
+import { openStored } from '../store/files';
+import type { StoredKey } from '../store/protocol';
+import type { Handlers } from '../worker-port';
+import { type OpenedDevice, openDevice } from './device';
+import { initEngine } from './instance';
+import type { DeviceChoice, EngineCalls, EngineEvent, ModelInfo } from './protocol';
+
+/** An answer that a client asked for; `number` is the client's own. */
+interface Run {
+  client: Client;
+  number: number;
+  stopped: boolean;
+}
+
+interface Client {
+  post(event: EngineEvent): void;
+  slowness: number;
+}
+
+/**
+ * The engine of a worker: one device for life, one model and one generation at a time. A dedicated worker has one
+ * client, a shared one a client for each tab; their answers queue for the engine.
+ */
+export class EngineHost {
+  readonly #clients = new Set<Client>();
+  #device: Promise<OpenedDevice> | undefined;
+  #loaded: { key: StoredKey; contextTokens: number | undefined; engine: Promise<Engine> } | undefined;
+  #runs: Run[] = [];
+  /** Ends when the engine is free. */
+  #turn: Promise<void> = Promise.resolve();
+
+  /** Lets a client in: the handlers of its calls, and what to do when it is gone. */
+  connect(post: (event: EngineEvent) => void): { calls: Handlers<EngineCalls>; leave: () => void } {
+    const client: Client = { post, slowness: 1 };
+    this.#clients.add(client);
+    const calls: Handlers<EngineCalls> = {
+      open: async ({ device }) => (await this.#open(device)).report,
+      load: ({ key, contextTokens }) => this.#load(client, key, contextTokens),
+      start: ({ generation, request }) =>
+        this.#start({ client, number: generation, stopped: false }, request),
+      stop: ({ generation }) => {
+        for (const run of this.#runs)
+          if (run.client === client && run.number === generation) run.stopped = true;
+        return undefined;
+      },
+      info: async () => (await this.#engine()).info(),
+      memory: () => memoryBytes(),
+      shape: async ({ prefix }) => {
+        await initEngine();
+        return modelShape(prefix);
+      },
+      probe: async ({ shape, contextTokens }) => {
+        if (this.#device === undefined) throw noDevice();
+        if (this.#runs.length > 0) throw busy();
+        return probe((await this.#device).device, shape, contextTokens);
+      },
+      slowDown: ({ factor }) => {
+        client.slowness = Math.max(1, factor);
+        return undefined;
+      },
+    };
+    const leave = (): void => {
+      this.#clients.delete(client);
+      for (const run of this.#runs) if (run.client === client) run.stopped = true;
+    };
+    return { calls, leave };
+  }
+
+  /** wgpu cannot be registered twice: whoever comes later gets the device that is open, if it is what they want. */
+  async #open(choice: DeviceChoice): Promise<OpenedDevice> {
+    if (this.#device === undefined) {
+      this.#device = initEngine().then(() => openDevice(choice));
+      // A device that did not open leaves room for another try.
+      this.#device.catch(() => {
+        this.#device = undefined;
+      });
+      return this.#device;
+    }
+    const opened = await this.#device;
+    const kind = opened.report.backend === 'wgpu' ? 'gpu' : 'cpu';
+    if (choice !== 'auto' && choice !== kind) {
+      throw new InshoreError(
+        'device_already_open',
+        'This worker has another device. Start a fresh worker for the one that you want.',
+      );
+    }
+    return opened;
+  }
+
+  async #load(client: Client, key: StoredKey, contextTokens: number | undefined): Promise<ModelInfo> {
+    if (this.#device === undefined) throw noDevice();
+    const loaded = this.#loaded;
+    if (loaded?.key === key && loaded.contextTokens === contextTokens) return (await loaded.engine).info();
+    if (loaded !== undefined && this.#clients.size > 1) {
+      throw new InshoreError(
+        'engine_in_use',
+        'Another tab uses the shared engine with another model. Use a worker of your own.',
+      );
+    }
+    if (this.#runs.length > 0) throw busy();
+    const engine = this.#replace(loaded?.engine, key, contextTokens, client);
+    this.#loaded = { key, contextTokens, engine };
+    try {
+      return (await engine).info();
+    } catch (error) {
+      if (this.#loaded?.engine === engine) this.#loaded = undefined;
+      throw error;
+    }
+  }
+
+  /** The old model goes first: two do not fit where one does. */
+  async #replace(
+    old: Promise<Engine> | undefined,
+    key: StoredKey,
+    contextTokens: number | undefined,
+    client: Client,
+  ): Promise<Engine> {
+    (await old?.catch(() => undefined))?.free();
+    const { device } = await this.#open('auto');
+    const source = await openStored(key);
+    const loading = Engine.load(device, source, { contextTokens }, (doneBytes, totalBytes) =>
+      client.post({ type: 'load_progress', doneBytes, totalBytes }),
+    );
+    // A damaged file is the store's to report, not a failed read of the engine's.
+    return source.guard(loading);
+  }
+
+  async #start(run: Run, request: EngineCalls['start']['in']['request']): Promise<{ promptIds: number[] }> {
+    const engine = await this.#engine();
+    if (this.#runs.some((other) => other.client === run.client)) throw busy();
+    this.#runs.push(run);
+    const before = this.#turn;
+    let free = (): void => {};
+    this.#turn = new Promise((resolve) => {
+      free = () => {
+        this.#runs = this.#runs.filter((other) => other !== run);
+        resolve();
+      };
+    });
+    await before;
+    try {
+      const generation = engine.start(request);
+      const promptIds = Array.from(generation.promptIds());
+      // Not awaited: the reply goes out first, the tokens follow as events.
+      void generate(engine, generation, run, free);
+      return { promptIds };
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  async #engine(): Promise<Engine> {
+    if (this.#loaded === undefined) throw new InshoreError('no_model', 'Load a model before asking it.');
+    return this.#loaded.engine;
+  }
+}
+
+async function generate(engine: Engine, generation: Generation, run: Run, free: () => void): Promise<void> {
+  const { client, number } = run;
+  try {
+    for (;;) {
+      // The SIMD engine never yields by itself; a macrotask lets `stop` in before every token.
+      await macrotask();
+      if (run.stopped) generation.cancel();
+      const started = performance.now();
+      const step = await engine.step(generation);
+      if (client.slowness > 1) await sleep((client.slowness - 1) * (performance.now() - started));
+      if (step === undefined) break;
+      client.post({ type: 'step', generation: number, step });
+    }
+    const finishReason = generation.finishReason();
+    if (finishReason === undefined) {
+      throw new InshoreError('internal', 'The engine ended an answer without a reason. Please report this.');
+    }
+    const end = { finishReason, timings: generation.timings() };
+    generation.free();
+    free();
+    client.post({ type: 'finished', generation: number, end });
+  } catch (error) {
+    // A trap leaves the module's memory in an unknown state: the worker reports its own death.
+    if (error instanceof WebAssembly.RuntimeError) throw error;
+    generation.free();
+    free();
+    client.post({ type: 'failed', generation: number, error: InshoreError.toWire(error) });
+  }
+}
+
+const { port1, port2 } = new MessageChannel();
+const waiting: (() => void)[] = [];
+port2.onmessage = () => waiting.shift()?.();
+
+/** The next turn of the event loop; `setTimeout` would be held back to 4 ms. */
+function macrotask(): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.push(resolve);
+    port1.postMessage(null);
+  });
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const noDevice = (): InshoreError =>
+  new InshoreError('no_device', 'Open a device before loading or probing.');
+
+const busy = (): InshoreError =>
+  new InshoreError('busy', 'An answer is being generated. Stop it or wait for its end.');
