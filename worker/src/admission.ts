@@ -9,7 +9,8 @@ export interface AdmittedRequest {
   /** Public name of the model. */
   model: string;
   stream: boolean;
-  body: Record<string, unknown>;
+  /** JSON. */
+  body: string;
 }
 
 type Check = (value: unknown) => boolean;
@@ -84,7 +85,16 @@ export function admit(json: unknown, config: Pick<Config, 'models' | 'maxTokens'
   }
   const extension = extensionOf(fields.inshore, upstream.inshore);
   if (extension !== undefined) body.inshore = extension;
-  return { route, model, stream, body };
+  return { route, model, stream, body: serialised(body) };
+}
+
+/** What is nested deeply enough can be parsed but not written. */
+function serialised(body: Record<string, unknown>): string {
+  try {
+    return JSON.stringify(body);
+  } catch {
+    throw new ApiError(400, 'invalid_value', 'The body is nested too deeply.');
+  }
 }
 
 function routeOf(name: unknown, config: Pick<Config, 'models'>): { model: string; route: Route } {

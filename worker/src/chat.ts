@@ -25,7 +25,7 @@ export async function chat(
   record: RequestRecord,
 ): Promise<Response> {
   await tokens.spend(request.headers);
-  const admitted = admit(await readJson(request, config.maxBodyBytes), config);
+  const admitted = admit(await readJson(request, config), config);
   record.add({ model: admitted.model, upstream: admitted.route.upstream.name, stream: admitted.stream });
   const abort = new AbortController();
   const leave = () => abort.abort();
@@ -50,8 +50,8 @@ async function streamed(
   abort: AbortController,
   record: RequestRecord,
 ): Promise<Response> {
-  // An upstream that refuses does so at once, and its refusal becomes our status. One that thinks for long gets a stream
-  // that has begun: its heartbeat is how workerd learns that the client has gone away meanwhile.
+  // A refusal that comes at once becomes our status. Where the upstream takes longer the stream begins without it: its
+  // heartbeat is how workerd learns that the client has gone away meanwhile, and a late refusal is an event in it.
   if (config.earlyStreamMs > 0) await settled(answer, config.earlyStreamMs);
   else await answer;
   record.answerLater();

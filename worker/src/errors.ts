@@ -5,9 +5,12 @@ export interface ErrorBody {
     type: string;
     param: string | null;
     code: string;
-    /** As the header of that name; here too because an error inside a stream has no headers. */
-    retry_after?: string;
   };
+}
+
+/** An error inside a stream, which has neither a status nor headers of its own. */
+export interface ErrorEvent {
+  error: ErrorBody['error'] & { status: number; retry_after?: string };
 }
 
 /** What an {@link ApiError} may carry besides its code. */
@@ -34,18 +37,17 @@ export class ApiError extends Error {
     super(message);
   }
 
-  /** What goes out. */
+  /** What goes out as a body. */
   get body(): ErrorBody {
-    const { param, retryAfter } = this.details;
-    return {
-      error: {
-        message: this.message,
-        type: kindOf(this.status),
-        param: param ?? null,
-        code: this.code,
-        ...(retryAfter === undefined ? {} : { retry_after: retryAfter }),
-      },
-    };
+    const { message, code, details } = this;
+    return { error: { message, type: kindOf(this.status), param: details.param ?? null, code } };
+  }
+
+  /** What goes out inside a stream. */
+  get event(): ErrorEvent {
+    const { retryAfter } = this.details;
+    const extra = retryAfter === undefined ? {} : { retry_after: retryAfter };
+    return { error: { ...this.body.error, status: this.status, ...extra } };
   }
 
   /** The error as it stands, or `internal` for anything that was not foreseen; its own text may hold a secret. */

@@ -130,7 +130,7 @@ class Relay {
     if (this.#watch.finished) return this.#close(false);
     const error = thrown instanceof SseError ? garbage() : ApiError.from(thrown);
     this.#end(error.code);
-    return sseEvent(JSON.stringify(error.body));
+    return sseEvent(JSON.stringify(error.event));
   }
 
   #end(outcome: string): void {

@@ -9,7 +9,15 @@ import type { Upstream } from './upstream_config';
 /** As much of an upstream's refusal is read, for its code. */
 const MAX_REFUSAL_BYTES = 16 * 1024;
 /** Codes of an upstream's refusal that tell the page what to do; no other text of an upstream's is passed on. */
-const PASSED_CODES = new Set(['context_length_exceeded', 'model_mismatch', 'invalid_value', 'unsupported']);
+const PASSED_CODES = new Set([
+  'context_length_exceeded',
+  'insufficient_quota',
+  'invalid_value',
+  'model_mismatch',
+  'unsupported',
+]);
+/** Statuses whose code may say more. */
+const STATUSES_WITH_CODE = new Set([400, 409, 422, 429]);
 
 /** The part of the configuration that counts here. */
 type Timeouts = Pick<Config, 'firstByteTimeoutMs' | 'idleTimeoutMs'>;
@@ -34,7 +42,7 @@ export async function callUpstream(
     const call = fetch(`${upstream.baseUrl}/chat/completions`, {
       method: 'POST',
       headers: headersFor(upstream, request.stream, requestId),
-      body: JSON.stringify(request.body),
+      body: request.body,
       redirect: 'manual',
       signal: abort.signal,
     });
@@ -78,11 +86,13 @@ function headersFor(upstream: Upstream, stream: boolean, requestId: string): Rec
 /** The refusal in our own words. */
 async function refusalOf(response: Response, body: UpstreamBody): Promise<ApiError> {
   const { status } = response;
-  const code = status === 400 || status === 409 || status === 422 ? await codeOf(body) : undefined;
+  const code = STATUSES_WITH_CODE.has(status) ? await codeOf(body) : undefined;
   body.drop();
   const retryAfter = retryAfterOf(response.headers.get('retry-after'));
   const refusal = (outStatus: number, name: string, message: string) =>
     new UpstreamRefusal(outStatus, name, message, { retryAfter }, status);
+  const quota = () =>
+    refusal(402, 'upstream_quota', "The operator's account at the model's endpoint is used up.");
   switch (status) {
     case 400:
     case 409:
@@ -96,16 +106,18 @@ async function refusalOf(response: Response, body: UpstreamBody): Promise<ApiErr
         "The model's endpoint does not accept this worker; tell its operator.",
       );
     case 402:
-      return refusal(502, 'upstream_quota', "The operator's account at the model's endpoint is used up.");
+      return quota();
     case 404:
       return refusal(
-        502,
+        404,
         'upstream_model_missing',
         "The model's endpoint does not know the model; tell the operator.",
       );
     case 413:
       return refusal(413, 'upstream_rejected', 'The request is too large for the model.');
     case 429:
+      // Some providers use 429 for an empty account too; waiting does not help there.
+      if (code === 'insufficient_quota') return quota();
       return refusal(429, 'upstream_rate_limited', 'The model has too much to do; try again later.');
     case 503:
       return refusal(503, 'upstream_unavailable', 'The model is not available right now; try again later.');

@@ -16,6 +16,8 @@ export interface RunningHost {
   output(): string;
   /** Waits until the output holds this. */
   printed(text: string): Promise<void>;
+  /** The same for what it prints after so many characters. */
+  printedAfter(start: number, text: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -28,7 +30,8 @@ export async function start(name: HostName, env: Record<string, string>): Promis
     name,
     port,
     output: () => watch.text,
-    printed: async (text) => void (await watch.until((output) => output.includes(text), `\`${text}\``)),
+    printed: (text) => watch.printed(text),
+    printedAfter: (start, text) => watch.printed(text, start),
     stop: async () => {
       child.kill();
       await watch.exit;
@@ -108,6 +111,15 @@ class OutputWatch {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
+  }
+
+  /** Waits for a whole line with this text, after so many characters. */
+  async printed(text: string, start = 0): Promise<void> {
+    const hasLine = (output: string) => {
+      const at = output.indexOf(text, start);
+      return at >= 0 && output.includes('\n', at);
+    };
+    await this.until(hasLine, `\`${text}\``);
   }
 
   /** Waits for a condition on the output; an exit before that is an error. */

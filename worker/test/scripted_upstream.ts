@@ -11,7 +11,7 @@ export interface UpstreamCall {
   closed: Promise<number>;
 }
 
-type Script = (call: UpstreamCall) => void | Promise<void>;
+type Script = (call: UpstreamCall) => unknown;
 
 /** A real HTTP server that plays the provider: each request is answered by the next script. */
 export class ScriptedUpstream {
