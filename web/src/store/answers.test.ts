@@ -1,14 +1,39 @@
 import { describe, expect, it } from 'vitest';
-import { backoffMs, checkQuota, checkSize, continueFrom, Interrupted, startsLikeGguf } from './resume';
+import {
+  type Asked,
+  backoffMs,
+  checkSize,
+  Interrupted,
+  ifRange,
+  judge,
+  parseRetryAfter,
+  readAnswer,
+  type ServerAnswer,
+  startsLikeGguf,
+} from './answers';
+import { checkQuota } from './quota';
 
-const URL = 'https://host.test/m.gguf';
-const answer = (status: number, more: Partial<Parameters<typeof continueFrom>[0]> = {}) => ({
+const NOW = Date.UTC(2026, 0, 1);
+const answer = (status: number, more: Partial<ServerAnswer> = {}): ServerAnswer => ({
   status,
   contentRange: null,
   contentLength: null,
   contentEncoding: null,
+  retryAfter: null,
+  etag: null,
+  lastModified: null,
   ...more,
 });
+const asked = (more: Partial<Asked> = {}): Asked => ({
+  url: 'https://host.test/m.gguf',
+  start: 40,
+  expectedBytes: undefined,
+  validator: undefined,
+  hashed: true,
+  ...more,
+});
+const verdict = (given: ServerAnswer, more: Partial<Asked> = {}) => judge(given, asked(more), NOW);
+const range = (more: Partial<ServerAnswer> = {}) => answer(206, { contentRange: 'bytes 40-79/100', ...more });
 const code = (work: () => unknown): string | undefined => {
   try {
     work();
@@ -18,61 +43,119 @@ const code = (work: () => unknown): string | undefined => {
   return undefined;
 };
 
-describe('continueFrom', () => {
-  it('begins with a whole body', () => {
-    expect(continueFrom(answer(200, { contentLength: '100' }), 0, URL)).toEqual({
-      kind: 'body',
-      start: 0,
+describe('judge: a range', () => {
+  it('is taken where it begins as asked, up to where it ends', () => {
+    expect(verdict(range({ etag: '"a"' }))).toEqual({
+      kind: 'range',
+      start: 40,
+      end: 80,
       totalBytes: 100,
-    });
-  });
-
-  it('goes on where the part ends', () => {
-    const range = answer(206, { contentRange: 'bytes 40-99/100', contentLength: '60' });
-    expect(continueFrom(range, 40, URL)).toEqual({ kind: 'body', start: 40, totalBytes: 100 });
-    const open = answer(206, { contentRange: 'bytes 40-99/*' });
-    expect(continueFrom(open, 40, URL)).toEqual({ kind: 'body', start: 40, totalBytes: undefined });
-  });
-
-  it('begins again where the server ignores the range', () => {
-    expect(continueFrom(answer(200, { contentLength: '100' }), 40, URL)).toMatchObject({
-      kind: 'body',
-      start: 0,
+      validator: { etag: '"a"' },
     });
   });
 
   it.each([
-    ['starts elsewhere', answer(206, { contentRange: 'bytes 41-99/100' })],
+    ['starts elsewhere', range({ contentRange: 'bytes 41-79/100' })],
     ['is not told', answer(206)],
-    ['is nonsense', answer(206, { contentRange: 'bytes 40-' })],
-    ['is past the end', answer(416, { contentRange: 'bytes */30' })],
-  ])('throws the part away where the range %s', (_, given) => {
-    expect(continueFrom(given, 40, URL)).toEqual({ kind: 'restart' });
+    ['is nonsense', range({ contentRange: 'bytes 40-/100' })],
+    ['ends before it starts', range({ contentRange: 'bytes 40-39/100' })],
+    ['ends after the file', range({ contentRange: 'bytes 40-100/100' })],
+    ['has no total', range({ contentRange: 'bytes 40-79/*' })],
+    ['is one of compressed bytes', range({ contentEncoding: 'gzip' })],
+  ])('is not trusted where it %s', (_, given) => {
+    expect(verdict(given)).toEqual({ kind: 'no_ranges' });
   });
 
-  it('does not take the length of a compressed body for that of the file', () => {
+  it('without hash and validator could be of any version', () => {
+    expect(verdict(range(), { hashed: false })).toEqual({ kind: 'no_ranges' });
+    expect(verdict(range({ lastModified: 'x' }), { hashed: false })).toMatchObject({ kind: 'range' });
+  });
+
+  it('of another version is refused', () => {
+    const validator = { etag: '"a"', lastModified: 'x' };
+    expect(verdict(range({ etag: '"b"' }), { validator })).toEqual({ kind: 'changed' });
+    expect(verdict(range({ lastModified: 'y' }), { validator })).toEqual({ kind: 'changed' });
+    expect(verdict(range({ etag: '"a"' }), { validator })).toMatchObject({ kind: 'range' });
+    expect(code(() => verdict(range(), { expectedBytes: 101 }))).toBe('wrong_size');
+  });
+
+  it('that nobody asked for is an error', () => {
+    expect(code(() => verdict(range(), { start: undefined }))).toBe('http_status');
+  });
+
+  it('past the end means another version, or another size', () => {
+    const past = answer(416, { contentRange: 'bytes */30' });
+    expect(verdict(past)).toEqual({ kind: 'changed' });
+    expect(code(() => verdict(past, { expectedBytes: 100 }))).toBe('wrong_size');
+    expect(verdict(answer(416), { start: 0 })).toEqual({ kind: 'no_ranges' });
+  });
+});
+
+describe('judge: a whole file', () => {
+  it('is taken for what it is', () => {
+    expect(verdict(answer(200, { contentLength: '100' }))).toEqual({ kind: 'whole', totalBytes: 100 });
+    expect(code(() => verdict(answer(200, { contentLength: '99' }), { expectedBytes: 100 }))).toBe(
+      'wrong_size',
+    );
+  });
+
+  it('has no length while it is compressed', () => {
     const zipped = answer(200, { contentLength: '50', contentEncoding: 'gzip' });
-    expect(continueFrom(zipped, 0, URL)).toMatchObject({ totalBytes: undefined });
+    expect(verdict(zipped, { expectedBytes: 100 })).toEqual({ kind: 'whole', totalBytes: undefined });
   });
 
+  it('has no length across origins, where compression does not show', () => {
+    const headers = new Headers({ 'content-length': '50' });
+    expect(readAnswer({ status: 200, headers, type: 'cors' } as Response).contentLength).toBeNull();
+    expect(readAnswer({ status: 200, headers, type: 'basic' } as Response).contentLength).toBe('50');
+  });
+
+  it('in answer to `If-Range` is the other version', () => {
+    expect(verdict(answer(200, { etag: '"b"' }), { validator: { etag: '"a"' } })).toEqual({
+      kind: 'changed',
+    });
+  });
+});
+
+describe('judge: refusals', () => {
   it.each([
     [404, 'model_not_found'],
     [410, 'model_not_found'],
     [401, 'access_denied'],
     [403, 'access_denied'],
     [400, 'http_status'],
-    [416, 'http_status'],
     [304, 'http_status'],
-  ])('ends with a typed error on HTTP %i', (status, expected) => {
-    expect(code(() => continueFrom(answer(status), 0, URL))).toBe(expected);
+  ])('HTTP %i: %s', (status, expected) => {
+    expect(code(() => verdict(answer(status)))).toBe(expected);
   });
 
-  it.each([408, 429, 500, 503])('tries again on HTTP %i', (status) => {
-    expect(() => continueFrom(answer(status), 0, URL)).toThrow(Interrupted);
+  it.each([408, 429, 500, 503])('HTTP %i may pass', (status) => {
+    expect(() => verdict(answer(status))).toThrow(Interrupted);
+  });
+
+  it('waits as long as asked, within reason', () => {
+    const busy = (retryAfter: string) => () => verdict(answer(429, { retryAfter }));
+    expect(busy('7')).toThrow(expect.objectContaining({ retryAfterMs: 7000, overloaded: true }));
+    expect(busy('soon')).toThrow(expect.objectContaining({ retryAfterMs: undefined }));
+    expect(code(busy('3600'))).toBe('server_busy');
+  });
+
+  it('reads both forms of Retry-After', () => {
+    expect(parseRetryAfter('120', NOW)).toBe(120_000);
+    expect(parseRetryAfter(new Date(NOW + 5000).toUTCString(), NOW)).toBe(5000);
+    expect(parseRetryAfter(new Date(NOW - 5000).toUTCString(), NOW)).toBe(0);
+    expect(parseRetryAfter(null, NOW)).toBeUndefined();
   });
 });
 
 describe('the checks around a download', () => {
+  it('makes no condition of a weak ETag', () => {
+    expect(ifRange({ etag: '"a"', lastModified: 'x' })).toBe('"a"');
+    expect(ifRange({ etag: 'W/"a"', lastModified: 'x' })).toBe('x');
+    expect(ifRange({ etag: 'W/"a"' })).toBeUndefined();
+    expect(ifRange(undefined)).toBeUndefined();
+  });
+
   it('compares sizes only where both are known', () => {
     expect(code(() => checkSize(10, 10))).toBeUndefined();
     expect(code(() => checkSize(undefined, 10))).toBeUndefined();
@@ -98,6 +181,6 @@ describe('the checks around a download', () => {
   });
 
   it('waits longer each time, up to 8 s', () => {
-    expect([1, 2, 3, 4, 5, 6].map(backoffMs)).toEqual([500, 1000, 2000, 4000, 8000, 8000]);
+    expect([1, 2, 3, 4, 5, 6, 7].map(backoffMs)).toEqual([250, 500, 1000, 2000, 4000, 8000, 8000]);
   });
 });

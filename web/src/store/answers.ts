@@ -60,11 +60,12 @@ export class Interrupted extends Error {
 }
 
 /** The head of `response`. A server of another origin hides what its `Access-Control-Expose-Headers` does not name. */
-export function readAnswer({ status, headers }: Response): ServerAnswer {
+export function readAnswer({ status, headers, type }: Response): ServerAnswer {
   return {
     status,
     contentRange: headers.get('content-range'),
-    contentLength: headers.get('content-length'),
+    // Always shown, unlike the encoding: across origins it may be the length of compressed bytes.
+    contentLength: type === 'cors' ? null : headers.get('content-length'),
     contentEncoding: headers.get('content-encoding'),
     retryAfter: headers.get('retry-after'),
     etag: headers.get('etag'),

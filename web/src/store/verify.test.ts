@@ -1,27 +1,53 @@
-import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { PartFile } from './transfer';
+import { Layout } from './layout';
+import { digestOf, Ledger } from './ledger';
+import { ggufBytes, MemoryPlace, sha256Of } from './memory.testing';
 import { verify } from './verify';
 
-// More than two pieces, and not a multiple of one.
-const BYTES = new Uint8Array(9_000_001).map((_, i) => i * 31);
+const BYTES = ggufBytes(900_001);
+const PARTS = [300_000, 600_001];
+const signal = new AbortController().signal;
 
-const part = {
-  size: () => BYTES.length,
-  read: (length: number, at: number) => BYTES.subarray(at, at + length),
-} as PartFile;
+async function onDisk() {
+  const { data, sums } = await new MemoryPlace().open();
+  const layout = new Layout(PARTS);
+  const ledger = new Ledger(sums);
+  data.write(BYTES, 0);
+  for (let index = 0; index < layout.count; index++) {
+    const { offset, length } = layout.chunk(index);
+    ledger.set(index, await digestOf(BYTES.slice(offset, offset + length)));
+  }
+  return { data, ledger, layout };
+}
 
 describe('verify', () => {
-  it('hashes the whole file in pieces', async () => {
+  it('checks the whole, its parts and its chunks in one pass', async () => {
     const seen: number[] = [];
-    await verify(part, createHash('sha256').update(BYTES).digest('hex'), (done) => seen.push(done));
-    expect(seen).toEqual([4194304, 8388608, 9000001]);
+    const expected = {
+      sha256: sha256Of(BYTES),
+      partSha256: [sha256Of(BYTES.slice(0, 300_000)), sha256Of(BYTES.slice(300_000))],
+    };
+    await expect(verify(await onDisk(), expected, (done) => seen.push(done), signal)).resolves.toEqual({
+      kind: 'sound',
+    });
+    expect(seen).toEqual([262_144, 300_000, 562_144, 824_288, 900_001]);
   });
 
-  it('refuses one flipped bit', async () => {
-    const other = BYTES.slice();
-    other[8_999_999] = (other[8_999_999] ?? 0) ^ 1;
-    const sha256 = createHash('sha256').update(other).digest('hex');
-    await expect(verify(part, sha256, () => {})).rejects.toMatchObject({ code: 'wrong_hash' });
+  it('names the chunk with a flipped bit', async () => {
+    const disk = await onDisk();
+    disk.data.write(Uint8Array.of((BYTES[600_000] ?? 0) ^ 1), 600_000);
+    const found = await verify(disk, { sha256: sha256Of(BYTES) }, () => {}, signal);
+    expect(found).toEqual({ kind: 'damaged', chunks: [3] });
+  });
+
+  it('says which part is not what was asked for', async () => {
+    const disk = await onDisk();
+    const partSha256 = [undefined, 'a'.repeat(64)];
+    await expect(verify(disk, { partSha256 }, () => {}, signal)).resolves.toMatchObject({
+      kind: 'wrong_hash',
+      part: 1,
+    });
+    const whole = await verify(disk, { sha256: 'a'.repeat(64) }, () => {}, signal);
+    expect(whole).toMatchObject({ kind: 'wrong_hash', part: undefined, actual: sha256Of(BYTES) });
   });
 });
