@@ -29,6 +29,7 @@ mod router;
 mod samples;
 #[cfg(test)]
 mod testing;
+mod wire;
 mod world;
 
 pub use config::{ConfigError, RouteConfig};

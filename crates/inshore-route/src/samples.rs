@@ -1,17 +1,15 @@
 //! The last few measurements, and a map that cannot grow without end.
 
-use std::collections::VecDeque;
-
 /// The last `limit` finite values.
 #[derive(Debug, Clone)]
 pub(crate) struct Samples {
-    values: VecDeque<f64>,
+    values: Vec<f64>,
     limit: usize,
 }
 
 impl Samples {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { values: VecDeque::new(), limit: limit.max(1) }
+        Self { values: Vec::new(), limit: limit.max(1) }
     }
 
     /// Forgets the oldest where there are too many. What is not finite or negative is no measurement.
@@ -20,9 +18,9 @@ impl Samples {
             return;
         }
         if self.values.len() == self.limit {
-            self.values.pop_front();
+            self.values.remove(0);
         }
-        self.values.push_back(value);
+        self.values.push(value);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -35,8 +33,11 @@ impl Samples {
 
     /// The nearest-rank quantile, `share` in 0..1.
     pub(crate) fn quantile(&self, share: f64) -> Option<f64> {
-        let mut sorted: Vec<f64> = self.values.iter().copied().collect();
-        sorted.sort_unstable_by(f64::total_cmp);
+        // By insertion: there are few, and the library's sort is a twentieth of the wasm module.
+        let mut sorted: Vec<f64> = Vec::with_capacity(self.values.len());
+        for value in &self.values {
+            sorted.insert(sorted.partition_point(|smaller| smaller < value), *value);
+        }
         let rank = (share * sorted.len() as f64).ceil() as usize;
         sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied()
     }
@@ -72,13 +73,13 @@ impl Outcomes {
 /// A small map with names from outside; the least recently used entry goes first.
 #[derive(Debug, Clone)]
 pub(crate) struct Recent<V> {
-    entries: VecDeque<(String, V)>,
+    entries: Vec<(String, V)>,
     limit: usize,
 }
 
 impl<V> Recent<V> {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { entries: VecDeque::new(), limit }
+        Self { entries: Vec::new(), limit }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&V> {
@@ -87,14 +88,14 @@ impl<V> Recent<V> {
 
     /// The entry, made where there is none, and now the most recent one.
     pub(crate) fn entry(&mut self, name: &str, make: impl FnOnce() -> V) -> &mut V {
-        let entry = match self.entries.iter().position(|(key, _)| key == name).and_then(|at| self.entries.remove(at)) {
-            Some(entry) => entry,
+        let entry = match self.entries.iter().position(|(key, _)| key == name) {
+            Some(at) => self.entries.remove(at),
             None => (name.to_owned(), make()),
         };
         if self.entries.len() >= self.limit {
-            self.entries.pop_front();
+            self.entries.remove(0);
         }
-        self.entries.push_back(entry);
+        self.entries.push(entry);
         let last = self.entries.len() - 1;
         &mut self.entries[last].1
     }
