@@ -24,6 +24,9 @@ export default defineConfig(({ command, mode }) => {
     worker: { format: 'es' },
     build: {
       target: 'es2022',
+      rolldownOptions: {
+        input: ['index.html', 'sdk.html'].map((page) => resolve(import.meta.dirname, page)),
+      },
       // Nothing inlined: the content security policy knows no data: addresses.
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },

@@ -1,4 +1,6 @@
 /** The public contract of the package: types only. */
+import type { DeviceReport, ModelInfo } from '../engine/protocol';
+import type { InshoreError } from '../error';
 import type { Availability, Continuation, Mode, Reason, RouteConfig, Slo, Source } from '../route/types';
 
 export type { Availability, Continuation, Mode, Reason, RouteConfig, Slo, Source };
@@ -11,9 +13,9 @@ export interface ModelManifest {
   name: string;
   /** One address, or the shards of the file in order. */
   url: string | { url: string; bytes: number; sha256: string }[];
-  bytes?: number;
+  bytes?: number | undefined;
   /** Of the whole file, lower-case hex. */
-  sha256?: string;
+  sha256?: string | undefined;
 }
 
 /** An OpenAI-compatible endpoint that answers when the device does not. */
@@ -131,9 +133,17 @@ export interface InshoreEvents {
   };
   breaker: { key: string; state: 'closed' | 'open' | 'half_open'; untilMs: number | undefined };
   progress: Progress;
+  /** The engine on the device was opened, is ready, or has ended (with the error, if that is why). */
+  engine: EngineState;
   /** A span began. */
   source: { request: number; source: Source; reason: Reason };
 }
+
+/** What the engine on the device is doing. */
+export type EngineState =
+  | { state: 'closed'; error?: InshoreError | undefined }
+  | { state: 'opening' }
+  | { state: 'ready'; device: DeviceReport; info: ModelInfo };
 
 /** What an answer brings while it grows (below the OpenAI shape). It throws where the answer fails. */
 export type AnswerEvent =

@@ -1,10 +1,10 @@
-import type { DeviceChoice, DeviceReport, ModelInfo } from '../engine/protocol';
+import type { DeviceChoice } from '../engine/protocol';
 import type { Session } from '../engine/session';
 import { InshoreError } from '../error';
 import type { Availability, Plan, Snapshot } from '../route/types';
 import type { ModelRef } from '../store/model';
 import type { StoredKey } from '../store/protocol';
-import type { CheckedRequest } from './contract';
+import type { CheckedRequest, EngineState } from './contract';
 import { expectedDevice, nameOfDevice } from './device-name';
 import { engineFailure, leavesEngineSound } from './engine-failure';
 import type { Leg, LegSink, LegTask } from './leg';
@@ -23,12 +23,6 @@ const USUAL_CONTEXT_TOKENS = 2_048;
 /** Share of the memory that a device says it has which a model may take. */
 const MEMORY_SHARE = 0.6;
 const GIB = 2 ** 30;
-
-/** What the engine is doing. */
-export type EngineState =
-  | { state: 'closed'; error?: InshoreError | undefined }
-  | { state: 'opening' }
-  | { state: 'ready'; device: DeviceReport; info: ModelInfo };
 
 /** How the engine is set up. */
 export interface Setup {
@@ -55,6 +49,8 @@ export interface LocalParts {
  * again.
  */
 export class LocalSide {
+  /** Hash of the model's file, where it is known: other hosts compare it before they go on from token ids. */
+  modelSha256: string | undefined;
   readonly #parts: LocalParts;
   readonly #legs: LocalLeg[] = [];
   #setup: Setup;
@@ -67,12 +63,8 @@ export class LocalSide {
 
   constructor(parts: LocalParts) {
     this.#parts = parts;
+    this.modelSha256 = parts.model.sha256;
     this.#setup = parts.setup;
-  }
-
-  /** Hash of the model's file, where it is known: other hosts compare it before they go on from token ids. */
-  get modelSha256(): string | undefined {
-    return this.#parts.model.sha256;
   }
 
   /** The loaded engine, if it is loaded. */
@@ -255,8 +247,9 @@ export class LocalSide {
   async #keepLoad({ info }: Session, loadMs: number): Promise<void> {
     const unknown = { prefillTps: 0, decodeTps: 0, from: 'probe' as const, answers: 0 };
     const memoryBytes = info.weightBytes + info.kvBytes;
-    const { contextTokens } = info;
-    await this.keep({ ...unknown, ...(await this.record()), loadMs, contextTokens, memoryBytes });
+    const { contextTokens, backend, device } = info;
+    const known = { ...unknown, ...(await this.record()) };
+    await this.keep({ ...known, loadMs, contextTokens, memoryBytes, backend, device });
   }
 
   #close(error: InshoreError | undefined, session = this.#session): void {

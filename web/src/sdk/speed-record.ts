@@ -10,6 +10,9 @@ export interface SpeedRecord {
   contextTokens?: number | undefined;
   memoryBytes?: number | undefined;
   probeMs?: number | undefined;
+  backend?: 'wgpu' | 'flex' | undefined;
+  /** The engine's own name of the device. */
+  device?: string | undefined;
 }
 
 /** Weight of the newest answer. */

@@ -1,0 +1,271 @@
+import routeWasmUrl from '#route-wasm-bytes?url';
+import { openSession, type Session } from '../engine/session';
+import { type ChatCompletions, createChatCompletions, createOpenAIFetch } from '../openai';
+import { defaultConfig, Router } from '../route/router';
+import type { Availability, Mode, RouteConfig, Slo } from '../route/types';
+import { ModelStore } from '../store/client';
+import type { ModelRef } from '../store/model';
+import type { Stored } from '../store/protocol';
+import { resolveModel } from '../store/resolve';
+import { CloudEndpoint } from './cloud-leg';
+import type {
+  Assets,
+  CheckedRequest,
+  CloudOptions,
+  Estimate,
+  InshoreEvents,
+  InshoreOptions,
+  Progress,
+  RunningAnswer,
+} from './contract';
+import { RouteDispatcher, type Settings } from './dispatcher';
+import { Emitter } from './emitter';
+import { probeDevice, toEstimate } from './estimate';
+import { LocalSide } from './local-side';
+import { openSpeedRecords } from './speed-record';
+import { type Surroundings, watchSurroundings } from './surroundings';
+
+/** What counts as good enough where nobody says: reading speed, and a second until it begins. */
+const DEFAULT_SLO: Slo = { ttft_ms: 1_000, tokens_per_second: 8 };
+
+/** What may change while an instance lives; running requests keep what they began with. */
+export interface Changes {
+  mode?: Mode | undefined;
+  slo?: Partial<Slo> | undefined;
+  privacy?: 'local_only' | 'cloud_allowed' | undefined;
+  hedge?: boolean | undefined;
+  /** Present and undefined: there is no endpoint any more. */
+  cloud?: CloudOptions | undefined;
+}
+
+/** An instance: one model, on this device and behind at most one endpoint. */
+export interface Inshore {
+  /** `chat.completions.create`, as in the `openai` package. */
+  readonly chat: ChatCompletions;
+  /** An OpenAI-compatible `fetch`, for clients that take one. */
+  readonly fetch: typeof fetch;
+  /** What the model is called in answers. */
+  readonly modelName: string;
+  /** The loaded engine, while it is loaded. */
+  readonly session: Session | undefined;
+  /** Whether the device can answer. */
+  availability(): Promise<Availability>;
+  /**
+   * What the device will do with the model, before a download: from measured answers, else from a probe of some
+   * milliseconds, which fetches the first 64 KB of the model's file and is then remembered.
+   */
+  estimate(): Promise<Estimate>;
+  /** Downloads the model unless it is stored, then loads it. `signal` pauses the download: what arrived is kept. */
+  download(options?: {
+    onProgress?: ((progress: Progress) => void) | undefined;
+    signal?: AbortSignal | undefined;
+  }): Promise<void>;
+  /** Deletes the stored model. */
+  remove(): Promise<void>;
+  /** Runs a checked request: what `chat` and `fetch` are built on. */
+  run(request: CheckedRequest, options?: { signal?: AbortSignal | undefined }): RunningAnswer;
+  /** Listens; the function that comes back ends it. */
+  on<K extends keyof InshoreEvents>(name: K, listener: (event: InshoreEvents[K]) => void): () => void;
+  /** Off: nothing leaves the device from this moment on, and answers on their way from elsewhere are cut. */
+  setCloudEnabled(enabled: boolean): void;
+  configure(changes: Changes): void;
+  /** Context of the loaded engine, or undefined. */
+  contextTokens(): number | undefined;
+  /** Bytes of the engine's memory, or undefined while it is not loaded. */
+  memoryBytes(): Promise<number | undefined>;
+  /** Every step on the device takes `factor` times as long: for demonstrations and tests. */
+  slowDown(factor: number): Promise<void>;
+  /** Every event of the policy with its orders, as JSON lines for `inshore route replay`. Holds no text of anyone's. */
+  trace(): string;
+  /** Ends everything; running answers fail with `destroyed`. */
+  destroy(): void;
+}
+
+/**
+ * Creates an instance. Compiles the policy, which is small; the engine and the model come when they are needed.
+ *
+ * @throws InshoreError for options that make no sense: `bad_cloud`, `bad_url`, `bad_reference`, `invalid_policy` …
+ */
+export async function createInshore(options: InshoreOptions): Promise<Inshore> {
+  const base = typeof document === 'undefined' ? 'http://localhost/' : document.baseURI;
+  const routeWasm = options.assets?.routeWasm ?? routeWasmUrl;
+  const model = await resolveModel(options.model, base);
+  const config = { ...(await defaultConfig(routeWasm)), ...options.policy };
+  return new Instance(options, model, await Router.create(routeWasm, config), config);
+}
+
+class Instance implements Inshore {
+  readonly chat: ChatCompletions;
+  readonly fetch: typeof fetch;
+  readonly modelName: string;
+  readonly #model: ModelRef;
+  readonly #events = new Emitter<InshoreEvents>();
+  readonly #gate = { cloudEnabled: true };
+  readonly #settings: Settings;
+  readonly #store: ModelStore;
+  readonly #local: LocalSide;
+  readonly #dispatcher: RouteDispatcher;
+  readonly #surroundings: Surroundings;
+  #stored: Stored | undefined;
+
+  constructor(options: InshoreOptions, model: ModelRef, router: Router, config: RouteConfig) {
+    this.#model = model;
+    this.modelName = model.name;
+    this.#store = openStore(options.assets);
+    this.#settings = {
+      mode: options.mode ?? 'auto',
+      slo: { ...DEFAULT_SLO, ...options.slo },
+      privacy: options.privacy ?? 'cloud_allowed',
+      hedge: options.hedge ?? false,
+      cloudTokens: options.budget?.cloudTokens,
+      cloud: options.cloud === undefined ? undefined : new CloudEndpoint(options.cloud, this.#gate),
+    };
+    this.#local = this.#openLocal(options);
+    this.#surroundings = watchSurroundings((event) => this.#dispatcher.report(event));
+    this.#dispatcher = new RouteDispatcher({
+      policy: router,
+      config,
+      local: this.#local,
+      settings: this.#settings,
+      events: this.#events,
+      gate: this.#gate,
+      surroundings: this.#surroundings,
+    });
+    this.chat = createChatCompletions(this.#dispatcher, model.name);
+    this.fetch = createOpenAIFetch(this.#dispatcher, model.name);
+  }
+
+  get session(): Session | undefined {
+    return this.#local.session;
+  }
+
+  availability(): Promise<Availability> {
+    return this.#local.availability();
+  }
+
+  async estimate(): Promise<Estimate> {
+    const { device, contextTokens } = this.#local.setup;
+    let record = await this.#local.record();
+    if (record === undefined || !(record.prefillTps > 0 && record.decodeTps > 0)) {
+      record = { ...record, ...(await probeDevice(this.#model, device, contextTokens)) };
+      await this.#local.keep(record);
+    }
+    const { memory_fits } = await this.#local.snapshot();
+    return toEstimate(record, this.#settings.slo, memory_fits);
+  }
+
+  async download({ onProgress, signal }: Parameters<Inshore['download']>[0] = {}): Promise<void> {
+    const tell = (progress: Progress): void => {
+      this.#events.emit('progress', progress);
+      onProgress?.(progress);
+    };
+    const unlisten = this.#events.on('progress', (progress) => {
+      if (progress.phase === 'loading') onProgress?.(progress);
+    });
+    this.#local.downloading = true;
+    try {
+      const fetching = { onProgress: tell, ...(signal !== undefined && { signal }) };
+      await this.#learn(await this.#store.fetch(this.#model, fetching));
+      this.#local.downloading = false;
+      await this.#local.load();
+    } finally {
+      this.#local.downloading = false;
+      unlisten();
+    }
+  }
+
+  async remove(): Promise<void> {
+    this.#local.unload();
+    this.#stored = undefined;
+    await this.#store.remove(this.#model);
+  }
+
+  run(request: CheckedRequest, options: { signal?: AbortSignal | undefined } = {}): RunningAnswer {
+    return this.#dispatcher.run(request, options);
+  }
+
+  on<K extends keyof InshoreEvents>(name: K, listener: (event: InshoreEvents[K]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  setCloudEnabled(enabled: boolean): void {
+    this.#dispatcher.setCloudEnabled(enabled);
+  }
+
+  configure(changes: Changes): void {
+    const { mode, slo, privacy, hedge, cloud } = changes;
+    const settings = this.#settings;
+    if (mode !== undefined) settings.mode = mode;
+    if (slo !== undefined) settings.slo = { ...settings.slo, ...slo };
+    if (privacy !== undefined) settings.privacy = privacy;
+    if (hedge !== undefined) settings.hedge = hedge;
+    if ('cloud' in changes)
+      settings.cloud = cloud === undefined ? undefined : new CloudEndpoint(cloud, this.#gate);
+  }
+
+  contextTokens(): number | undefined {
+    return this.session?.info.contextTokens;
+  }
+
+  async memoryBytes(): Promise<number | undefined> {
+    return this.session?.engine.memoryBytes();
+  }
+
+  slowDown(factor: number): Promise<void> {
+    return this.#local.slowDown(factor);
+  }
+
+  trace(): string {
+    return this.#dispatcher.trace.toJsonl();
+  }
+
+  destroy(): void {
+    this.#dispatcher.destroy();
+    this.#surroundings.stop();
+    this.#local.destroy();
+    this.#store.close();
+    this.#events.clear();
+  }
+
+  #openLocal({ device, contextTokens }: InshoreOptions): LocalSide {
+    return new LocalSide({
+      model: this.#model,
+      setup: { device: device ?? 'auto', contextTokens },
+      records: openSpeedRecords(),
+      find: () => this.#find(),
+      open: (key, setup, onProgress) =>
+        openSession(key, setup.device, {
+          onProgress,
+          ...(setup.contextTokens !== undefined && { contextTokens: setup.contextTokens }),
+        }),
+      onEngine: (state) => {
+        // The store may have lost it (evicted, another tab): look again next time.
+        if (state.state === 'closed' && state.error?.code === 'model_not_stored') this.#stored = undefined;
+        this.#events.emit('engine', state);
+      },
+      onLoading: (doneBytes, totalBytes) =>
+        this.#events.emit('progress', { phase: 'loading', doneBytes, totalBytes }),
+    });
+  }
+
+  async #find(): Promise<Stored> {
+    if (this.#stored !== undefined) return this.#stored;
+    const stored = await this.#store.find(this.#model);
+    if (stored.complete) await this.#learn(stored);
+    return stored;
+  }
+
+  /** A hub's model tells its hash only once it is stored; with it, an answer can go on elsewhere from token ids. */
+  async #learn(stored: Stored): Promise<void> {
+    this.#stored = stored;
+    if (this.#local.modelSha256 !== undefined || typeof stored.key !== 'string') return;
+    const models = await this.#store.list();
+    this.#local.modelSha256 = models.find(({ key }) => key === stored.key)?.sha256;
+  }
+}
+
+function openStore(assets: Partial<Assets> | undefined): ModelStore {
+  const url = assets?.storeWorker;
+  if (url === undefined) return new ModelStore();
+  return new ModelStore(() => new Worker(url, { type: 'module', name: 'inshore-store' }));
+}
