@@ -18,7 +18,7 @@ async function sums(): Promise<Uint8Array> {
   return table;
 }
 
-async function open(bytes: Uint8Array, onDamage = async (_: number[]) => damaged()) {
+async function open(bytes: Uint8Array, onDamage = async () => damaged()) {
   return new CheckedFile(new Blob([bytes as Uint8Array<ArrayBuffer>]), LAYOUT, await sums(), onDamage);
 }
 
@@ -40,14 +40,14 @@ describe('CheckedFile', () => {
   it('gives out no byte of a damaged chunk, and is of no use after that', async () => {
     const flipped = BYTES.slice();
     flipped[1_000_000] = (flipped[1_000_000] ?? 0) ^ 0x10;
-    const told: number[][] = [];
-    const file = await open(flipped, async (chunks) => {
-      told.push(chunks);
+    let told = 0;
+    const file = await open(flipped, async () => {
+      told += 1;
       return damaged();
     });
     await expect(file.read(0, 700_000)).resolves.toHaveLength(700_000);
     await expect(file.read(999_999, 1)).rejects.toMatchObject({ code: 'model_damaged' });
-    expect(told).toEqual([[LAYOUT.indexAt(1_000_000)]]);
+    expect(told).toBe(1);
     await expect(file.read(0, 4)).rejects.toMatchObject({ code: 'model_damaged' });
     const asEngineSees = Promise.reject(new Error('reading failed'));
     await expect(file.guard(asEngineSees)).rejects.toMatchObject({ code: 'model_damaged' });
@@ -68,7 +68,7 @@ describe('CheckedFile', () => {
     const gone = {
       slice: () => ({ arrayBuffer: () => Promise.reject(new DOMException('x', 'NotFoundError')) }),
     };
-    const file = new CheckedFile(gone as unknown as Blob, LAYOUT, await sums(), async (_, cause) =>
+    const file = new CheckedFile(gone as unknown as Blob, LAYOUT, await sums(), async (cause) =>
       notStored(cause),
     );
     await expect(file.read(0, 4)).rejects.toMatchObject({ code: 'model_not_stored' });

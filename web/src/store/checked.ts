@@ -22,7 +22,7 @@ export class CheckedFile implements OpenedModel {
   readonly #file: Blob;
   readonly #layout: Layout;
   readonly #digests: Uint8Array;
-  readonly #onDamage: (chunks: number[], cause: unknown) => Promise<InshoreError>;
+  readonly #onDamage: (cause: unknown) => Promise<InshoreError>;
   /** Chunks read last: neighbouring tensors share one. */
   readonly #recent = new Map<number, Uint8Array>();
   #failure: InshoreError | undefined;
@@ -32,7 +32,7 @@ export class CheckedFile implements OpenedModel {
     file: Blob,
     layout: Layout,
     digests: Uint8Array,
-    onDamage: (chunks: number[], cause: unknown) => Promise<InshoreError>,
+    onDamage: (cause: unknown) => Promise<InshoreError>,
   ) {
     this.#file = file;
     this.#layout = layout;
@@ -83,7 +83,7 @@ export class CheckedFile implements OpenedModel {
     try {
       bytes = new Uint8Array(await this.#file.slice(start, offset + length).arrayBuffer());
     } catch (error) {
-      return this.#fail(indices, error);
+      return this.#fail(error);
     }
     const chunks = indices.map((index): [number, Uint8Array] => {
       const chunk = this.#layout.chunk(index);
@@ -92,17 +92,16 @@ export class CheckedFile implements OpenedModel {
     const sound = await Promise.all(
       chunks.map(async ([index, chunk]) => sameDigest(await digestOf(chunk), digestIn(this.#digests, index))),
     );
-    const bad = indices.filter((_, at) => !sound[at]);
-    if (bad.length > 0) return this.#fail(bad, undefined);
+    if (sound.includes(false)) return this.#fail(undefined);
     const tail = chunks.at(-1);
     // A copy: the view would hold all that was read with it.
     if (tail !== undefined) this.#remember(tail[0], tail[1].slice());
     return chunks;
   }
 
-  async #fail(chunks: number[], cause: unknown): Promise<never> {
+  async #fail(cause: unknown): Promise<never> {
     this.#failure ??= damaged(cause);
-    this.#failure = await this.#onDamage(chunks, cause);
+    this.#failure = await this.#onDamage(cause);
     throw this.#failure;
   }
 

@@ -275,21 +275,25 @@ describe('a tab killed at every single write', () => {
   it.each([
     ['hashed', model()],
     ['not hashed', unhashed],
-  ])('leaves the whole model or none (%s)', async (_, what) => {
-    serve();
-    await run(what);
-    const operations = place.operations;
-    expect(operations).toBeGreaterThan(20);
-    for (let life = 0; life < operations; life++) {
-      place.files.clear();
-      place.revive(life);
-      await expect(run(what)).rejects.toBeInstanceOf(Killed);
-      expect(kept()).toBeUndefined();
-      place.revive();
+  ])(
+    'leaves the whole model or none (%s)',
+    async (_, what) => {
+      serve();
       await run(what);
-      expect(keptSha256()).toBe(SHA256);
-    }
-  });
+      const operations = place.operations;
+      expect(operations).toBeGreaterThan(20);
+      for (let life = 0; life < operations; life++) {
+        place.files.clear();
+        place.revive(life);
+        await expect(run(what)).rejects.toBeInstanceOf(Killed);
+        expect(kept()).toBeUndefined();
+        place.revive();
+        await run(what);
+        expect(keptSha256()).toBe(SHA256);
+      }
+    },
+    60_000,
+  );
 });
 
 describe('shards', () => {

@@ -4,7 +4,7 @@
 import { InshoreError } from '../error';
 import { CheckedFile, type OpenedModel, UserFile } from './checked';
 import { damaged, notStored } from './failures';
-import { DIGEST_BYTES, type DiskFile } from './ledger';
+import type { DiskFile } from './ledger';
 import type { StoredKey } from './protocol';
 import { quotaExceeded } from './quota';
 import { layoutOf, parseRecord, type StoreRecord } from './record';
@@ -110,15 +110,11 @@ export class Shelf {
     await (handle as Movable).move(this.#name('gguf'));
   }
 
-  /** Takes the model out of use and forgets `chunks` of it: what remains is a download that lacks these. */
-  async demote(chunks: readonly number[]): Promise<void> {
-    const sums = await this.#access('sums');
-    try {
-      for (const chunk of chunks) writeAll(sums, new Uint8Array(DIGEST_BYTES), chunk * DIGEST_BYTES);
-      sums.flush();
-    } finally {
-      sums.close();
-    }
+  /**
+   * Takes the model out of use: what remains is a download of which all has arrived. The next one checks it, and
+   * fetches what is damaged. Nothing is written, for a shared worker cannot.
+   */
+  async demote(): Promise<void> {
     const handle = await this.#handle('gguf');
     await (handle as Movable | undefined)?.move(this.#name('part'));
   }
@@ -180,9 +176,9 @@ export async function openStored(key: StoredKey): Promise<OpenedModel> {
     await alone(key, () => shelf.remove());
     throw damaged();
   }
-  return new CheckedFile(file, layout, await shelf.sums(), async (chunks, cause) => {
+  return new CheckedFile(file, layout, await shelf.sums(), async (cause) => {
     if ((await shelf.model()) === undefined) return notStored(cause);
-    await alone(key, () => shelf.demote(chunks));
+    await alone(key, () => shelf.demote());
     return damaged(cause);
   });
 }
