@@ -1,24 +1,21 @@
 import type { EngineClient } from '../engine/client';
-import type { ChatMessage } from '../engine/protocol';
 import type { Session } from '../engine/session';
 import { InshoreError } from '../error';
-import { checkChatRequest } from '../openai/request';
-import type { Mode, Progress, RunningAnswer } from '../sdk/contract';
+import type { EngineState, Progress } from '../sdk/contract';
+import { createInshore, type Inshore } from '../sdk/inshore';
 import { ModelStore } from '../store/client';
-import type { ModelRef } from '../store/model';
 import { Announcer } from './announcer';
+import { requestOf } from './ask';
 import { BenchView } from './bench/bench-view';
 import { benchHost } from './bench/host';
-import { BENCH_TOKENS } from './bench/prompts';
 import type { ChatAnswer } from './chat/chat-answer';
 import { ChatView } from './chat/chat-view';
 import { Conversation } from './chat/conversation';
 import { ErrorBox } from './error-box';
 import { formatEstimate } from './format';
-import { createInstance, type Instance } from './instance';
 import { Controls } from './live/controls';
 import { Panel } from './live/panel';
-import { listModels } from './manifest';
+import { listModels, type OfferedModel, offer } from './manifest';
 import { ModelCard } from './model-card';
 import { type PageQuery, readQuery } from './query';
 import { saveFile } from './save-file';
@@ -27,9 +24,6 @@ import { SettingsStore } from './settings-store';
 import { Sheet } from './sheet';
 import { StatusBar } from './status-bar';
 import { Views } from './views';
-
-// A small model may never find an end by itself.
-const MAX_ANSWER_TOKENS = 512;
 
 // The question itself is to blame, or the reader: asking the same again would change nothing.
 const REFUSALS = new Set([
@@ -45,7 +39,6 @@ export class App {
   readonly store = new ModelStore();
   readonly settings = new SettingsStore();
   readonly #errors = new ErrorBox();
-  readonly #announcer = new Announcer();
   readonly #panel = new Panel(this.settings.current.slo);
   readonly #status = new StatusBar({ onRemove: () => void this.#remove() });
   readonly #card = new ModelCard({
@@ -54,6 +47,7 @@ export class App {
     onRemove: () => void this.#remove(),
     onChoose: (index) => void this.#choose(index),
     onEstimate: () => void this.#estimate(),
+    onFile: (file) => void this.#useFile(file),
   });
   readonly #chat = new ChatView({
     onAsk: (question) => void this.#ask(question),
@@ -63,47 +57,48 @@ export class App {
   readonly #conversation = new Conversation({
     view: this.#chat,
     panel: this.#panel,
-    announcer: this.#announcer,
-    ask: (messages, conversation) => this.#run(messages, { conversation }),
+    announcer: new Announcer(),
+    ask: (messages, conversation) => this.#instance().run(requestOf(messages, { conversation })),
     onEnd: (error, again) => this.#answered(error, again),
   });
+  readonly #bench = new BenchView(
+    benchHost({
+      session: () => this.session,
+      model: () => this.#model?.ref,
+      settings: () => this.settings.current,
+      answering: () => this.#conversation.running,
+      run: (request, signal) => this.#instance().run(request, { signal }),
+      setRunning: (running) => {
+        this.#benchRuns = running;
+        this.#showReady();
+      },
+    }),
+  );
   readonly #views = new Views(() => this.#bench.refresh());
-  readonly #bench: BenchView;
   #query: PageQuery | undefined;
-  #models: ModelRef[] = [];
-  #model: ModelRef | undefined;
-  #inshore: Instance | undefined;
+  #models: OfferedModel[] = [];
+  #model: OfferedModel | undefined;
+  #inshore: Inshore | undefined;
   #download: AbortController | undefined;
   #slow = 1;
   #benchRuns = false;
+  #loaded = false;
 
   constructor() {
     new Controls(this.settings, {
       onSlow: (factor) => this.#slowDown(factor),
-      onSaveTrace: () => this.#saveTrace(),
+      onSaveTrace: () =>
+        saveFile('inshore-trace.jsonl', 'application/x-ndjson', this.#inshore?.trace() ?? ''),
     });
     new Sheet({
       open: this.settings.current.panelOpen,
       onChange: (panelOpen) => this.settings.update({ panelOpen }),
     });
-    this.#bench = new BenchView(
-      benchHost({
-        session: () => this.session,
-        model: () => this.#model,
-        settings: () => this.settings.current,
-        ask: (text, signal) =>
-          this.#run([{ role: 'user', content: text }], { mode: 'only_in_cloud', signal, bench: true }),
-        setRunning: (running) => {
-          this.#benchRuns = running;
-          this.#showReady();
-        },
-      }),
-    );
     this.settings.onChange(() => this.#configure());
   }
 
   /** The package's instance for the chosen model. */
-  get sdk(): Instance | undefined {
+  get sdk(): Inshore | undefined {
     return this.#inshore;
   }
 
@@ -128,7 +123,7 @@ export class App {
       this.#views.show();
       this.#query = readQuery(location.search);
       this.#models = await listModels(this.#query);
-      this.#card.list(this.#models);
+      this.#card.list(this.#models.map(({ ref }) => ref.name));
       await this.#choose(0);
     } catch (error) {
       this.#errors.show(error, { label: 'Reload', action: () => location.reload() });
@@ -144,15 +139,14 @@ export class App {
     this.#download = new AbortController();
     const { signal } = this.#download;
     const onProgress = (progress: Progress): void => {
-      if (progress.phase === 'loading')
-        this.#card.loading(model, progress.doneBytes, progress.totalBytes ?? 0);
-      else this.#card.downloading(model, { ...progress, phase: progress.phase });
+      if (inshore === this.#inshore) this.#card.progress(model.ref, progress);
     };
     try {
+      onProgress({ phase: 'loading', doneBytes: 0, totalBytes: undefined });
       await inshore.download({ onProgress, signal });
       if (this.#inshore === inshore) this.#card.hide();
     } catch (error) {
-      await this.#offerAgain(model, error);
+      if (this.#inshore === inshore) await this.#offerAgain(model, error);
     } finally {
       this.#download = undefined;
     }
@@ -161,86 +155,83 @@ export class App {
   async #choose(index: number): Promise<void> {
     const model = this.#models[index];
     if (model === undefined) return;
-    this.#model = model;
     this.#errors.clear();
     this.#card.estimated(undefined);
-    this.#create(model);
     try {
-      const stored = await this.store.find(model);
+      await this.#create(model);
+      const stored = await this.store.find(model.ref);
       if (stored.complete || this.#query?.autoload) await this.obtain();
-      else this.#card.offer(model, stored);
+      else this.#card.offer(model.ref, stored);
     } catch (error) {
       this.#errors.show(error, { label: 'Try again', action: () => void this.#choose(index) });
     }
   }
 
-  #create(model: ModelRef): void {
+  async #create(model: OfferedModel): Promise<void> {
     this.#inshore?.destroy();
-    const inshore = createInstance({ model, device: this.#query?.device ?? 'auto' });
+    this.#inshore = undefined;
+    this.#model = model;
+    this.#loaded = false;
+    this.#status.hide();
+    this.#showReady();
+    const inshore = await createInshore({ model: model.source, device: this.#query?.device ?? 'auto' });
+    if (this.#model !== model) return inshore.destroy();
     this.#inshore = inshore;
-    // Before anything can be asked.
-    this.#configure();
     inshore.on('decision', (event) => this.#panel.decided(event));
     inshore.on('handover', (event) => this.#panel.handedOver(event));
     inshore.on('breaker', (event) => this.#panel.breakers.moved(event));
-    inshore.onSession((session) => void this.#sessionChanged(inshore, session));
+    inshore.on('engine', (event) => void this.#engineChanged(inshore, event));
+    if (this.#slow !== 1) this.#slowDown(this.#slow);
+    // Before anything can be asked.
+    this.#configure();
   }
 
   /** Hands the settings on; they hold from the next request on, the switch at once. */
   #configure(): void {
-    const { mode, slo, neverCloud } = this.settings.current;
-    this.#inshore?.setCloudEnabled(!neverCloud);
-    this.#inshore?.configure({
-      mode,
-      slo,
-      cloud: neverCloud
-        ? undefined
-        : cloudOptions(this.settings.current, location.origin, this.#model?.name ?? ''),
-    });
+    const { current } = this.settings;
+    const { mode, slo, neverCloud } = current;
+    const name = this.#model?.ref.name ?? '';
+    try {
+      this.#inshore?.setCloudEnabled(!neverCloud);
+      this.#inshore?.configure({
+        mode,
+        slo,
+        cloud: neverCloud ? undefined : cloudOptions(current, location.origin, name),
+      });
+    } catch (error) {
+      this.#errors.show(error);
+    }
     this.#panel.setSlo(slo);
     this.#showReady();
   }
 
-  async #sessionChanged(inshore: Instance, session: Session | undefined): Promise<void> {
+  async #engineChanged(inshore: Inshore, engine: EngineState): Promise<void> {
     if (inshore !== this.#inshore) return;
+    this.#loaded ||= engine.state === 'ready';
     this.#showReady();
-    if (session === undefined) return this.#status.hide();
-    this.#status.show(session.device);
-    if (this.#slow !== 1) this.#slowDown(this.#slow);
-    await this.#showMemory();
+    if (engine.state === 'ready') {
+      this.#status.show(engine.device);
+      await this.#showMemory();
+    } else if (engine.state === 'closed') {
+      this.#status.hide();
+      if (engine.error !== undefined) this.#panel.events.add(`The engine ended: ${engine.error.message}`);
+    }
   }
 
-  /** The chat is open while somebody may answer. */
+  /** The chat is open while somebody may answer: an engine that ended comes back with the next question. */
   #showReady(): void {
     const { neverCloud, mode } = this.settings.current;
-    const cloud = !neverCloud && mode !== 'only_on_device' && this.#model !== undefined;
-    this.#chat.setReady((this.session !== undefined || cloud) && !this.#benchRuns);
+    const cloud = !neverCloud && mode !== 'only_on_device';
+    this.#chat.setReady(this.#inshore !== undefined && (this.#loaded || cloud) && !this.#benchRuns);
     this.#bench.refresh();
   }
 
-  #run(
-    messages: ChatMessage[],
-    options: { conversation?: string; mode?: Mode; signal?: AbortSignal; bench?: boolean },
-  ): RunningAnswer {
-    if (this.#inshore === undefined)
-      throw new InshoreError(
-        'no_model',
-        'There is no model yet. Wait for the list of models, or reload the page.',
-      );
-    const { conversation, mode, signal, bench } = options;
-    const body = {
-      messages,
-      max_tokens: bench === true ? BENCH_TOKENS : MAX_ANSWER_TOKENS,
-      ...(bench === true ? { temperature: 0 } : {}),
-      inshore: {
-        accept_replace: bench !== true,
-        ...(conversation === undefined ? {} : { conversation }),
-        ...(mode === undefined ? {} : { mode }),
-      },
-    };
-    const running = this.#inshore.run(checkChatRequest(body, '').checked);
-    signal?.addEventListener('abort', () => running.abort(), { once: true });
-    return running;
+  #instance(): Inshore {
+    if (this.#inshore !== undefined) return this.#inshore;
+    throw new InshoreError(
+      'no_model',
+      'There is no model yet. Wait for the list of models, or reload the page.',
+    );
   }
 
   async #ask(question: string): Promise<void> {
@@ -257,7 +248,7 @@ export class App {
   }
 
   async #showMemory(): Promise<void> {
-    const bytes = await this.engine?.memoryBytes().catch(() => undefined);
+    const bytes = await this.#inshore?.memoryBytes().catch(() => undefined);
     if (bytes !== undefined) this.#status.memory(bytes);
   }
 
@@ -268,41 +259,46 @@ export class App {
 
   #slowDown(factor: number): void {
     this.#slow = factor;
-    this.engine?.slowDown(factor).catch((error: unknown) => this.#errors.show(error));
-  }
-
-  #saveTrace(): void {
-    const trace = this.#inshore?.trace.toJsonl() ?? '';
-    saveFile('inshore-trace.jsonl', 'application/x-ndjson', trace);
+    this.#inshore?.slowDown(factor).catch((error: unknown) => this.#errors.show(error));
   }
 
   async #estimate(): Promise<void> {
     this.#card.estimated('Testing …', { busy: true });
     try {
-      const estimate = await this.#inshore?.estimate();
-      this.#card.estimated(estimate === undefined ? undefined : formatEstimate(estimate));
+      const estimate = await this.#instance().estimate();
+      this.#card.estimated(formatEstimate(estimate));
     } catch (error) {
       this.#card.estimated(InshoreError.from(error).message);
     }
   }
 
-  async #offerAgain(model: ModelRef, error: unknown): Promise<void> {
-    const stored = await this.store.find(model).catch(() => undefined);
+  async #useFile(file: File): Promise<void> {
+    this.#errors.clear();
+    try {
+      this.#models.unshift(await offer(file));
+      this.#card.list(this.#models.map(({ ref }) => ref.name));
+      await this.#choose(0);
+    } catch (error) {
+      this.#errors.show(error);
+    }
+  }
+
+  async #offerAgain(model: OfferedModel, error: unknown): Promise<void> {
+    const stored = await this.store.find(model.ref).catch(() => undefined);
     if (stored === undefined) this.#card.hide();
-    else this.#card.offer(model, stored);
+    else this.#card.offer(model.ref, stored);
     if (InshoreError.is(error) && error.code === 'cancelled') return;
     this.#errors.show(error, { label: 'Try again', action: () => void this.obtain() });
   }
 
   async #remove(): Promise<void> {
     const model = this.#model;
-    if (model === undefined || !confirm(`Delete ${model.name} from this browser?`)) return;
+    if (model === undefined || !confirm(`Delete ${model.ref.name} from this browser?`)) return;
     this.#newChat();
-    this.#create(model);
-    this.#status.hide();
     try {
-      await this.store.remove(model);
-      this.#card.offer(model, await this.store.find(model));
+      await this.#create(model);
+      await this.#inshore?.remove();
+      this.#card.offer(model.ref, await this.store.find(model.ref));
     } catch (error) {
       this.#errors.show(error);
     }

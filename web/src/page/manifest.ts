@@ -1,10 +1,23 @@
 import { InshoreError } from '../error';
-import { type ModelRef, modelFromUrl, readManifest } from '../store/model';
+import type { ModelSource } from '../sdk/contract';
+import { type ModelRef, readManifest } from '../store/model';
+import { resolveModel } from '../store/resolve';
 import type { PageQuery } from './query';
 
+/** A model that the page offers: as the package takes it, and what the store knows it by. */
+export interface OfferedModel {
+  source: ModelSource;
+  ref: ModelRef;
+}
+
 /** The models that the page offers: the server's list, or the one of the address line. */
-export async function listModels(query: PageQuery): Promise<ModelRef[]> {
-  if (query.model !== undefined) return [modelFromUrl(query.model, query.sha256, location.href)];
+export async function listModels(query: PageQuery): Promise<OfferedModel[]> {
+  const { model, sha256 } = query;
+  if (model !== undefined) {
+    // The package resolves it again; here it gives the name.
+    const { name } = await resolveModel(model, location.href);
+    return [await offer(sha256 === undefined ? model : { name, url: model, sha256 })];
+  }
   const url = new URL('/models/manifest.json', location.href).href;
   const models = readManifest(await fetchJson(url), url);
   if (models.length === 0) {
@@ -13,7 +26,15 @@ export async function listModels(query: PageQuery): Promise<ModelRef[]> {
       'The server offers no model. Start it with one: inshore serve --model FILE.gguf.',
     );
   }
-  return models;
+  return models.map((ref) => {
+    const { name, shards, bytes, sha256 } = ref;
+    return { ref, source: { name, url: shards ?? ref.url, bytes, sha256 } };
+  });
+}
+
+/** A model that can be offered. Makes no request. */
+export async function offer(source: ModelSource): Promise<OfferedModel> {
+  return { source, ref: await resolveModel(source, location.href) };
 }
 
 async function fetchJson(url: string): Promise<unknown> {

@@ -1,5 +1,6 @@
+import type { Progress } from '../sdk/contract';
 import type { ModelRef } from '../store/model';
-import type { DownloadProgress, Stored } from '../store/protocol';
+import type { Stored } from '../store/protocol';
 import { byId } from './dom';
 import { formatBytes, formatWait } from './format';
 import { SpeedMeter } from './speed';
@@ -15,6 +16,7 @@ export class ModelCard {
   readonly #pause = byId('pause', HTMLButtonElement);
   readonly #remove = byId('card-remove', HTMLButtonElement);
   readonly #estimate = byId('estimate', HTMLButtonElement);
+  readonly #file = byId('model-file-label', HTMLLabelElement);
   readonly #estimateText = byId('estimate-text', HTMLParagraphElement);
   readonly #progressBox = byId('progress-box', HTMLDivElement);
   readonly #progress = byId('progress', HTMLProgressElement);
@@ -27,18 +29,26 @@ export class ModelCard {
     onRemove(): void;
     onChoose(index: number): void;
     onEstimate(): void;
+    onFile(file: File): void;
   }) {
     this.#download.addEventListener('click', actions.onDownload);
     this.#pause.addEventListener('click', actions.onPause);
     this.#remove.addEventListener('click', actions.onRemove);
     this.#estimate.addEventListener('click', actions.onEstimate);
+    const file = byId('model-file', HTMLInputElement);
+    file.addEventListener('change', () => {
+      const [chosen] = file.files ?? [];
+      // The same file may be chosen again after an error.
+      file.value = '';
+      if (chosen !== undefined) actions.onFile(chosen);
+    });
     this.#choice.addEventListener('change', () => actions.onChoose(this.#choice.selectedIndex));
   }
 
   /** Fills the choice; it is shown where there is one. */
-  list(models: readonly ModelRef[]): void {
-    this.#choice.replaceChildren(...models.map((model) => new Option(model.name)));
-    this.#choiceLabel.hidden = models.length < 2;
+  list(names: readonly string[]): void {
+    this.#choice.replaceChildren(...names.map((name) => new Option(name)));
+    this.#choiceLabel.hidden = names.length < 2;
   }
 
   /** Offers `model` for download, or the rest of it, or what is here already for another load. */
@@ -60,6 +70,7 @@ export class ModelCard {
     this.#download.hidden = false;
     this.#remove.hidden = !begun;
     this.#estimate.hidden = stored.complete;
+    this.#file.hidden = false;
     this.#choice.disabled = false;
   }
 
@@ -70,8 +81,13 @@ export class ModelCard {
     this.#estimateText.textContent = words ?? '';
   }
 
-  /** Shows a download. */
-  downloading(model: ModelRef, progress: DownloadProgress): void {
+  /** Shows how far download and load are. */
+  progress(model: ModelRef, progress: Progress): void {
+    if (progress.phase === 'loading') this.#loading(model, progress.doneBytes, progress.totalBytes ?? 0);
+    else this.#downloading(model, progress);
+  }
+
+  #downloading(model: ModelRef, progress: Progress): void {
     this.#busy(model, 'Downloading the model, once.');
     this.#pause.hidden = false;
     const { phase, doneBytes } = progress;
@@ -87,8 +103,7 @@ export class ModelCard {
     }
   }
 
-  /** Shows how the model goes from storage to the device. */
-  loading(model: ModelRef, doneBytes: number, totalBytes: number): void {
+  #loading(model: ModelRef, doneBytes: number, totalBytes: number): void {
     this.#busy(model, 'Loading the model onto the device.');
     this.#bar(doneBytes, totalBytes);
     this.#progressText.textContent =
@@ -131,6 +146,7 @@ export class ModelCard {
     this.#pause.hidden = true;
     this.#remove.hidden = true;
     this.#estimate.hidden = true;
+    this.#file.hidden = true;
     this.#progressBox.hidden = true;
   }
 }

@@ -12,6 +12,8 @@ export interface BenchHost {
   cloud(): BenchTarget | undefined;
   /** What is known of device, model and endpoint. */
   facts(withCloud: boolean): Promise<Omit<BenchResult, 'runs' | 'date'>>;
+  /** Whether the chat has the engine at present. */
+  answering(): boolean;
   /** The benchmark wants the engine for itself. */
   setRunning(running: boolean): void;
 }
@@ -80,6 +82,10 @@ export class BenchView {
     if (device !== undefined) targets.push(['on_device', device]);
     if (cloud !== undefined) targets.push(['in_cloud', cloud]);
     if (targets.length === 0) return this.refresh();
+    if (this.#host.answering()) {
+      this.#status.textContent = 'An answer is running in the chat. Stop it, or wait for its end.';
+      return;
+    }
     this.#abort = new AbortController();
     this.#setRunning(true);
     this.#status.textContent = '';

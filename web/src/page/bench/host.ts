@@ -1,6 +1,7 @@
 import type { Session } from '../../engine/session';
-import type { RunningAnswer } from '../../sdk/contract';
+import type { CheckedRequest, RunningAnswer } from '../../sdk/contract';
 import type { ModelRef } from '../../store/model';
+import { requestOf } from '../ask';
 import { formatAdapter, formatBackend } from '../format';
 import { endpointOf, type Settings } from '../settings';
 import type { BenchHost } from './bench-view';
@@ -12,8 +13,9 @@ export interface BenchParts {
   session(): Session | undefined;
   model(): ModelRef | undefined;
   settings(): Settings;
-  /** Asks the cloud and nobody else. */
-  ask(text: string, signal: AbortSignal): RunningAnswer;
+  /** Whether the chat has the engine. */
+  answering(): boolean;
+  run(request: CheckedRequest, signal: AbortSignal): RunningAnswer;
   setRunning(running: boolean): void;
 }
 
@@ -21,13 +23,19 @@ export interface BenchParts {
 export function benchHost(parts: BenchParts): BenchHost {
   return {
     setRunning: parts.setRunning,
+    answering: parts.answering,
     device() {
       const session = parts.session();
       return session === undefined ? undefined : engineTarget(session.engine);
     },
     cloud() {
       const allowed = !parts.settings().neverCloud && parts.model() !== undefined;
-      return allowed ? cloudTarget(parts.ask) : undefined;
+      if (!allowed) return undefined;
+      return cloudTarget((text, signal) => {
+        const asked = { maxTokens: BENCH_TOKENS, temperature: 0 };
+        const onlyThere = { mode: 'only_in_cloud' as const, accept_replace: false };
+        return parts.run(requestOf([{ role: 'user', content: text }], onlyThere, asked), signal);
+      });
     },
     async facts(withCloud) {
       const [session, model] = [parts.session(), parts.model()];
