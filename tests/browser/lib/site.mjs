@@ -6,7 +6,8 @@ import { createServer } from 'node:http';
 import { extname, join, normalize, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const DIST = resolve(import.meta.dirname, '../../../web/dist');
+/** The built page; the variable lets a test run use another build. */
+const DIST = resolve(import.meta.dirname, process.env.INSHORE_WEB_DIST ?? '../../../web/dist');
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript',
@@ -23,14 +24,14 @@ export function testModel() {
   return path;
 }
 
-/** `inshore serve` from `INSHORE_BIN` on a free port. */
-export async function serveBinary() {
+/** `inshore serve` from `INSHORE_BIN` on a free port; `web`: the folder of the page. */
+export async function serveBinary({ web = DIST } = {}) {
   const binary = process.env.INSHORE_BIN;
   if (!binary) throw new Error('set INSHORE_BIN to the inshore binary');
   const port = await freePort();
   const where = ['--host', '127.0.0.1', '--port', String(port)];
   // Only the page's engine is tested here: the server's own stays on the CPU, which is always there.
-  const args = ['serve', ...where, '--device', 'cpu', '--web', DIST, '--model', testModel()];
+  const args = ['serve', ...where, '--device', 'cpu', '--web', web, '--model', testModel()];
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const said = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => said.push(data));

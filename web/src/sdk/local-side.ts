@@ -52,7 +52,7 @@ export class LocalSide {
   /** Hash of the model's file, where it is known: other hosts compare it before they go on from token ids. */
   modelSha256: string | undefined;
   readonly #parts: LocalParts;
-  readonly #legs: LocalLeg[] = [];
+  readonly #legs = new Set<LocalLeg>();
   #setup: Setup;
   #session: Session | undefined;
   #opening: Promise<Session> | undefined;
@@ -134,7 +134,7 @@ export class LocalSide {
   /** Starts a leg; it waits until those before it are through. */
   start(task: LegTask, sink: LegSink): Leg {
     const leg = new LocalLeg(task, sink);
-    this.#legs.push(leg);
+    this.#legs.add(leg);
     const before = this.#turn;
     this.#turn = before.then(() => this.#run(leg));
     return leg;
@@ -174,6 +174,8 @@ export class LocalSide {
       if (finishReason === 'cancelled')
         throw new InshoreError('cancelled', 'The engine was stopped from elsewhere.');
       const { promptTokens, completionTokens, prefillTps, decodeTps } = timings;
+      // Before the end is told: whoever asks then finds the queue as it is.
+      this.#leave(leg);
       leg.sink.finished({
         finishReason,
         promptTokens,
@@ -187,10 +189,15 @@ export class LocalSide {
       if (thrown === STUCK) return this.#close(undefined);
       const error = engineFailure(thrown);
       if (!leavesEngineSound(error)) this.#close(error);
+      this.#leave(leg);
       leg.sink.failed(error);
     } finally {
-      this.#legs.splice(this.#legs.indexOf(leg), 1);
+      this.#leave(leg);
     }
+  }
+
+  #leave(leg: LocalLeg): void {
+    this.#legs.delete(leg);
   }
 
   /** The set-up that a plan asks for. */
@@ -266,7 +273,8 @@ export class LocalSide {
 
   #queueMs(record: SpeedRecord | undefined): number {
     if (record === undefined || record.decodeTps <= 0) return 0;
-    const tokens = this.#legs.reduce((sum, { task }) => sum + (task.maxTokens ?? USUAL_ANSWER_TOKENS), 0);
+    const waiting = [...this.#legs].filter((leg) => !leg.isAborted);
+    const tokens = waiting.reduce((sum, { task }) => sum + (task.maxTokens ?? USUAL_ANSWER_TOKENS), 0);
     return (tokens * 1000) / record.decodeTps;
   }
 }
