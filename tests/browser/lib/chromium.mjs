@@ -31,6 +31,7 @@ export async function launch(flags = 'plain', options = {}) {
     args: [...ALWAYS, ...args],
     ...options,
   });
+  context.profile = profile;
   const close = context.close.bind(context);
   context.close = async () => {
     await close();
