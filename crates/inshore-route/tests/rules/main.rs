@@ -1,0 +1,9 @@
+//! Every rule of the policy, from outside: events in, orders out.
+
+mod beginning;
+mod desk;
+mod failures;
+mod races;
+mod speed;
+mod switches;
+mod time;
