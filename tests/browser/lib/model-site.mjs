@@ -36,7 +36,7 @@ export function ggufBytes(length, seed = 1) {
 
 /**
  * Serves `files`: a map from path to `{ bytes, etag, lastModified, ranges, gzip, chunked, headers, redirect, pace }`
- * (`pace`: milliseconds of rest after each 16 KiB). `site.fault(entry)` may give, per request,
+ * (`pace`: milliseconds of rest after each 16 KiB; `gzip`: true where the browser accepts it, 'always' even where not). `site.fault(entry)` may give, per request,
  * `{ status, retryAfter }`, `{ refuse: true }` or `{ cutAfter, reset }`. `log` has an entry for every request.
  */
 export async function serveModels({ sources = true } = {}) {
@@ -110,8 +110,9 @@ async function answer(site, request, response, path) {
     return finish(status ?? 404, retryAfter === undefined ? {} : { 'Retry-After': retryAfter });
   if (file.redirect) return finish(302, { Location: file.redirect });
   if (request.method === 'HEAD') return finish(200);
-  const { head, code, body } = compose(file, range, condition);
-  entry.status = code;
+  const zip = file.gzip === 'always' || (file.gzip && /gzip/.test(request.headers['accept-encoding'] ?? ''));
+  const { head, code, body } = compose(file, range, condition, zip);
+  Object.assign(entry, { status: code, zipped: zip && code === 200 });
   response.writeHead(code, head);
   site.running += 1;
   site.most = Math.max(site.most, site.running);
@@ -122,7 +123,7 @@ async function answer(site, request, response, path) {
   }
 }
 
-function compose({ bytes, etag, lastModified, ranges = true, gzip, chunked }, range, condition) {
+function compose({ bytes, etag, lastModified, ranges = true, chunked }, range, condition, zip) {
   const head = { 'Content-Type': 'application/octet-stream' };
   if (etag) head.ETag = etag;
   if (lastModified) head['Last-Modified'] = lastModified;
@@ -135,8 +136,8 @@ function compose({ bytes, etag, lastModified, ranges = true, gzip, chunked }, ra
     head['Content-Length'] = body.length;
     return { head, code: 206, body };
   }
-  const body = gzip ? gzipSync(bytes) : bytes;
-  if (gzip) head['Content-Encoding'] = 'gzip';
+  const body = zip ? gzipSync(bytes) : bytes;
+  if (zip) head['Content-Encoding'] = 'gzip';
   if (!chunked) head['Content-Length'] = body.length;
   return { head, code: 200, body };
 }
@@ -152,6 +153,8 @@ async function send(response, body, entry, { cutAfter = Number.POSITIVE_INFINITY
     if (pace) await sleep(pace);
   }
   if (end === body.length) return response.end();
+  // A browser drops what it has received but not yet handed on when the connection breaks.
+  await sleep(20);
   if (reset) response.socket?.resetAndDestroy();
   else response.destroy();
 }

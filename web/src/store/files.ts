@@ -42,6 +42,7 @@ export interface OpenPart {
 /** The place of one model on disk. */
 export class Shelf {
   readonly key: string;
+  #written: Promise<void> = Promise.resolve();
 
   constructor(key: string) {
     this.key = key;
@@ -59,12 +60,20 @@ export class Shelf {
   }
 
   /** Replaces the record: at every moment the old or the new one is there. */
-  async writeRecord(record: StoreRecord): Promise<void> {
+  writeRecord(record: StoreRecord): Promise<void> {
+    // One after the other, each with what is true when it is called: shards are learned about at the same time.
+    const text = JSON.stringify(record);
+    const written = this.#written.then(() => this.#writeRecord(text));
+    this.#written = written.catch(() => {});
+    return written;
+  }
+
+  async #writeRecord(text: string): Promise<void> {
     const handle = await (await folder()).getFileHandle(this.#name('json-new'), { create: true });
     const access = await openAccess(handle);
     try {
       access.truncate(0);
-      writeAll(access, new TextEncoder().encode(JSON.stringify(record)), 0);
+      writeAll(access, new TextEncoder().encode(text), 0);
       access.flush();
     } finally {
       access.close();
@@ -196,6 +205,8 @@ async function openAccess(handle: FileSystemFileHandle): Promise<FileSystemSyncA
     try {
       return await handle.createSyncAccessHandle();
     } catch (error) {
+      const busy = error instanceof DOMException && error.name === 'NoModificationAllowedError';
+      if (!busy) throw error;
       // The lock of a tab that died is free a little earlier than its files are.
       if (tries === BUSY_TRIES) {
         throw new InshoreError(
