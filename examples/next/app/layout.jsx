@@ -1,0 +1,9 @@
+export const metadata = { title: 'inshore with Next' };
+
+export default function Layout({ children }) {
+  return (
+    <html lang="en">
+      <body>{children}</body>
+    </html>
+  );
+}
