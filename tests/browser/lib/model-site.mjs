@@ -153,6 +153,7 @@ async function send(response, body, entry, { cutAfter = Number.POSITIVE_INFINITY
     if (pace) await sleep(pace);
   }
   if (end === body.length) return response.end();
+  entry.cut = true;
   // A browser drops what it has received but not yet handed on when the connection breaks.
   await sleep(20);
   if (reset) response.socket?.resetAndDestroy();
