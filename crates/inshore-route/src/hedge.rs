@@ -1,6 +1,7 @@
 //! Step 5: the hedge's budget.
 
 use crate::config::RouteConfig;
+use crate::predict::time;
 
 /// Counts requests and second legs exactly.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,8 +25,7 @@ impl HedgeBudget {
 
 /// Time after the start of a leg at which a second one may race it.
 pub(crate) fn patience_ms(ttft_quantile_ms: Option<f64>, slo_ttft_ms: f64, config: &RouteConfig) -> f64 {
-    // `max` drops what is not a number.
-    (config.hedge_slo_ratio * slo_ttft_ms).max(ttft_quantile_ms.unwrap_or(0.0)).max(0.0)
+    time(config.hedge_slo_ratio * slo_ttft_ms).max(ttft_quantile_ms.unwrap_or(0.0))
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Forecast {
         let decode_tps = measured.or_else(|| speed(decode_tps));
         let compute_ms = prefill_tps
             .zip(decode_tps)
-            .map(|(prefill, decode)| 1_000.0 * (time(prompt_tokens) / prefill + 1.0 / decode));
+            .map(|(prefill, decode)| time(1_000.0 * (time(prompt_tokens) / prefill + 1.0 / decode)));
         Self {
             ttft_ms: compute_ms.map(|compute| time(local.load_ms) + time(local.queue_ms) + compute),
             compute_ms,
@@ -95,8 +95,10 @@ pub(crate) fn speed(tps: f64) -> Option<f64> {
     (tps.is_finite() && tps > 0.0).then_some(tps)
 }
 
-/// Longest time that is believed, in ms: ten years. Sums of a few of these stay exact enough and finite.
+/// Longest time that is believed, in ms: ten years. Sums of a few of these stay far below [`CLOCK_MS`].
 const MOST_MS: f64 = 3e11;
+/// Latest time that a clock may show, in ms: a fraction of one is still exact.
+pub(crate) const CLOCK_MS: f64 = 1e15;
 
 /// A usable time or count: what is not a number or is negative counts as 0.
 pub(crate) fn time(ms: f64) -> f64 {

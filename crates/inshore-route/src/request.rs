@@ -3,7 +3,7 @@
 use crate::config::RouteConfig;
 use crate::event::{CloudSnapshot, LocalSnapshot, RequestSpec, Source};
 use crate::order::Plan;
-use crate::predict::time;
+use crate::predict::{CLOCK_MS, time};
 use crate::samples::Samples;
 
 /// Gaps that a leg remembers for its median.
@@ -72,10 +72,6 @@ impl Leg {
             gaps: Samples::new(GAPS),
             disturbed: false,
         }
-    }
-
-    pub(crate) fn has_token(&self) -> bool {
-        self.first_ms.is_some()
     }
 
     /// Tokens arrived. Returns the TTFT if they were the first.
@@ -194,10 +190,11 @@ impl Request {
         self.deadline_ms.is_none_or(|deadline| now_ms + needed_ms < deadline)
     }
 
-    /// The one leg that a second one might race: on the device, alone, without a token.
+    /// The one leg that a second one might race: on the device, alone, without a token of the answer. What goes on with
+    /// an answer is not raced: two continuations of one text cannot both be shown.
     pub(crate) fn slow_starter(&self) -> Option<&Leg> {
         match self.legs.as_slice() {
-            [leg] if leg.source.is_device() && !leg.has_token() && !self.hedge_over => Some(leg),
+            [leg] if leg.source.is_device() && self.answer_tokens <= 0.0 && !self.hedge_over => Some(leg),
             _ => None,
         }
     }
@@ -218,7 +215,7 @@ impl Request {
     }
 
     pub(crate) fn extend_deadline(&mut self, lost_ms: f64) {
-        self.deadline_ms = self.deadline_ms.map(|deadline| deadline + lost_ms);
+        self.deadline_ms = self.deadline_ms.map(|deadline| (deadline + lost_ms).min(CLOCK_MS));
     }
 }
 

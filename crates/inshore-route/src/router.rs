@@ -4,7 +4,7 @@ use crate::config::{ConfigError, RouteConfig};
 use crate::event::RouteEvent;
 use crate::gates::Door;
 use crate::order::Order;
-use crate::predict::time;
+use crate::predict::{CLOCK_MS, time};
 use crate::reason::Reason;
 use crate::recover::Loss;
 use crate::request::Request;
@@ -58,8 +58,8 @@ impl Router {
     }
 
     fn advance(&mut self, now_ms: f64) {
-        let now_ms = if now_ms.is_finite() { time(now_ms) } else { 0.0 };
-        self.world.now_ms = self.world.now_ms.max(now_ms);
+        let now_ms = if now_ms.is_finite() { now_ms.min(CLOCK_MS) } else { 0.0 };
+        self.world.now_ms = self.world.now_ms.max(now_ms).max(0.0);
     }
 
     fn take(&mut self, event: RouteEvent, orders: &mut Vec<Order>) {
@@ -154,7 +154,8 @@ impl Router {
             let patience_ms = world.patience_ms(request);
             request.due_ms(hidden, patience_ms, &config)
         });
-        let Some(at_ms) = due.min_by(f64::total_cmp) else { return };
+        // Beyond the clock's end nothing can be awaited.
+        let Some(at_ms) = due.min_by(f64::total_cmp).filter(|at| *at < CLOCK_MS) else { return };
         if self.wake_ms.is_none_or(|ordered| at_ms < ordered || ordered <= world.now_ms) {
             self.wake_ms = Some(at_ms);
             orders.push(Order::Wake { at_ms });

@@ -187,7 +187,7 @@ impl World {
             fresh: manner == Manner::Fresh,
             started_ms: self.now_ms + after_ms,
             first_token_limit_ms: self.config.first_token_timeout_ms + PREDICTION_SLACK * predicted_ms,
-            foreseen_gap_ms: forecast.decode_tps.filter(|_| on_device).map_or(0.0, |tps| 1_000.0 / tps),
+            foreseen_gap_ms: forecast.decode_tps.filter(|_| on_device).map_or(0.0, |tps| time(1_000.0 / tps)),
         });
         leg.speed_trial = on_device && reason == Reason::ProbingRecovery;
         leg.disturbed = self.hidden_since_ms.is_some();
