@@ -79,10 +79,12 @@ fn clippy_for_wasm(workspace: &Workspace) -> Result<()> {
 }
 
 fn typescript(workspace: &Workspace) -> Result<()> {
-    let folder = workspace.path("web");
-    npm::install(&folder)?;
-    for script in ["typecheck", "lint"] {
-        process::run(npm::npm()?.current_dir(&folder).args(["run", "--silent", script]))?;
+    for name in ["web", "worker"] {
+        let folder = workspace.path(name);
+        npm::install(&folder)?;
+        for script in ["typecheck", "lint"] {
+            process::run(npm::npm()?.current_dir(&folder).args(["run", "--silent", script]))?;
+        }
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ pub struct TestOptions {
     /// Leave out what needs the WebAssembly build or a browser.
     #[arg(long)]
     quick: bool,
-    /// A suite (rust, xtask, web, tokenizer, browser), or else a part of the names of Rust tests.
+    /// A suite (rust, xtask, web, worker, tokenizer, browser), or else a part of the names of Rust tests.
     filter: Option<String>,
 }
 
@@ -60,7 +60,7 @@ struct Plan {
 
 impl Plan {
     fn new(options: &TestOptions) -> Self {
-        let quick = ["xtask", "rust", "web"];
+        let quick = ["xtask", "rust", "web", "worker"];
         match &options.filter {
             Some(filter) => match suites::NAMES.iter().find(|name| *name == filter) {
                 Some(name) => Self { suites: vec![name], rust_filter: None },

@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 use crate::{demo, process, wasm};
 
 /// All suites, cheapest news first.
-pub const NAMES: [&str; 5] = ["xtask", "rust", "web", "tokenizer", "browser"];
+pub const NAMES: [&str; 6] = ["xtask", "rust", "web", "worker", "tokenizer", "browser"];
 
 /// Runs suites and remembers what they share.
 pub struct Suites<'a> {
@@ -34,6 +34,7 @@ impl<'a> Suites<'a> {
             "xtask" => self.xtask(),
             "rust" => self.rust(),
             "web" => self.web(),
+            "worker" => self.worker(),
             "tokenizer" => self.tokenizer(),
             "browser" => self.browser(),
             _ => bail!("there is no suite {name}"),
@@ -64,6 +65,17 @@ impl<'a> Suites<'a> {
         counted(npm::npm()?.current_dir(&folder).args(["run", "--silent", "test"]))
     }
 
+    /// On a real workerd and on Node, also before a real `inshore serve`.
+    fn worker(&mut self) -> Result<Counts> {
+        let folder = self.workspace.path("worker");
+        npm::install(&folder)?;
+        process::run(npm::npm()?.current_dir(&folder).args(["run", "--silent", "typecheck"]))?;
+        let mut command = npm::npm()?;
+        command.current_dir(&folder).args(["run", "--silent", "test"]);
+        self.environment(&mut command)?;
+        counted(&mut command)
+    }
+
     fn tokenizer(&mut self) -> Result<Counts> {
         let folder = self.workspace.path("tests/tokenizer");
         npm::install(&folder)?;
@@ -84,6 +96,9 @@ impl<'a> Suites<'a> {
     fn browser(&mut self) -> Result<Counts> {
         let browser = system_packages::browser()?;
         demo::build_page(self.workspace, &wasm::build(self.workspace)?)?;
+        let worker = self.workspace.path("worker");
+        npm::install(&worker)?;
+        process::run(npm::npm()?.current_dir(&worker).args(["run", "--silent", "build"]))?;
         let folder = self.workspace.path("tests/browser");
         npm::install(&folder)?;
         let mut command = npm::npm()?;
