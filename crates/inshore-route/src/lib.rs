@@ -11,7 +11,8 @@
 //! 5. `hedge`: a race, if the first token is late.
 //! 6. `recover`: stalls and failures; restart here, go on there, or fail.
 //!
-//! `choose` puts the first four together for a new request; `router` drives them.
+//! `choose` puts the first four together for a new request; `router` drives them. `trace` replays what was recorded, and
+//! `timeline` shows it.
 
 mod breaker;
 mod choose;
@@ -29,6 +30,8 @@ mod router;
 mod samples;
 #[cfg(test)]
 mod testing;
+mod timeline;
+mod trace;
 mod wire;
 mod world;
 
@@ -40,3 +43,5 @@ pub use event::{
 pub use order::{BreakerState, Manner, Order, Plan, Prediction};
 pub use reason::Reason;
 pub use router::Router;
+pub use timeline::Timeline;
+pub use trace::{Recorded, Step, Trace, TraceError};
