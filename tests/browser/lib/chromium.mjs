@@ -17,6 +17,13 @@ const ALWAYS = [
 export const FLAGS = {
   plain: [],
   swiftshader: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+  // For tests that crash the GPU's process: Chromium would take the GPU away from the page for good.
+  'swiftshader-crashing': [
+    '--enable-unsafe-webgpu',
+    '--use-webgpu-adapter=swiftshader',
+    '--disable-gpu-process-crash-limit',
+    '--disable-domain-blocking-for-3d-apis',
+  ],
 };
 
 /** Starts Chromium; `close()` of what comes back also removes its profile. */

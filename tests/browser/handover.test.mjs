@@ -1,0 +1,204 @@
+// An answer whose engine dies in the middle: it ends as if nothing had happened, or says that it did not.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { after, before, describe, test } from 'node:test';
+import { launch } from './lib/chromium.mjs';
+import { ask, crashGpu, crashWorker, createOn, hangWorker, openSdkPage } from './lib/sdk-page.mjs';
+import { serveBinary } from './lib/site.mjs';
+
+/** How many different tokens an answer is killed at, by each fault. */
+const KILLS = Number(process.env.INSHORE_KILLS ?? 25);
+const MAX_TOKENS = 32;
+const QUESTION = {
+  messages: [{ role: 'user', content: 'Write a story about a ship that sails around the world.' }],
+  temperature: 0,
+  max_tokens: MAX_TOKENS,
+};
+/** The device is preferred however slow it is, no breaker opens, and silence is noticed soon. */
+const PATIENT = {
+  mode: 'prefer_on_device',
+  slo: { ttft_ms: 600_000, tokens_per_second: 0.001 },
+};
+// A GPU in software compiles its kernels for the first token, on a busy machine for minutes.
+const POLICY = {
+  breaker_failures: 1000,
+  breaker_ratio: 1,
+  stall_ms: 5_000,
+  stall_gap_ratio: 6,
+  first_token_timeout_ms: 300_000,
+};
+/** Straight to the cloud: what is under test is the hand-over. */
+const NO_RECOVERY = { ...POLICY, max_recoveries: 0 };
+
+let site;
+before(async () => {
+  site = await serveBinary();
+});
+after(() => site?.close());
+
+const cloud = (continuation, baseURL = `${site.url}/v1`) => ({
+  baseURL,
+  model: 'SmolLM2-135M-Instruct.Q4_1',
+  continuation,
+  source: 'edge',
+});
+const killPoints = (count) => Array.from({ length: count }, (_, index) => 1 + index);
+
+/** A browser with the SDK on a page, and the fault that `window.fault()` brings about. */
+async function openBrowser(flags) {
+  const context = await launch(flags);
+  const page = await openSdkPage(context, site.url);
+  const browser = { context, page, fault: async () => {} };
+  await page.exposeFunction('fault', () => browser.fault());
+  return browser;
+}
+
+/** Kills at each token in turn; every answer must be the undisturbed one, byte for byte. */
+async function killEverywhere(t, browser, undisturbed, kills) {
+  const tokens = new Set();
+  for (const faultAt of kills) {
+    const read = await ask(browser.page, QUESTION, { faultAt });
+    assert.deepEqual(read.error, undefined, `killed at ${faultAt}: ${read.error?.message}`);
+    assert.equal(read.text, undisturbed, `killed at ${faultAt}`);
+    assert.equal(read.replaced, 0);
+    assert.ok(['stop', 'length'].includes(read.finishReason));
+    // A busy machine may stall by itself too: then there is one more.
+    assert.ok(read.handovers.length >= 1, `killed at ${faultAt}`);
+    assert.ok(read.handovers.every(({ manner }) => manner === 'token_ids'));
+    tokens.add(read.handovers[0].tokens);
+  }
+  t.diagnostic(`killed at ${tokens.size} different tokens: ${[...tokens].join(' ')}`);
+  return tokens.size;
+}
+
+const FAULTS = [
+  ['a crashed worker', 'plain', 'cpu', ({ page }) => crashWorker(page)],
+  ['a worker that hangs', 'plain', 'cpu', ({ page }) => hangWorker(page)],
+  ['a lost GPU', 'swiftshader-crashing', 'gpu', ({ context, page }) => crashGpu(context, page)],
+];
+
+for (const [name, flags, device, fault] of FAULTS) {
+  describe(`${name} in the middle of an answer`, { timeout: 3_600_000 }, () => {
+    let browser;
+    let undisturbed;
+    before(async () => {
+      browser = await openBrowser(flags);
+      const alone = { device, ...PATIENT, mode: 'only_on_device', policy: { ...POLICY, stall_ms: 120_000 } };
+      const opened = await createOn(browser.page, alone);
+      assert.equal(opened.backend, device === 'cpu' ? 'flex' : 'wgpu');
+      undisturbed = (await ask(browser.page, QUESTION)).text;
+      assert.ok(undisturbed.length > 20, undisturbed);
+      browser.fault = () => fault(browser);
+    });
+    after(() => browser?.context.close());
+
+    test('our own host ends it as if nothing had happened', async (t) => {
+      await createOn(browser.page, { device, ...PATIENT, policy: NO_RECOVERY, cloud: cloud('token_ids') });
+      const different = await killEverywhere(t, browser, undisturbed, killPoints(KILLS));
+      assert.ok(different >= KILLS - 3, `only ${different} different tokens`);
+    });
+
+    test('alone, the device recovers from its token log', async (t) => {
+      const options = { device, ...PATIENT, mode: 'only_on_device', policy: POLICY };
+      await createOn(browser.page, options);
+      await killEverywhere(t, browser, undisturbed, [2, 9, 20]);
+    });
+
+    test('no request under any gate', async () => {
+      const trap = await openTrap();
+      try {
+        const gates = [
+          ['mode', { mode: 'only_on_device' }, QUESTION],
+          ['privacy', {}, { ...QUESTION, inshore: { privacy: 'local_only' } }],
+          ['switch', {}, QUESTION],
+        ];
+        for (const [gate, options, body] of gates) {
+          const trapped = {
+            device,
+            ...PATIENT,
+            policy: POLICY,
+            cloud: cloud('token_ids', trap.url),
+            ...options,
+          };
+          await createOn(browser.page, trapped);
+          if (gate === 'switch') await browser.page.evaluate(() => window.inshore.setCloudEnabled(false));
+          const read = await ask(browser.page, body, { faultAt: 4 });
+          assert.equal(read.text, undisturbed, gate);
+          assert.equal(trap.connections, 0, `${gate}: something left the device`);
+        }
+      } finally {
+        await trap.close();
+      }
+    });
+  });
+}
+
+describe('endpoints that do not know our token ids', { timeout: 3_600_000 }, () => {
+  let browser;
+  let undisturbed;
+  before(async () => {
+    browser = await openBrowser('plain');
+    browser.fault = () => crashWorker(browser.page);
+    await createOn(browser.page, { device: 'cpu', ...PATIENT, mode: 'only_on_device', policy: POLICY });
+    undisturbed = (await ask(browser.page, QUESTION)).text;
+  });
+  after(() => browser?.context.close());
+
+  test('a prefix-capable one goes on behind the last word: none lost, none doubled', async () => {
+    await createOn(browser.page, { device: 'cpu', ...PATIENT, policy: NO_RECOVERY, cloud: cloud('prefix') });
+    for (const faultAt of [1, 5, 12, 19]) {
+      const read = await ask(browser.page, QUESTION, { faultAt });
+      assert.equal(read.error, undefined);
+      const [{ manner, shown }] = read.handovers;
+      assert.equal(manner, 'prefix');
+      assert.ok(shown.length > 0 && read.text.startsWith(shown));
+      assert.equal(read.text, undisturbed, `killed at ${faultAt}`);
+      assert.equal(read.replaced, 0);
+    }
+  });
+
+  test('any other one begins again, with exactly one replace', async () => {
+    await createOn(browser.page, { device: 'cpu', ...PATIENT, policy: NO_RECOVERY, cloud: cloud('none') });
+    for (const faultAt of [1, 12]) {
+      const read = await ask(browser.page, QUESTION, { faultAt });
+      assert.deepEqual([read.replaced, read.text], [1, undisturbed]);
+      assert.equal(read.report.source, 'edge');
+    }
+  });
+
+  test('the switch in mid-stream: the cloud is cut, the device ends the answer', async () => {
+    const options = {
+      device: 'cpu',
+      ...PATIENT,
+      mode: 'prefer_in_cloud',
+      policy: POLICY,
+      cloud: cloud('token_ids'),
+    };
+    await createOn(browser.page, options);
+    browser.fault = () => browser.page.evaluate(() => window.inshore.setCloudEnabled(false));
+    const read = await ask(browser.page, QUESTION, { faultAt: 5 });
+    assert.equal(read.text, undisturbed);
+    assert.deepEqual(
+      read.report.spans.map(({ source }) => source),
+      ['edge', 'on_device'],
+    );
+    assert.deepEqual(browser.page.problems, []);
+  });
+});
+
+/** A cloud that must never be asked: it counts connections, whatever comes over them. */
+async function openTrap() {
+  const trap = { connections: 0 };
+  const server = createServer((_request, response) => response.writeHead(500).end());
+  server.on('connection', () => {
+    trap.connections += 1;
+  });
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  trap.url = `http://127.0.0.1:${server.address().port}/v1`;
+  trap.close = () =>
+    new Promise((closed) => {
+      server.closeAllConnections();
+      server.close(closed);
+    });
+  return trap;
+}
