@@ -1,6 +1,7 @@
 // The page from end to end, as `inshore serve` serves it.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { answers, askForLong, askInPage, shownWords, stats, words } from './lib/chat.mjs';
 import { launch } from './lib/chromium.mjs';
 import { openPage, waitForEngine } from './lib/inshore-page.mjs';
 import { serveBinary } from './lib/site.mjs';
@@ -10,20 +11,6 @@ before(async () => {
   site = await serveBinary();
 });
 after(() => site?.close());
-
-const askInPage = async (page, question) => {
-  await page.getByTestId('question').fill(question);
-  await page.getByTestId('question').press('Enter');
-};
-const answers = (page) => page.getByTestId('message-assistant');
-const stats = (page) => answers(page).last().getByTestId('answer-stats');
-
-/** Asks for something long in a fresh chat (a chat of broken-off answers breeds short ones); resolves at its first words. */
-async function askForLong(page) {
-  await page.getByTestId('new-chat').click();
-  await askInPage(page, 'Write a long story about the sea, with many chapters.');
-  await page.waitForFunction(() => window.inshore.answer?.steps.length >= 3);
-}
 
 describe('the page on WASM SIMD', { timeout: 600_000 }, () => {
   let context;
@@ -76,9 +63,11 @@ describe('the page on WASM SIMD', { timeout: 600_000 }, () => {
     await askInPage(page, 'What is the capital of France?');
     await page.getByTestId('stop').waitFor();
     await stats(page).waitFor();
-    const text = await answers(page).last().getByTestId('answer-text').textContent();
+    const text = await page.evaluate(() => window.inshore.answer.text);
     assert.match(text, /Paris/);
-    assert.equal(text, await page.evaluate(() => window.inshore.answer.text));
+    assert.equal(await shownWords(page), words(text));
+    const source = answers(page).last().getByTestId('answer-source');
+    assert.match(await source.textContent(), /^this device .+/);
     const line = await stats(page).textContent();
     assert.match(line, /^TTFT [\d.]+ m?s · [\d.]+ tok\/s · \d+ tokens/);
     t.diagnostic(`${text.trim()} (${line})`);
@@ -144,8 +133,9 @@ describe('the page on WASM SIMD', { timeout: 600_000 }, () => {
     assert.equal(await answers(page).count(), 0);
   });
 
-  test('the answer survives the death of the engine, and a restart answers again', async () => {
+  test('the answer goes on where it was when the engine dies, and says so at its place', async (t) => {
     await askForLong(page);
+    const before = await page.evaluate(() => window.inshore.answer.text);
     // An error that nobody catches, as a trap in the module is: in every worker, for they have no names here.
     assert.ok(page.workers().length > 0);
     for (const one of page.workers()) {
@@ -157,20 +147,26 @@ describe('the page on WASM SIMD', { timeout: 600_000 }, () => {
         )
         .catch(() => {});
     }
-    await page.getByTestId('error').waitFor();
-    assert.equal(await page.getByTestId('error-code').textContent(), 'worker_crashed');
-    const kept = await answers(page).last().getByTestId('answer-text').textContent();
-    assert.equal(kept, await page.evaluate(() => window.inshore.answer.text));
-    assert.ok(kept.length > 0);
-    assert.match(await stats(page).textContent(), /broken off/);
-    await page.getByTestId('retry').click();
-    await waitForEngine(page);
-    await askInPage(page, 'Say hello.');
-    await page.waitForFunction(
-      () => window.inshore.answer?.ended === false || window.inshore.answer?.steps.length > 0,
-    );
+    const mark = answers(page).last().getByTestId('handover');
+    await mark.waitFor();
+    assert.equal(await mark.getAttribute('data-reason'), 'worker_crashed');
+    assert.match(await mark.textContent(), /from this device: the engine crashed/);
     await page.keyboard.press('Escape');
+    await stats(page).waitFor();
+    const { text, spans } = await page.evaluate(() => window.inshore.answer);
+    assert.ok(
+      text.startsWith(before),
+      `${JSON.stringify(text)} does not begin with ${JSON.stringify(before)}`,
+    );
+    assert.deepEqual(
+      spans.map(({ source }) => source),
+      ['on_device', 'on_device'],
+    );
+    assert.ok(spans[1].start >= before.length);
+    assert.equal(await shownWords(page), words(text));
+    assert.equal(await page.getByTestId('error').isVisible(), false);
     assert.equal(modelRequests.length, 1);
+    t.diagnostic(`${spans[1].start} of ${text.length} characters before the crash`);
   });
 
   test('a reload uses the stored model: no request for it on the network', async () => {

@@ -50,7 +50,6 @@ export class BenchView {
     this.#stop.addEventListener('click', () => this.#abort?.abort());
     byId('bench-json', HTMLButtonElement).addEventListener('click', () => this.#export('json'));
     byId('bench-markdown', HTMLButtonElement).addEventListener('click', () => this.#export('md'));
-    this.refresh();
   }
 
   /** The last whole result. */

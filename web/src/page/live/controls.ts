@@ -4,6 +4,9 @@ import { endpointOf, endpointProblem, fromSlider, type Settings, SLO_RANGE, toSl
 import type { SettingsStore } from '../settings-store';
 import { MODE_WORDS } from '../words';
 
+/** How many times as long a step takes, for each place of the slider. */
+const SLOWNESS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000] as const;
+
 /** The controls of the panel and the switch in the head of the page, bound to the settings. */
 export class Controls {
   readonly #store: SettingsStore;
@@ -39,14 +42,15 @@ export class Controls {
     byId('save-trace', HTMLButtonElement).addEventListener('click', actions.onSaveTrace);
     const slow = byId('slow', HTMLInputElement);
     const slowValue = byId('slow-value', HTMLOutputElement);
+    const factor = (): number => SLOWNESS[slow.valueAsNumber] ?? 1;
     const labelSlow = (): void => {
-      const words = slow.value === '1' ? 'off' : `${slow.value} times`;
+      const words = factor() === 1 ? 'off' : `${factor()} times`;
       slowValue.textContent = words;
       slow.setAttribute('aria-valuetext', words);
     };
     labelSlow();
     slow.addEventListener('input', labelSlow);
-    slow.addEventListener('change', () => actions.onSlow(slow.valueAsNumber));
+    slow.addEventListener('change', () => actions.onSlow(factor()));
     store.onChange(() => this.#show());
     this.#show();
   }
