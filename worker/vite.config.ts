@@ -18,8 +18,8 @@ export default defineConfig(({ mode }) => {
       environment: 'node',
       globalSetup: 'test/build.ts',
       // Real processes, sockets and builds on machines that may be busy.
-      testTimeout: 30_000,
-      hookTimeout: 60_000,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
       maxWorkers: 2,
     },
   };

@@ -7,7 +7,7 @@ import { consoleLog } from './log';
 export { UsedTokens } from './used_tokens';
 
 /** See `relay.ts` and `chat.ts`: workerd must write to learn that a client is gone. With these it knows within 100 ms. */
-const DEFAULTS = { heartbeatMs: 40, earlyStreamMs: 40 };
+const DEFAULTS = { heartbeatMs: 25, earlyStreamMs: 40 };
 
 type App = ReturnType<typeof createApp>;
 

@@ -120,7 +120,7 @@ describe('an upstream that answers something else', () => {
 });
 
 describe('an upstream that falls silent', () => {
-  const limits = { ...PATIENT, INSHORE_FIRST_BYTE_TIMEOUT_MS: '150', INSHORE_IDLE_TIMEOUT_MS: '150' };
+  const limits = { ...PATIENT, INSHORE_FIRST_BYTE_TIMEOUT_MS: '1000', INSHORE_IDLE_TIMEOUT_MS: '1000' };
   onEveryHost(limits, (world) => {
     it('is given up before its first byte', async () => {
       const { page, upstream } = world();

@@ -29,7 +29,7 @@ describe.skipIf(BINARY === undefined)('before a real `inshore serve`', () => {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     modelName = (await (await fetch(`${hostUrl}/v1/models`)).json()).data[0].id;
-  }, 120_000);
+  });
 
   afterAll(() => void serve?.kill());
 
