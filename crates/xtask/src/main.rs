@@ -1,10 +1,11 @@
-//! All automation of inshore: `cargo xtask setup | wasm | demo | test | check | fuzz`.
+//! All automation of inshore: `cargo xtask setup | wasm | package | demo | test | check | fuzz`.
 //!
 //! Every command sets up what it needs and skips what is already there; started twice, it does nothing twice.
 
 mod check;
 mod demo;
 mod fuzz;
+mod package;
 mod process;
 mod serve;
 mod setup;
@@ -34,9 +35,11 @@ enum Task {
     Setup,
     /// Build the browser's WebAssembly modules and their JavaScript into pkg/wasm.
     Wasm(wasm::WasmOptions),
+    /// Build the npm package in pkg, check it with publint and attw, and print its sizes.
+    Package,
     /// Build everything, then serve the demo page (or ask it one question in a headless browser).
     Demo(demo::DemoOptions),
-    /// Run every test: Rust, TypeScript, tokenizer against llama.cpp, and the browser.
+    /// Run every test: Rust, TypeScript, tokenizer against llama.cpp, the browser, and the npm package.
     Test(test::TestOptions),
     /// Check formatting, lints, types and the house rules.
     Check(check::CheckOptions),
@@ -60,6 +63,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Setup => setup::everything(&workspace),
         Task::Wasm(options) => wasm::run(&workspace, &options),
+        Task::Package => package::run(&workspace),
         Task::Demo(options) => demo::run(&workspace, &options),
         Task::Test(options) => test::run(&workspace, &options),
         Task::Check(options) => check::run(&workspace, &options),

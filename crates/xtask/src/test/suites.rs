@@ -10,10 +10,10 @@ use crate::setup::model::{self, ReadyModel};
 use crate::setup::npm;
 use crate::setup::system_packages::{self, BROWSER_VARIABLE};
 use crate::workspace::Workspace;
-use crate::{demo, process, wasm};
+use crate::{demo, package, process, wasm};
 
 /// All suites, cheapest news first.
-pub const NAMES: [&str; 6] = ["xtask", "rust", "web", "worker", "tokenizer", "browser"];
+pub const NAMES: [&str; 7] = ["xtask", "rust", "web", "worker", "tokenizer", "browser", "package"];
 
 /// Runs suites and remembers what they share.
 pub struct Suites<'a> {
@@ -37,6 +37,7 @@ impl<'a> Suites<'a> {
             "worker" => self.worker(),
             "tokenizer" => self.tokenizer(),
             "browser" => self.browser(),
+            "package" => self.package(),
             _ => bail!("there is no suite {name}"),
         }
     }
@@ -101,6 +102,19 @@ impl<'a> Suites<'a> {
         process::run(npm::npm()?.current_dir(&worker).args(["run", "--silent", "build"]))?;
         let folder = self.workspace.path("tests/browser");
         npm::install(&folder)?;
+        let mut command = npm::npm()?;
+        command.current_dir(&folder).args(["run", "--silent", "test"]).env(BROWSER_VARIABLE, browser);
+        self.environment(&mut command)?;
+        counted(&mut command)
+    }
+
+    /// The package as users install it, in an empty project and in each example.
+    fn package(&mut self) -> Result<Counts> {
+        let browser = system_packages::browser()?;
+        package::build(self.workspace, &wasm::build(self.workspace)?)?;
+        // Its Chromium is started by the browser tests' own library.
+        npm::install(&self.workspace.path("tests/browser"))?;
+        let folder = self.workspace.path("tests/package");
         let mut command = npm::npm()?;
         command.current_dir(&folder).args(["run", "--silent", "test"]).env(BROWSER_VARIABLE, browser);
         self.environment(&mut command)?;

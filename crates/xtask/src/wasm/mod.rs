@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+pub use size::brotli_bytes;
+
 use crate::process;
 use crate::setup::wasm_target::WasmToolchain;
 use crate::setup::{npm, wasm_target};

@@ -28,7 +28,7 @@ pub fn check(module: &Path, raw_bytes: u64, limit_bytes: Option<u64>) -> Result<
 }
 
 /// The size in bytes at quality 9, a few percent above what quality 11 reaches in ten times the time.
-fn brotli_bytes(bytes: &[u8]) -> Result<u64> {
+pub fn brotli_bytes(bytes: &[u8]) -> Result<u64> {
     struct Counter(u64);
     impl Write for Counter {
         fn write(&mut self, part: &[u8]) -> std::io::Result<usize> {
