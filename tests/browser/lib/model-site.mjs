@@ -36,7 +36,7 @@ export function ggufBytes(length, seed = 1) {
 
 /**
  * Serves `files`: a map from path to `{ bytes, etag, lastModified, ranges, gzip, chunked, headers, redirect, pace }`
- * (`pace`: milliseconds of rest after each 16 KiB; `gzip`: true where the browser accepts it, 'always' even where not). `site.fault(entry)` may give, per request,
+ * (`hold`: `{ after, until }`, silent after so many bytes until a promise; `pace`: milliseconds of rest after each 16 KiB; `gzip`: true where the browser accepts it, 'always' even where not). `site.fault(entry)` may give, per request,
  * `{ status, retryAfter }`, `{ refuse: true }` or `{ cutAfter, reset }`. `log` has an entry for every request.
  */
 export async function serveModels({ sources = true } = {}) {
@@ -65,6 +65,15 @@ export function rangesOf(site, path) {
     .map(({ range }) => /(\d+)-(\d+)/.exec(range).slice(1).map(Number))
     .map(([first, last]) => [first, last + 1])
     .sort((a, b) => a[0] - b[0]);
+}
+
+/** Something to wait for until `open()` is called. */
+export function gate() {
+  let open;
+  const until = new Promise((resolve) => {
+    open = resolve;
+  });
+  return { until, open };
 }
 
 /** Bytes of bodies that left the server. */
@@ -117,7 +126,7 @@ async function answer(site, request, response, path) {
   site.running += 1;
   site.most = Math.max(site.most, site.running);
   try {
-    await send(response, body, entry, { cutAfter, reset, pace: file.pace });
+    await send(response, body, entry, { cutAfter, reset, pace: file.pace, hold: file.hold });
   } finally {
     site.running -= 1;
   }
@@ -142,9 +151,10 @@ function compose({ bytes, etag, lastModified, ranges = true, chunked }, range, c
   return { head, code: 200, body };
 }
 
-async function send(response, body, entry, { cutAfter = Number.POSITIVE_INFINITY, reset, pace }) {
+async function send(response, body, entry, { cutAfter = Number.POSITIVE_INFINITY, reset, pace, hold }) {
   const end = Math.min(body.length, cutAfter);
   while (entry.sentBytes < end) {
+    if (hold !== undefined && entry.sentBytes >= hold.after) await hold.until;
     if (response.destroyed) return;
     const piece = body.subarray(entry.sentBytes, Math.min(entry.sentBytes + PIECE, end));
     // Until it is out: a cut must not take back what came before it.

@@ -7,7 +7,7 @@ import type { ModelRef } from './model';
 import type { DownloadProgress } from './protocol';
 import { isValidator, layoutOf, type RecordedPart, type StoreRecord } from './record';
 import { type PartSource, type TransferWorld, transfer } from './transfer';
-import { type Finding, verify } from './verify';
+import { type Finding, Verifier } from './verify';
 
 /** Where one model is kept; OPFS in the browser. */
 export interface Place {
@@ -151,10 +151,16 @@ class Attempt {
   }
 
   async #obtain(): Promise<number> {
+    const partSha256 = this.#model.shards?.map((shard) => shard.sha256);
+    const verifier = new Verifier(this.#data, this.#ledger, { sha256: this.#record.sha256, partSha256 });
     for (let repairs = 0; ; repairs++) {
-      const totalBytes = await this.#transfer();
+      // Nothing may read on when the file is closed.
+      const totalBytes = await this.#transfer(verifier).finally(() => verifier.stop());
       this.#data.truncate(totalBytes);
-      const finding = await this.#verify(totalBytes);
+      const onProgress = (doneBytes: number): void =>
+        this.#world.onProgress({ phase: 'verifying', doneBytes, totalBytes });
+      onProgress(0);
+      const finding = await verifier.finish(layoutOf(this.#record.parts), onProgress, this.#world.signal);
       if (finding.kind === 'sound') {
         this.#data.flush();
         this.#ledger.flush();
@@ -166,7 +172,7 @@ class Attempt {
     }
   }
 
-  async #transfer(): Promise<number> {
+  async #transfer(verifier: Verifier): Promise<number> {
     const sources = this.#sources();
     const { parts } = this.#record;
     const layout = layoutOf(parts);
@@ -184,8 +190,10 @@ class Attempt {
         ...this.#world,
         reserve: (totalBytes) => this.#reserve(totalBytes),
         record: () => this.#place.writeRecord(this.#record),
-        onProgress: (doneBytes, totalBytes) =>
-          this.#world.onProgress({ phase: 'downloading', doneBytes, totalBytes }),
+        onProgress: (doneBytes, totalBytes) => {
+          verifier.advance(layoutOf(parts));
+          this.#world.onProgress({ phase: 'downloading', doneBytes, totalBytes });
+        },
       },
     );
     if (!parts.every(({ validator }) => isValidator(validator))) this.#unproven = true;
@@ -207,16 +215,6 @@ class Attempt {
     if (neededBytes <= 0) return;
     await this.#world.checkRoom(neededBytes);
     this.#data.truncate(totalBytes);
-  }
-
-  #verify(totalBytes: number): Promise<Finding> {
-    const { sha256, parts } = this.#record;
-    return verify(
-      { data: this.#data, ledger: this.#ledger, layout: layoutOf(parts) },
-      { sha256, partSha256: this.#model.shards?.map((shard) => shard.sha256) },
-      (doneBytes) => this.#world.onProgress({ phase: 'verifying', doneBytes, totalBytes }),
-      this.#world.signal,
-    );
   }
 
   #refuse({ part, actual, expected }: Finding & { kind: 'wrong_hash' }): InshoreError {

@@ -24,6 +24,7 @@ export const DIGEST_BYTES = 32;
 export class Ledger {
   readonly #file: DiskFile;
   #table: Uint8Array;
+  #epoch = 0;
 
   constructor(file: DiskFile) {
     this.#file = file;
@@ -40,8 +41,14 @@ export class Ledger {
     this.#put(digest, index * DIGEST_BYTES);
   }
 
+  /** Grows with every {@link clear}: what was concluded from chunks before it may not hold any more. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   /** Forgets the chunks from `first` up to and without `end`. */
   clear(first: number, end: number): void {
+    this.#epoch += 1;
     const from = first * DIGEST_BYTES;
     const until = Math.min(end * DIGEST_BYTES, this.#table.length);
     if (until > from) this.#put(new Uint8Array(until - from), from);

@@ -11,7 +11,7 @@ const LINGER_MS = 100;
 export const lockName = (key: string): string => `inshore-model-${key}`;
 
 type Report = (progress: DownloadProgress) => void;
-type News = { key: string } & ({ progress: DownloadProgress } | { failed: WireError });
+type News = { key: string } & ({ progress: DownloadProgress } | { failed: WireError } | { asks: true });
 
 /**
  * Runs `work` in one tab at a time per model. A tab that waits is told how far the other one is; where that one fails,
@@ -34,20 +34,28 @@ export async function oneOfAllTabs<T>(
     if ('failed' in data) {
       elsewhere = InshoreError.from(data.failed);
       stop();
-    } else {
+    } else if ('progress' in data) {
       latest = { ...data.progress, phase: 'waiting' };
       report(latest);
     }
   };
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop);
-  const hint = setTimeout(() => report(latest), WAITING_MS);
+  const hint = setTimeout(() => {
+    report(latest);
+    // The line of the other tab may be silent just now.
+    tell({ key, asks: true });
+  }, WAITING_MS);
   try {
     return await navigator.locks.request(lockName(key), { signal: waiting.signal }, async () => {
       clearTimeout(hint);
-      channel.onmessage = null;
+      let mine: DownloadProgress | undefined;
+      channel.onmessage = ({ data }: MessageEvent<News>) => {
+        if (data.key === key && 'asks' in data && mine !== undefined) tell({ key, progress: mine });
+      };
       try {
         return await work((progress) => {
+          mine = progress;
           report(progress);
           tell({ key, progress });
         });

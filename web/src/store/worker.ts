@@ -148,16 +148,18 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Lets a report through every {@link PROGRESS_MS}; the last one always gets through, if late. */
+/** Lets a report through every {@link PROGRESS_MS}, and at once where a phase begins. */
 function throttled(report: (progress: DownloadProgress) => void): {
   report(progress: DownloadProgress): void;
   end(): void;
 } {
   let next: DownloadProgress | undefined;
+  let phase: DownloadProgress['phase'] | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const flush = (): void => {
     timer = undefined;
     if (next === undefined) return;
+    phase = next.phase;
     report(next);
     next = undefined;
     timer = setTimeout(flush, PROGRESS_MS);
@@ -165,7 +167,8 @@ function throttled(report: (progress: DownloadProgress) => void): {
   return {
     report: (progress) => {
       next = progress;
-      if (timer === undefined) flush();
+      if (progress.phase !== phase) clearTimeout(timer);
+      if (progress.phase !== phase || timer === undefined) flush();
     },
     end: () => {
       clearTimeout(timer);
