@@ -32,6 +32,9 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Download a model into the cache
     Pull(PullArgs),
+    /// Look into the routing policy
+    #[command(subcommand)]
+    Route(RouteCommand),
 }
 
 /// Which model on which device.
@@ -225,6 +228,30 @@ pub struct PullArgs {
     /// A name, or hf:owner/repo/file.gguf[@revision]
     #[arg(default_value = DEFAULT_MODEL, value_parser = str::parse::<ModelRef>)]
     pub model: ModelRef,
+}
+
+/// Subcommands of `inshore route`.
+#[derive(Debug, Subcommand)]
+pub enum RouteCommand {
+    /// Replay a recorded trace: what was decided when, and why
+    Replay(ReplayArgs),
+}
+
+/// Arguments of `inshore route replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The trace, as JSONL: the configuration first, then events with their orders
+    pub trace: PathBuf,
+    /// Change a constant of the policy, e.g. stall_ms=2000 (may be given more than once); what happens after a decision
+    /// remains what was recorded
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print JSON lines instead of a timeline
+    #[arg(long)]
+    pub json: bool,
+    /// Fail if anything is decided otherwise than recorded
+    #[arg(long)]
+    pub check: bool,
 }
 
 #[cfg(test)]

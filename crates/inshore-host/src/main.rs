@@ -10,6 +10,7 @@ mod interrupt;
 mod models;
 mod peak_memory;
 mod pull;
+mod route;
 mod server;
 
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Devices => devices::run(),
         Command::Inspect(args) => inspect::run(&args),
         Command::Pull(args) => pull::run(&args),
+        Command::Route(command) => route::run(&command),
     };
     outcome.unwrap_or_else(|error| {
         report(&error);
