@@ -52,7 +52,7 @@ test('a whole answer, with usage, log-probabilities and our report', async () =>
   assert.equal(new TextDecoder().decode(new Uint8Array(logprobs.flatMap(({ bytes }) => bytes))), TEXT);
   assert.equal(completion.inshore.source, 'on_device');
   const [request] = dispatcher.requests;
-  assert.deepEqual(request.extension, { privacy: 'local_only', accept_replace: false });
+  assert.deepEqual(request.extension, { privacy: 'local_only' });
   assert.deepEqual(
     [request.seed, request.stop, request.maxTokens, request.topLogprobs, request.messages[0].role],
     [7, ['\n\n\n'], 20, 2, 'system'],

@@ -180,8 +180,12 @@ describe('a stream', () => {
     expect(told.match(/"replace":true/g)).toHaveLength(1);
     expect(told).toContain('[DONE]');
     // A whole answer shows nothing that could be void.
-    const whole = await (await setUp(steps).fetch(URL_OF_CHAT, post())).json();
+    const { fetch, dispatcher } = setUp(steps);
+    const whole = await (await fetch(URL_OF_CHAT, post())).json();
     expect(whole.choices[0].message.content).toBe('new');
+    await fetch(URL_OF_CHAT, post({ stream: true }));
+    // What the dispatcher goes by: before it begins again, it looks whether it may.
+    expect(dispatcher.requests.map(({ extension }) => extension.accept_replace)).toEqual([undefined, false]);
   });
 
   test('a slow reader holds the answer back', async () => {

@@ -65,7 +65,7 @@ export function checkChatRequest(body: unknown, modelName: string): ChatRequest 
     frequencyPenalty: number(body, 'frequency_penalty', -2, 2),
     presencePenalty: number(body, 'presence_penalty', -2, 2),
     topLogprobs: logprobs ? (topLogprobs ?? 0) : undefined,
-    extension: extension(body.inshore),
+    extension: extension(body.inshore, stream),
     body: copyWithoutExtension(body),
     localLacks: [...lacks],
   };
@@ -116,7 +116,7 @@ function noteLacks(body: Fields, lacks: Set<string>): void {
 
 const EXTENSION_KEYS = ['privacy', 'mode', 'deadline_ms', 'conversation', 'accept_replace'];
 
-function extension(value: unknown): RequestExtension {
+function extension(value: unknown, stream: boolean): RequestExtension {
   if (!given(value)) return {};
   if (!isObject(value)) throw invalid('inshore', 'inshore must be an object.');
   // A label that is misspelt must not be a label that is missing.
@@ -146,7 +146,8 @@ function extension(value: unknown): RequestExtension {
   if (given(value.accept_replace)) {
     if (typeof value.accept_replace !== 'boolean')
       throw invalid('inshore.accept_replace', 'inshore.accept_replace must be true or false.');
-    found.accept_replace = value.accept_replace;
+    // Of a whole answer nobody sees a part that could become void.
+    if (stream) found.accept_replace = value.accept_replace;
   }
   return found;
 }
