@@ -60,7 +60,9 @@ export function ask(page, body, { faultAt = null } = {}) {
           if (chunk.inshore?.spans) read.report = chunk.inshore;
         }
       } catch (error) {
-        read.error = { code: error.code, message: error.message };
+        // The policy's last words tell why nothing else was tried.
+        const trace = window.inshore.trace().trimEnd().split('\n').slice(-6);
+        read.error = { code: error.code, message: `${error.message}\n${trace.join('\n')}` };
       } finally {
         unlisten();
       }
