@@ -78,7 +78,8 @@ export class ActiveRequest {
         this.#abort(order.leg);
         return;
       case 'fail':
-        this.end(routeError(order.reason, this.#lastFailure));
+        // Without `last`, it was no reported failure that ended it (a stall, say), whatever had failed before.
+        this.end(routeError(order.reason, order.last === undefined ? undefined : this.#lastFailure));
         return;
       case 'done':
         this.#done();
