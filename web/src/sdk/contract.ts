@@ -47,6 +47,8 @@ export interface InshoreOptions {
   hedge?: boolean;
   device?: 'auto' | 'gpu' | 'cpu';
   contextTokens?: number;
+  /** One engine for all tabs of this origin, where the browser has shared workers. Default: each tab has its own. */
+  shareEngine?: boolean;
   /** Constants of the policy. */
   policy?: Partial<RouteConfig>;
   /** Where the package's workers and wasm files are, if not beside this module. */

@@ -227,7 +227,7 @@ class Instance implements Inshore {
     this.#events.clear();
   }
 
-  #openLocal({ device, contextTokens }: InshoreOptions): LocalSide {
+  #openLocal({ device, contextTokens, shareEngine }: InshoreOptions): LocalSide {
     return new LocalSide({
       model: this.#model,
       setup: { device: device ?? 'auto', contextTokens },
@@ -236,6 +236,7 @@ class Instance implements Inshore {
       open: (key, setup, onProgress) =>
         openSession(key, setup.device, {
           onProgress,
+          ...(shareEngine && { share: `life${this.#local.losses}` }),
           ...(setup.contextTokens !== undefined && { contextTokens: setup.contextTokens }),
         }),
       onEngine: (state) => {

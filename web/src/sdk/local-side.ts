@@ -59,6 +59,7 @@ export class LocalSide {
   #downloading = false;
   #turn: Promise<void> = Promise.resolve();
   #slowness = 1;
+  #losses = 0;
   #closed = false;
 
   constructor(parts: LocalParts) {
@@ -70,6 +71,11 @@ export class LocalSide {
   /** The loaded engine, if it is loaded. */
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  /** Engines that were lost so far. Tabs that share one lose it together, and then share the next. */
+  get losses(): number {
+    return this.#losses;
   }
 
   /** How the engine is, or will be, set up. */
@@ -186,9 +192,9 @@ export class LocalSide {
       });
       if (decodeTps > 0) await this.keep(measured(await this.record(), prefillTps, decodeTps));
     } catch (thrown) {
-      if (thrown === STUCK) return this.#close(undefined);
+      if (thrown === STUCK) return this.#lose(undefined);
       const error = engineFailure(thrown);
-      if (!leavesEngineSound(error)) this.#close(error);
+      if (!leavesEngineSound(error)) this.#lose(error);
       this.#leave(leg);
       leg.sink.failed(error);
     } finally {
@@ -239,7 +245,7 @@ export class LocalSide {
         session.engine.close();
         throw new InshoreError('destroyed', 'This instance of inshore was destroyed.');
       }
-      session.engine.onCrash = (error) => this.#close(error, session);
+      session.engine.onCrash = (error) => this.#lose(error, session);
       this.#session = session;
       if (this.#slowness !== 1) await session.engine.slowDown(this.#slowness);
       onEngine({ state: 'ready', device: session.device, info: session.info });
@@ -257,6 +263,12 @@ export class LocalSide {
     const { contextTokens, backend, device } = info;
     const known = { ...unknown, ...(await this.record()) };
     await this.keep({ ...known, loadMs, contextTokens, memoryBytes, backend, device });
+  }
+
+  /** The engine is broken: nobody shall join it any more. */
+  #lose(error: InshoreError | undefined, session = this.#session): void {
+    if (session !== undefined && session === this.#session) this.#losses += 1;
+    this.#close(error, session);
   }
 
   #close(error: InshoreError | undefined, session = this.#session): void {
