@@ -5,6 +5,7 @@ import type { Availability, Plan, Snapshot } from '../route/types';
 import type { ModelRef } from '../store/model';
 import type { StoredKey } from '../store/protocol';
 import type { CheckedRequest, EngineState } from './contract';
+import { fitsMemory } from './device-memory';
 import { expectedDevice, nameOfDevice } from './device-name';
 import { engineFailure, leavesEngineSound } from './engine-failure';
 import type { Leg, LegSink, LegTask } from './leg';
@@ -20,9 +21,6 @@ const LOAD_FIXED_MS = 500;
 const MIN_CONTEXT_TOKENS = 512;
 /** What a context is where nobody said, before the model told its own. */
 const USUAL_CONTEXT_TOKENS = 2_048;
-/** Share of the memory that a device says it has which a model may take. */
-const MEMORY_SHARE = 0.6;
-const GIB = 2 ** 30;
 
 /** How the engine is set up. */
 export interface Setup {
@@ -110,7 +108,7 @@ export class LocalSide {
       availability,
       key,
       context_tokens: contextTokens,
-      memory_fits: this.#session !== undefined ? true : fits(record?.memoryBytes),
+      memory_fits: this.#session !== undefined ? true : fitsMemory(record?.memoryBytes),
       load_ms: this.#session !== undefined ? 0 : this.#loadMs(record),
       queue_ms: this.#queueMs(record),
       estimate: speeds ? { prefill_tps: record.prefillTps, decode_tps: record.decodeTps } : undefined,
@@ -292,10 +290,3 @@ export class LocalSide {
 }
 
 const same = (a: Setup, b: Setup): boolean => a.device === b.device && a.contextTokens === b.contextTokens;
-
-/** Whether a model fits, as far as the browser tells how much memory there is. */
-function fits(memoryBytes: number | undefined): boolean | null {
-  const gib = (globalThis.navigator as { deviceMemory?: number } | undefined)?.deviceMemory;
-  if (memoryBytes === undefined || gib === undefined) return null;
-  return memoryBytes <= gib * GIB * MEMORY_SHARE;
-}
