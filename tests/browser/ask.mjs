@@ -23,11 +23,11 @@ async function ask({ url, question, device, flags, seconds }) {
     const page = await openPage(context, url.replace(/\/$/, ''), { device, autoload: '1' });
     await waitForEngine(page, timeout);
     await page.exposeFunction('printAnswer', (text) => process.stdout.write(text));
-    // What the page shows is printed as it grows: this follows the element, not the engine.
+    // The answer is printed as it grows on the page: whenever that shows more, in the words before their Markdown was read.
     await page.evaluate(() => {
       let printed = 0;
       new MutationObserver(() => {
-        const shown = document.querySelector('[data-testid=answer-text]')?.textContent ?? '';
+        const shown = window.inshore.answer?.text ?? '';
         window.printAnswer(shown.slice(printed));
         printed = shown.length;
       }).observe(document.querySelector('[data-testid=chat-log]'), {
@@ -55,14 +55,14 @@ async function report(page) {
     const memory = await session.engine.memoryBytes();
     return { end: await answer.done, device: session.device, info: session.info, memory };
   });
-  const { timings } = end;
+  const { timings, usage } = end;
   const rows = {
     model: `${info.name} (${info.quantisation})`,
     backend: device.backend === 'wgpu' ? 'WebGPU' : 'WASM SIMD',
     adapter: await page.getByTestId('adapter').textContent(),
     ...(device.fallback ? { 'why no GPU': device.fallback.message } : {}),
     load: `${(info.loadMs / 1000).toFixed(2)} s`,
-    TTFT: `${(timings.ttftMs / 1000).toFixed(2)} s (${timings.promptTokens} prompt tokens, ${timings.prefillTps.toFixed(1)} tok/s)`,
+    TTFT: `${(timings.ttftMs / 1000).toFixed(2)} s (${usage.prompt_tokens} prompt tokens)`,
     decode: `${timings.decodeTps.toFixed(1)} tok/s (${timings.completionTokens} tokens)`,
     'wasm memory': `${(memory / 1e6).toFixed(0)} MB`,
     finish: end.finishReason,

@@ -129,6 +129,28 @@ describe('the live panel', { timeout: 600_000 }, () => {
     t.diagnostic(`${spans[1].start} of ${text.length} characters came from the cloud`);
   });
 
+  test('where an endpoint’s answer cannot be continued, the first attempt is shown as void', async () => {
+    await page.getByTestId('continuation').selectOption('none');
+    await page.getByTestId('never-cloud').click();
+    await askForLong(page);
+    const before = await page.evaluate(() => window.inshore.answer.text);
+    await page.getByTestId('never-cloud').click();
+    const attempt = answers(page).last().getByTestId('answer-void');
+    await attempt.waitFor();
+    assert.match(await attempt.locator('summary').textContent(), /began again: “Never cloud” is on/);
+    const kept = await attempt.locator('del').textContent();
+    assert.ok(
+      kept.startsWith(before),
+      `${JSON.stringify(kept)} does not begin with ${JSON.stringify(before)}`,
+    );
+    await page.waitForFunction(() => window.inshore.answer.steps.at(-1).source === 'on_device');
+    await page.keyboard.press('Escape');
+    await stats(page).waitFor();
+    const text = await page.evaluate(() => window.inshore.answer.text);
+    assert.equal(await shownWords(page), words(text));
+    await page.getByTestId('continuation').selectOption('token_ids');
+  });
+
   test('charts tell their figures in words, and the table has them all', async () => {
     const labels = await page.locator('svg.chart').evaluateAll((all) => all.map((svg) => svg.ariaLabel));
     assert.equal(labels.length, 2);
@@ -158,7 +180,7 @@ describe('the live panel', { timeout: 600_000 }, () => {
       .map((line) => JSON.parse(line));
     assert.ok(lines[0].config.stall_ms > 0);
     assert.ok(lines.some(({ orders }) => orders?.some(({ type }) => type === 'start')));
-    assert.doesNotMatch(text, /France|story|chapters/);
+    assert.equal(/France|long story|chapters/.exec(text), null);
   });
 
   test('nothing broke the page’s own rules', () => assert.deepEqual(page.problems, []));

@@ -64,6 +64,7 @@ export class App {
   readonly #bench = new BenchView(
     benchHost({
       session: () => this.session,
+      loaded: () => this.#loaded,
       model: () => this.#model?.ref,
       settings: () => this.settings.current,
       answering: () => this.#conversation.running,

@@ -29,6 +29,7 @@ export class BenchView {
   readonly #progress = byId('bench-progress', HTMLProgressElement);
   readonly #progressText = byId('bench-progress-text', HTMLParagraphElement);
   readonly #status = byId('bench-status', HTMLParagraphElement);
+  readonly #hint = byId('bench-hint', HTMLParagraphElement);
   readonly #result = byId('bench-result', HTMLDivElement);
   readonly #table = byId('bench-table', HTMLTableElement);
   #abort: AbortController | undefined;
@@ -61,11 +62,10 @@ export class BenchView {
   refresh(): void {
     const device = this.#host.device() !== undefined;
     const cloud = this.#host.cloud() !== undefined;
-    this.#cloud.disabled = !cloud;
+    this.#cloud.disabled = !cloud || this.#abort !== undefined;
     if (!cloud) this.#cloud.checked = false;
     this.#start.disabled = !device && !cloud;
-    if (this.#abort !== undefined || this.#last !== undefined) return;
-    this.#status.textContent = device
+    this.#hint.textContent = device
       ? cloud
         ? ''
         : 'To compare with the cloud, switch “Never cloud” off.'
@@ -89,10 +89,10 @@ export class BenchView {
     this.#setRunning(true);
     this.#status.textContent = '';
     try {
-      const facts = await this.#host.facts(cloud !== undefined);
       const runs = await runBench(targets, Number(this.#runs.value), this.#abort.signal, (progress, done) =>
         this.#show(progress, done),
       );
+      const facts = await this.#host.facts(cloud !== undefined);
       this.#last = { date: new Date().toISOString(), ...facts, runs };
       this.#fill(runs);
       this.#status.textContent = `Done: ${runs.length} runs.`;

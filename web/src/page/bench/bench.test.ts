@@ -80,10 +80,11 @@ describe('a result', () => {
 describe('runBench', () => {
   it('warms up, takes turns, and counts only the runs that count', async () => {
     const texts: string[] = [];
-    const target: BenchTarget = (text) => {
+    const answer = (text: string) => {
       texts.push(text);
       return Promise.resolve({ ...run({}), ttftMs: texts.length });
     };
+    const target: BenchTarget = { warmUp: answer, run: answer };
     const seen: string[] = [];
     const runs = await runBench([['on_device', target]], 2, new AbortController().signal, ({ done, total }) =>
       seen.push(`${done}/${total}`),
@@ -103,10 +104,11 @@ describe('runBench', () => {
 
   it('stops between runs, with a typed error', async () => {
     const stop = new AbortController();
-    const target: BenchTarget = () => {
+    const answer = () => {
       stop.abort();
       return Promise.resolve(run({}));
     };
+    const target: BenchTarget = { warmUp: answer, run: answer };
     await expect(runBench([['on_device', target]], 2, stop.signal, () => {})).rejects.toMatchObject({
       code: 'cancelled',
     });

@@ -1,16 +1,18 @@
 import type { Session } from '../../engine/session';
-import type { CheckedRequest, RunningAnswer } from '../../sdk/contract';
+import type { CheckedRequest, Mode, RunningAnswer } from '../../sdk/contract';
 import type { ModelRef } from '../../store/model';
 import { requestOf } from '../ask';
 import { formatAdapter, formatBackend } from '../format';
 import { endpointOf, type Settings } from '../settings';
 import type { BenchHost } from './bench-view';
 import { BENCH_TOKENS } from './prompts';
-import { cloudTarget, engineTarget } from './runner';
+import { type BenchAsk, cloudTarget, deviceTarget } from './runner';
 
 /** What of the page a benchmark runs on. */
 export interface BenchParts {
   session(): Session | undefined;
+  /** Whether the model was loaded; its engine may have ended since. */
+  loaded(): boolean;
   model(): ModelRef | undefined;
   settings(): Settings;
   /** Whether the chat has the engine. */
@@ -21,21 +23,21 @@ export interface BenchParts {
 
 /** The page as the host of its benchmark. */
 export function benchHost(parts: BenchParts): BenchHost {
+  const askOnly =
+    (mode: Mode): BenchAsk =>
+    (text, signal) => {
+      const asked = { maxTokens: BENCH_TOKENS, temperature: 0 };
+      const extension = { mode, accept_replace: false };
+      return parts.run(requestOf([{ role: 'user', content: text }], extension, asked), signal);
+    };
   return {
     setRunning: parts.setRunning,
     answering: parts.answering,
-    device() {
-      const session = parts.session();
-      return session === undefined ? undefined : engineTarget(session.engine);
-    },
+    device: () =>
+      parts.loaded() ? deviceTarget(askOnly('only_on_device'), () => parts.session()?.engine) : undefined,
     cloud() {
       const allowed = !parts.settings().neverCloud && parts.model() !== undefined;
-      if (!allowed) return undefined;
-      return cloudTarget((text, signal) => {
-        const asked = { maxTokens: BENCH_TOKENS, temperature: 0 };
-        const onlyThere = { mode: 'only_in_cloud' as const, accept_replace: false };
-        return parts.run(requestOf([{ role: 'user', content: text }], onlyThere, asked), signal);
-      });
+      return allowed ? cloudTarget(askOnly('only_in_cloud')) : undefined;
     },
     async facts(withCloud) {
       const [session, model] = [parts.session(), parts.model()];

@@ -1,11 +1,22 @@
 import type { EngineClient } from '../../engine/client';
 import { InshoreError } from '../../error';
 import type { RunningAnswer } from '../../sdk/contract';
-import { BENCH_PROMPTS, BENCH_TOKENS, type BenchPrompt, benchText } from './prompts';
+import { BENCH_PROMPTS, BENCH_TOKENS, benchText } from './prompts';
 import type { BenchRun } from './result';
 
-/** Answers `text` greedily with at most {@link BENCH_TOKENS} new tokens. */
-export type BenchTarget = (text: string, signal: AbortSignal) => Promise<Omit<BenchRun, 'target' | 'prompt'>>;
+/** What one run measures. */
+export type Measured = Omit<BenchRun, 'target' | 'prompt'>;
+
+/** Something that answers. */
+export interface BenchTarget {
+  /** The run that does not count. */
+  warmUp(text: string, signal: AbortSignal): Promise<unknown>;
+  /** Answers `text` greedily with at most {@link BENCH_TOKENS} new tokens. */
+  run(text: string, signal: AbortSignal): Promise<Measured>;
+}
+
+/** Asks the package, which decides nothing here: the mode names the side. */
+export type BenchAsk = (text: string, signal: AbortSignal) => RunningAnswer;
 
 /** How far a benchmark is. */
 export interface BenchProgress {
@@ -30,57 +41,70 @@ export async function runBench(
   const results: BenchRun[] = [];
   const total = targets.length * (1 + runs * BENCH_PROMPTS.length);
   let done = 0;
-  const runOne = async (name: BenchRun['target'], target: BenchTarget, prompt: BenchPrompt, run: number) => {
+  const next = (target: BenchRun['target'], prompt: string): void => {
     if (signal.aborted) throw new InshoreError('cancelled', 'The benchmark was stopped.');
-    onProgress({ done, total, target: name, prompt: run === 0 ? 'warming up' : prompt.name }, results);
-    const measured = await target(benchText(prompt, run), signal);
+    onProgress({ done, total, target, prompt }, results);
     done += 1;
-    return { ...measured, target: name, prompt: prompt.name };
   };
+  const [first] = BENCH_PROMPTS;
   for (const [name, target] of targets) {
-    const [first] = BENCH_PROMPTS;
-    if (first !== undefined) await runOne(name, target, first, 0);
+    next(name, 'warming up');
+    if (first !== undefined) await target.warmUp(benchText(first, 0), signal);
     for (let run = 1; run <= runs; run++) {
-      for (const prompt of BENCH_PROMPTS) results.push(await runOne(name, target, prompt, run));
+      for (const prompt of BENCH_PROMPTS) {
+        next(name, prompt.name);
+        const measured = await target.run(benchText(prompt, run), signal);
+        results.push({ ...measured, target: name, prompt: prompt.name });
+      }
     }
   }
   return results;
 }
 
-/** The engine of this page itself: no policy in between, and it knows its prefill. */
-export function engineTarget(engine: EngineClient): BenchTarget {
-  return async (text, signal) => {
-    const began = performance.now();
-    const chat = [{ role: 'user' as const, content: text }];
-    const answer = engine.generate(
-      { prompt: { chat }, maxTokens: BENCH_TOKENS, sampling: { temperature: 0 } },
-      { signal },
-    );
-    let ttftMs: number | undefined;
-    for await (const _step of answer) ttftMs ??= performance.now() - began;
-    const { finishReason, timings } = await answer.done;
-    if (finishReason === 'cancelled') throw new InshoreError('cancelled', 'The benchmark was stopped.');
-    return {
-      promptTokens: timings.promptTokens,
-      completionTokens: timings.completionTokens,
-      ttftMs: ttftMs ?? timings.ttftMs,
-      prefillTps: timings.prefillTps,
-      decodeTps: timings.decodeTps,
-      totalMs: performance.now() - began,
-    };
+/**
+ * This device. The package warms it up, for it knows how to bring back an engine that has ended and to wait for its turn;
+ * then `engine` itself is measured, with no policy in between, for only it knows its prefill.
+ */
+export function deviceTarget(ask: BenchAsk, engine: () => EngineClient | undefined): BenchTarget {
+  return {
+    async warmUp(text, signal) {
+      for await (const _event of ask(text, signal));
+    },
+    async run(text, signal) {
+      const client = engine();
+      if (client === undefined)
+        throw new InshoreError('no_model', 'The engine has ended. Start the benchmark again.');
+      return measure(client, text, signal);
+    },
+  };
+}
+
+async function measure(engine: EngineClient, text: string, signal: AbortSignal): Promise<Measured> {
+  const began = performance.now();
+  const chat = [{ role: 'user' as const, content: text }];
+  const asked = { prompt: { chat }, maxTokens: BENCH_TOKENS, sampling: { temperature: 0 } };
+  const answer = engine.generate(asked, { signal });
+  let ttftMs: number | undefined;
+  for await (const _step of answer) ttftMs ??= performance.now() - began;
+  const { finishReason, timings } = await answer.done;
+  if (finishReason === 'cancelled') throw new InshoreError('cancelled', 'The benchmark was stopped.');
+  const { promptTokens, completionTokens, prefillTps, decodeTps } = timings;
+  return {
+    promptTokens,
+    completionTokens,
+    ttftMs: ttftMs ?? timings.ttftMs,
+    prefillTps,
+    decodeTps,
+    totalMs: performance.now() - began,
   };
 }
 
 /** The cloud endpoint, by way of the package: its gates, its token and its errors hold here too. */
-export function cloudTarget(ask: (text: string, signal: AbortSignal) => RunningAnswer): BenchTarget {
-  return async (text, signal) => {
+export function cloudTarget(ask: BenchAsk): BenchTarget {
+  const run = async (text: string, signal: AbortSignal): Promise<Measured> => {
     const began = performance.now();
     for await (const event of ask(text, signal)) {
-      if (event.type === 'span' && event.source === 'on_device')
-        throw new InshoreError(
-          'cloud_unused',
-          'The policy did not let this run go to the cloud. Check the switch and the mode.',
-        );
+      if (event.type === 'span' && event.source === 'on_device') throw unused();
       if (event.type !== 'end') continue;
       return {
         promptTokens: event.usage.prompt_tokens,
@@ -93,4 +117,11 @@ export function cloudTarget(ask: (text: string, signal: AbortSignal) => RunningA
     }
     throw new InshoreError('internal', 'The answer broke off without an end. Please report this.');
   };
+  return { warmUp: run, run };
 }
+
+const unused = (): InshoreError =>
+  new InshoreError(
+    'cloud_unused',
+    'The policy did not let this run go to the cloud. Check the switch and the mode.',
+  );
