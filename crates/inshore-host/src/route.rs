@@ -20,7 +20,7 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     let text = std::fs::read_to_string(&args.trace).with_context(|| format!("could not read {file}"))?;
     let mut trace = Trace::parse(&text).with_context(|| format!("{file} is no trace of the routing policy"))?;
     for setting in &args.set {
-        trace.set(setting).with_context(|| format!("could not set {setting}"))?;
+        trace.set(setting)?;
     }
     let steps = trace.replay()?;
     let differences = steps.iter().filter(|step| step.recorded.is_some()).count();

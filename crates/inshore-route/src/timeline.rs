@@ -91,7 +91,7 @@ fn request_of(event: &RouteEvent) -> Option<u64> {
 fn happened(event: &RouteEvent) -> String {
     match event {
         RouteEvent::Begin { spec, snapshot, .. } => {
-            let mut text = format!("begin: {}, {} prompt tokens", name(spec.mode), spec.prompt_tokens);
+            let mut text = format!("begin: {}, {:.0} prompt tokens", name(spec.mode), spec.prompt_tokens);
             text += &format!(", SLO {} ms and {} tok/s", spec.slo.ttft_ms, spec.slo.tokens_per_second);
             text += &format!("; local model {}", name(snapshot.local.availability));
             match &snapshot.cloud {
