@@ -26,8 +26,7 @@ export async function httpFailure(response: Response, who = 'The endpoint'): Pro
   const { status } = response;
   const said = readApiError(parseJson(await readText(response)));
   let [kind, code, advice] = STATUSES[status] ?? unlisted(status);
-  if (said.code === 'model_mismatch')
-    [kind, code, advice] = ['model_mismatch', 'model_mismatch', 'Serve the model that the page loads.'];
+  if (said.code === 'model_mismatch') [kind, code, advice] = MISMATCH;
   // Some providers use 429 for an empty account too.
   if (said.code === 'insufficient_quota') [kind, code, advice] = STATUSES[402] ?? [kind, code, advice];
   const detail = kind === 'refused' && said.message !== undefined ? ` (${said.message})` : '';
@@ -42,13 +41,28 @@ function unlisted(status: number): [FailureKind, string, string] {
   return ['protocol', 'protocol', 'It should have been 200 with a stream; check its address.'];
 }
 
-/** An error object inside a stream, after the status was 200. */
+const MISMATCH: [FailureKind, string, string] = [
+  'model_mismatch',
+  'model_mismatch',
+  'Serve the model that the page loads.',
+];
+
+/**
+ * An error object inside a stream, after the status was 200. A worker that had to begin its stream before the upstream
+ * answered tells the upstream's `status` and `retry_after` there.
+ */
 export function streamFailure(error: unknown): LegError {
   const said = readApiError({ error });
   const status = typeof said.status === 'number' ? STATUSES[said.status] : undefined;
   const limited = said.code === 'rate_limit_exceeded' || said.kind === 'rate_limit_error';
-  const [kind, code] = status ?? (limited ? STATUSES[429] : undefined) ?? ['server_error', 'server_error'];
-  return new LegError(kind, code, 'The endpoint broke off its answer with an error. Try again.');
+  const mismatch = said.code === 'model_mismatch' ? MISMATCH : undefined;
+  const [kind, code] = mismatch ??
+    status ??
+    (limited ? STATUSES[429] : undefined) ?? ['server_error', 'server_error'];
+  const headers = new Headers(said.retryAfter === undefined ? {} : { 'retry-after': said.retryAfter });
+  return new LegError(kind, code, 'The endpoint broke off its answer with an error. Try again.', {
+    retryAfterMs: retryAfterMs(headers),
+  });
 }
 
 /** Waiting time that a response asks for, in ms; understands seconds, dates and OpenAI's `retry-after-ms`. */
@@ -97,16 +111,27 @@ export function parseJson(text: string): unknown {
   }
 }
 
-function readApiError(body: unknown): { message?: string; code?: string; kind?: string; status?: number } {
+interface ApiErrorFields {
+  message?: string;
+  code?: string;
+  kind?: string;
+  status?: number;
+  retryAfter?: string;
+}
+
+function readApiError(body: unknown): ApiErrorFields {
   const error = isRecord(body) ? body.error : undefined;
   if (!isRecord(error)) return {};
-  const { message, code, type, status } = error;
+  const { message, code, type, status, retry_after } = error;
   return {
     ...(typeof message === 'string' && { message: message.slice(0, MAX_DETAIL_CHARS) }),
     ...(typeof code === 'string' && { code }),
     ...(typeof type === 'string' && { kind: type }),
     ...(typeof code === 'number' && { status: code }),
     ...(typeof status === 'number' && { status }),
+    ...((typeof retry_after === 'string' || typeof retry_after === 'number') && {
+      retryAfter: String(retry_after).replace(/[^\x20-\x7e]/g, ''),
+    }),
   };
 }
 
