@@ -1,7 +1,7 @@
 // Builds the npm package's code from `src/` into `../pkg/dist`: ES modules, workers as files of their own, declarations.
 // What a user's bundler has to see stays literal: `new Worker(new URL('./x.js', import.meta.url), …)`, and the same for wasm.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
@@ -102,7 +102,9 @@ function buildTypes() {
       (_, before, quote, path) => {
         const target = declarationOf(emitted, join(dirname(file), path));
         open.push(target);
-        const specifier = relative(dirname(file), target).replaceAll('\\', '/').replace(/\.d\.ts$/, '.js');
+        const specifier = relative(dirname(file), target)
+          .replaceAll('\\', '/')
+          .replace(/\.d\.ts$/, '.js');
         return `${before}${quote}${specifier.startsWith('.') ? specifier : `./${specifier}`}${quote}`;
       },
     );
@@ -127,3 +129,5 @@ for (const file of Object.values(WASM)) {
 rmSync(DIST, { recursive: true, force: true });
 await buildCode();
 buildTypes();
+for (const licence of ['LICENSE-MIT', 'LICENSE-APACHE'])
+  copyFileSync(join(WEB, '..', licence), join(PKG, licence));

@@ -17,7 +17,7 @@ const WITHOUT_OPTIONAL: &str = "tests/tokenizer";
 
 /// All folders of the checkout with npm packages of their own.
 pub fn folders(workspace: &Workspace) -> Vec<PathBuf> {
-    ["crates/xtask/node", "web", "worker", WITHOUT_OPTIONAL, "tests/browser"]
+    ["crates/xtask/node", "web", "worker", WITHOUT_OPTIONAL, "tests/frameworks", "tests/browser"]
         .iter()
         .map(|folder| workspace.path(folder))
         .filter(|folder| folder.join("package.json").is_file())

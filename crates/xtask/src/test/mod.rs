@@ -19,7 +19,7 @@ pub struct TestOptions {
     /// Leave out what needs the WebAssembly build or a browser.
     #[arg(long)]
     quick: bool,
-    /// A suite (rust, xtask, web, worker, tokenizer, browser, package), or else a part of the names of Rust tests.
+    /// A suite (rust, xtask, web, worker, frameworks, tokenizer, browser, package), or else a part of the names of Rust tests.
     filter: Option<String>,
 }
 

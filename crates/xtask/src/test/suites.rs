@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 use crate::{demo, package, process, wasm};
 
 /// All suites, cheapest news first.
-pub const NAMES: [&str; 7] = ["xtask", "rust", "web", "worker", "tokenizer", "browser", "package"];
+pub const NAMES: [&str; 8] = ["xtask", "rust", "web", "worker", "frameworks", "tokenizer", "browser", "package"];
 
 /// Runs suites and remembers what they share.
 pub struct Suites<'a> {
@@ -35,6 +35,7 @@ impl<'a> Suites<'a> {
             "rust" => self.rust(),
             "web" => self.web(),
             "worker" => self.worker(),
+            "frameworks" => self.frameworks(),
             "tokenizer" => self.tokenizer(),
             "browser" => self.browser(),
             "package" => self.package(),
@@ -77,6 +78,14 @@ impl<'a> Suites<'a> {
         counted(&mut command)
     }
 
+    /// Unmodified clients in Node; the same clients in a page belong to the browser's suite.
+    fn frameworks(&self) -> Result<Counts> {
+        npm::install(&self.workspace.path("web"))?;
+        let folder = self.workspace.path("tests/frameworks");
+        npm::install(&folder)?;
+        counted(npm::npm()?.current_dir(&folder).args(["run", "--silent", "test"]))
+    }
+
     fn tokenizer(&mut self) -> Result<Counts> {
         let folder = self.workspace.path("tests/tokenizer");
         npm::install(&folder)?;
@@ -102,6 +111,7 @@ impl<'a> Suites<'a> {
         process::run(npm::npm()?.current_dir(&worker).args(["run", "--silent", "build"]))?;
         let folder = self.workspace.path("tests/browser");
         npm::install(&folder)?;
+        npm::install(&self.workspace.path("tests/frameworks"))?;
         let mut command = npm::npm()?;
         command.current_dir(&folder).args(["run", "--silent", "test"]).env(BROWSER_VARIABLE, browser);
         self.environment(&mut command)?;
@@ -112,8 +122,10 @@ impl<'a> Suites<'a> {
     fn package(&mut self) -> Result<Counts> {
         let browser = system_packages::browser()?;
         package::build(self.workspace, &wasm::build(self.workspace)?)?;
-        // Its Chromium is started by the browser tests' own library.
-        npm::install(&self.workspace.path("tests/browser"))?;
+        // Chromium is started by the browser tests' own library; the docs are checked with the clients' own types.
+        for shared in ["tests/browser", "tests/frameworks"] {
+            npm::install(&self.workspace.path(shared))?;
+        }
         let folder = self.workspace.path("tests/package");
         let mut command = npm::npm()?;
         command.current_dir(&folder).args(["run", "--silent", "test"]).env(BROWSER_VARIABLE, browser);
