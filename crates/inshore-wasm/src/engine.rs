@@ -119,6 +119,12 @@ impl Engine {
         Ok(plain_object(self.0.info())?.unchecked_into())
     }
 
+    /// The bytes that a token stands for: perhaps a part of a code point.
+    #[wasm_bindgen(js_name = tokenBytes)]
+    pub fn token_bytes(&self, id: u32) -> Vec<u8> {
+        self.0.tokenizer().token_bytes(id).unwrap_or_default()
+    }
+
     /// Prepares an answer; nothing is computed yet.
     pub fn start(&mut self, request: EngineRequest) -> Result<Generation, JsValue> {
         let request = from_js(request)?;

@@ -13,6 +13,8 @@ interface Run {
   client: Client;
   number: number;
   stopped: boolean;
+  /** Steps carry the bytes of their tokens. */
+  withBytes: boolean;
 }
 
 interface Client {
@@ -39,8 +41,10 @@ export class EngineHost {
     const calls: Handlers<EngineCalls> = {
       open: async ({ device }) => (await this.#open(device)).report,
       load: ({ key, contextTokens }) => this.#load(client, key, contextTokens),
-      start: ({ generation, request }) =>
-        this.#start({ client, number: generation, stopped: false }, request),
+      start: ({ generation, request }) => {
+        const withBytes = request.topLogprobs !== undefined;
+        return this.#start({ client, number: generation, stopped: false, withBytes }, request);
+      },
       stop: ({ generation }) => {
         for (const run of this.#runs)
           if (run.client === client && run.number === generation) run.stopped = true;
@@ -170,6 +174,9 @@ async function generate(engine: Engine, generation: Generation, run: Run, free: 
       const step = await engine.step(generation);
       if (client.slowness > 1) await sleep((client.slowness - 1) * (performance.now() - started));
       if (step === undefined) break;
+      if (run.withBytes) {
+        step.bytes = [step.id, ...step.top.map(([id]) => id)].map((id) => engine.tokenBytes(id));
+      }
       client.post({ type: 'step', generation: number, step });
     }
     const finishReason = generation.finishReason();

@@ -113,6 +113,8 @@ export interface Step {
   text: string;
   logprob: number;
   top: [id: number, logprob: number][];
+  /** Bytes of the token, then of each alternative; where log-probabilities were asked for. */
+  bytes?: Uint8Array[];
 }
 
 /** Why a generation ended. */

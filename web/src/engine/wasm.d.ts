@@ -26,6 +26,7 @@ declare module '#wasm' {
       onProgress: (doneBytes: number, totalBytes: number) => void,
     ): Promise<Engine>;
     info(): import('./protocol').ModelInfo;
+    tokenBytes(id: number): Uint8Array;
     start(request: import('./protocol').EngineRequest): Generation;
     step(generation: Generation): Promise<import('./protocol').Step | undefined>;
     free(): void;

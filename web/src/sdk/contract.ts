@@ -46,6 +46,8 @@ export interface InshoreOptions {
   budget?: { cloudTokens?: number };
   hedge?: boolean;
   device?: 'auto' | 'gpu' | 'cpu';
+  /** Where `hf:` references are, if not at the usual hub: a mirror of yours. */
+  hub?: string;
   contextTokens?: number;
   /** One engine for all tabs of this origin, where the browser has shared workers. Default: each tab has its own. */
   shareEngine?: boolean;

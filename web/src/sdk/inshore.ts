@@ -28,6 +28,8 @@ import { type Surroundings, watchSurroundings } from './surroundings';
 /** What counts as good enough where nobody says: reading speed, and a second until it begins. */
 const DEFAULT_SLO: Slo = { ttft_ms: 1_000, tokens_per_second: 8 };
 
+const LOST = new Set(['model_not_stored', 'model_damaged']);
+
 /** What may change while an instance lives; running requests keep what they began with. */
 export interface Changes {
   mode?: Mode | undefined;
@@ -89,7 +91,11 @@ export interface Inshore {
 export async function createInshore(options: InshoreOptions): Promise<Inshore> {
   const base = typeof document === 'undefined' ? 'http://localhost/' : document.baseURI;
   const routeWasm = options.assets?.routeWasm ?? routeWasmUrl;
-  const model = await resolveModel(options.model, base);
+  const model = await resolveModel(
+    options.model,
+    base,
+    options.hub === undefined ? {} : { hub: options.hub },
+  );
   const config = { ...(await defaultConfig(routeWasm)), ...options.policy };
   return new Instance(options, model, await Router.create(routeWasm, config), config);
 }
@@ -240,8 +246,8 @@ class Instance implements Inshore {
           ...(setup.contextTokens !== undefined && { contextTokens: setup.contextTokens }),
         }),
       onEngine: (state) => {
-        // The store may have lost it (evicted, another tab): look again next time.
-        if (state.state === 'closed' && state.error?.code === 'model_not_stored') this.#stored = undefined;
+        // The store may have lost it (evicted, another tab) or found it damaged: look again next time.
+        if (state.state === 'closed' && LOST.has(state.error?.code ?? '')) this.#stored = undefined;
         this.#events.emit('engine', state);
       },
       onLoading: (doneBytes, totalBytes) =>

@@ -102,8 +102,19 @@ function sampling(request: LegTask['request'], seed: number): Sampling {
   };
 }
 
-function readLogprobs({ text, logprob }: Step): TokenLogprobs {
-  return { token: text, logprob, bytes: [...new TextEncoder().encode(text)], top_logprobs: [] };
+function readLogprobs({ text, logprob, top, bytes = [] }: Step): TokenLogprobs {
+  const [own, ...others] = bytes.map((token) => ({
+    token: new TextDecoder().decode(token),
+    bytes: [...token],
+  }));
+  return {
+    ...(own ?? { token: text, bytes: [...new TextEncoder().encode(text)] }),
+    logprob,
+    top_logprobs: others.flatMap((other, at) => {
+      const logprob = top[at]?.[1];
+      return logprob === undefined ? [] : [{ ...other, logprob }];
+    }),
+  };
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
