@@ -7,7 +7,7 @@ const NARROW = matchMedia('(max-width: 60rem)');
  * rest of the page is inert, Escape closes it, and the focus goes back to where it came from.
  */
 export class Sheet {
-  readonly #panel = byId('panel', HTMLElement);
+  readonly #panel = byId('panel', HTMLDivElement);
   readonly #toggle = byId('panel-toggle', HTMLButtonElement);
   readonly #close = byId('panel-close', HTMLButtonElement);
   readonly #rest = byId('column', HTMLDivElement);
@@ -52,12 +52,8 @@ export class Sheet {
     this.#toggle.setAttribute('aria-expanded', String(this.#open));
     this.#rest.inert = sheet && this.#open;
     document.body.classList.toggle('with-panel', this.#open && !sheet);
-    if (sheet) {
-      this.#panel.setAttribute('role', 'dialog');
-      this.#panel.setAttribute('aria-modal', 'true');
-    } else {
-      this.#panel.removeAttribute('role');
-      this.#panel.removeAttribute('aria-modal');
-    }
+    this.#panel.setAttribute('role', sheet ? 'dialog' : 'complementary');
+    if (sheet) this.#panel.setAttribute('aria-modal', 'true');
+    else this.#panel.removeAttribute('aria-modal');
   }
 }
