@@ -16,6 +16,8 @@ describe('the page on WASM SIMD', { timeout: 600_000 }, () => {
   let context;
   let page;
   const modelRequests = [];
+  // The file comes in ranges; once it is here, there are no more of them.
+  let downloaded = 0;
   before(async () => {
     context = await launch('plain');
     context.on('request', (request) => {
@@ -55,7 +57,9 @@ describe('the page on WASM SIMD', { timeout: 600_000 }, () => {
       seen.some((text) => /Checking/.test(text)),
       'the check of the hash is not shown',
     );
-    assert.equal(modelRequests.length, 1);
+    downloaded = modelRequests.length;
+    assert.ok(downloaded > 0);
+    t.diagnostic(`${downloaded} ranges`);
     t.diagnostic(downloading[Math.floor(downloading.length / 2)]);
   });
 
@@ -165,14 +169,14 @@ describe('the page on WASM SIMD', { timeout: 600_000 }, () => {
     assert.ok(spans[1].start >= before.length);
     assert.equal(await shownWords(page), words(text));
     assert.equal(await page.getByTestId('error').isVisible(), false);
-    assert.equal(modelRequests.length, 1);
+    assert.equal(modelRequests.length, downloaded);
     t.diagnostic(`${spans[1].start} of ${text.length} characters before the crash`);
   });
 
   test('a reload uses the stored model: no request for it on the network', async () => {
     await page.reload();
     await waitForEngine(page);
-    assert.equal(modelRequests.length, 1);
+    assert.equal(modelRequests.length, downloaded);
     assert.deepEqual(page.problems, []);
   });
 
@@ -182,7 +186,7 @@ describe('the page on WASM SIMD', { timeout: 600_000 }, () => {
     await page.getByTestId('download').waitFor();
     await page.reload();
     await page.getByTestId('download').waitFor();
-    assert.equal(modelRequests.length, 1);
+    assert.equal(modelRequests.length, downloaded);
   });
 });
 

@@ -26,9 +26,8 @@ export function benchHost(parts: BenchParts): BenchHost {
   const askOnly =
     (mode: Mode): BenchAsk =>
     (text, signal) => {
-      const asked = { maxTokens: BENCH_TOKENS, temperature: 0 };
       const extension = { mode, accept_replace: false };
-      return parts.run(requestOf([{ role: 'user', content: text }], extension, asked), signal);
+      return parts.run(requestOf([{ role: 'user', content: text }], extension, BENCH_TOKENS), signal);
     };
   return {
     setRunning: parts.setRunning,
