@@ -3,11 +3,12 @@
 use crate::event::Mode;
 use crate::gates::Door;
 use crate::hysteresis::Opinion;
+use crate::launch::Launch;
 use crate::order::Order;
 use crate::predict::{Forecast, time};
 use crate::reason::Reason;
 use crate::request::Request;
-use crate::world::{Launch, Stick, World, ratio};
+use crate::world::{Stick, World, ratio};
 
 impl World {
     /// Starts the first leg of a request, or fails it.

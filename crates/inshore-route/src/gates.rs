@@ -67,7 +67,8 @@ pub(crate) fn device_denied(spec: &RequestSpec, local: &LocalSnapshot, answer_to
     }
     // One token must fit. `max_tokens` does not count: most callers ask for far more than they get, and an answer that
     // does end at the context's end says so by its `finish_reason`.
-    if local.context_tokens.is_some_and(|context| !(spec.prompt_tokens + answer_tokens < context)) {
+    let fits = local.context_tokens.is_none_or(|context| spec.prompt_tokens + answer_tokens < context);
+    if !fits {
         return Some(Reason::ContextTooLong);
     }
     (local.memory_fits == Some(false)).then_some(Reason::MemoryTooSmall)

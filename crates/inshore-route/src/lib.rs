@@ -21,6 +21,7 @@ mod event;
 mod gates;
 mod hedge;
 mod hysteresis;
+mod launch;
 mod order;
 mod predict;
 mod reason;

@@ -101,8 +101,8 @@ const MOST_MS: f64 = 3e11;
 pub(crate) const CLOCK_MS: f64 = 1e15;
 
 /// A usable time or count: what is not a number or is negative counts as 0.
+#[expect(clippy::manual_clamp, reason = "`max` drops NaN, `clamp` keeps it")]
 pub(crate) fn time(ms: f64) -> f64 {
-    // `max` drops NaN.
     ms.max(0.0).min(MOST_MS)
 }
 

@@ -2,11 +2,12 @@
 
 use crate::event::FailureKind;
 use crate::gates::Door;
+use crate::launch::Launch;
 use crate::order::{Order, Plan};
 use crate::predict::time;
 use crate::reason::Reason;
 use crate::request::{Leg, Request};
-use crate::world::{Launch, World, report};
+use crate::world::{World, report};
 
 /// How a leg was lost.
 #[derive(Debug, Clone, Copy)]

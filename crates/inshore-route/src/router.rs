@@ -3,12 +3,13 @@
 use crate::config::{ConfigError, RouteConfig};
 use crate::event::RouteEvent;
 use crate::gates::Door;
+use crate::launch::Launch;
 use crate::order::Order;
 use crate::predict::{CLOCK_MS, time};
 use crate::reason::Reason;
 use crate::recover::Loss;
 use crate::request::Request;
-use crate::world::{Launch, World, ratio, report};
+use crate::world::{World, ratio, report};
 
 /// The deferral policy.
 ///

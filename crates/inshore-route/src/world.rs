@@ -2,11 +2,12 @@
 
 use crate::breaker::{Breaker, Change};
 use crate::config::RouteConfig;
-use crate::event::{CloudSnapshot, Continuation, FailureKind, LocalSnapshot, RequestSpec, Source};
+use crate::event::{CloudSnapshot, FailureKind, LocalSnapshot, RequestSpec, Source};
 use crate::gates::{self, Door, Switches};
 use crate::hedge::HedgeBudget;
 use crate::hysteresis::Hysteresis;
-use crate::order::{Manner, Order, Plan};
+use crate::launch::{Launch, manner};
+use crate::order::{Manner, Order};
 use crate::predict::{Forecast, LocalHistory, time};
 use crate::reason::Reason;
 use crate::request::{Leg, LegStart, Request};
@@ -16,7 +17,7 @@ use crate::samples::{Recent, Samples};
 const TARGETS: usize = 16;
 /// Conversations whose side is remembered.
 const CONVERSATIONS: usize = 64;
-/// A restart on a fresh device computes again what it already predicted; this much of the prediction is patience.
+/// A first token may take so many times its prediction before the patience for it begins.
 const PREDICTION_SLACK: f64 = 2.0;
 
 /// Everything about one local engine.
@@ -41,25 +42,6 @@ pub(crate) struct Endpoint {
 pub(crate) struct Stick {
     pub(crate) on_device: bool,
     pub(crate) since_ms: f64,
-}
-
-/// How a leg is to begin; what else it needs follows from the request.
-pub(crate) struct Launch {
-    pub(crate) on_device: bool,
-    pub(crate) reason: Reason,
-    pub(crate) plan: Plan,
-    pub(crate) racing: bool,
-    pub(crate) after_ms: f64,
-}
-
-impl Launch {
-    pub(crate) fn to_device(reason: Reason) -> Self {
-        Self { on_device: true, reason, plan: Plan::Same, racing: false, after_ms: 0.0 }
-    }
-
-    pub(crate) fn to_cloud(reason: Reason) -> Self {
-        Self { on_device: false, ..Self::to_device(reason) }
-    }
 }
 
 /// The memory of the policy.
@@ -302,20 +284,4 @@ pub(crate) fn report(request: &Request, source: Source, change: Option<Change>, 
         _ => &request.local.key,
     };
     orders.extend(change.map(|Change { state, until_ms }| Order::Breaker { key: key.clone(), state, until_ms }));
-}
-
-/// Step 7: how a leg on that side can go on with the answer so far.
-fn manner(request: &Request, source: Source) -> Manner {
-    if request.answer_tokens <= 0.0 {
-        return Manner::Fresh;
-    }
-    if source.is_device() {
-        // The engine continues from ids alone.
-        return if request.ids_known { Manner::TokenIds } else { Manner::Replace };
-    }
-    match request.cloud.as_ref().map_or(Continuation::None, |cloud| cloud.continuation) {
-        Continuation::TokenIds if request.ids_known && !request.other_model => Manner::TokenIds,
-        Continuation::TokenIds | Continuation::Prefix => Manner::Prefix,
-        Continuation::None => Manner::Replace,
-    }
 }

@@ -81,11 +81,14 @@ pub struct BrowserModule {
 pub fn run(workspace: &Workspace, options: &WasmOptions) -> Result<()> {
     match options.only {
         None => build(workspace).map(drop),
-        Some(only) => {
-            let module = if only == Only::Route { &ROUTE } else { &ENGINE };
-            build_module(workspace, &wasm_target::ensure(workspace)?, module).map(drop)
-        }
+        Some(Only::Route) => build_route(workspace),
+        Some(Only::Engine) => build_module(workspace, &wasm_target::ensure(workspace)?, &ENGINE).map(drop),
     }
+}
+
+/// Builds the deferral policy alone, which takes a minute at most.
+pub fn build_route(workspace: &Workspace) -> Result<()> {
+    build_module(workspace, &wasm_target::ensure(workspace)?, &ROUTE).map(drop)
 }
 
 /// Builds the browser's modules; everything after cargo is skipped while cargo's output stays the same.
