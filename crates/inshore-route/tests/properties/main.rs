@@ -51,11 +51,9 @@ proptest! {
         let mut cloud_enabled = true;
         for (now_ms, event) in events {
             match &event {
-                RouteEvent::Begin { request, snapshot, .. } => {
-                    if !router.running().any(|running| running == *request) {
-                        *begun.entry(*request).or_default() += 1;
-                        cloud_enabled = snapshot.cloud_enabled;
-                    }
+                RouteEvent::Begin { request, snapshot, .. } if router.running().all(|running| running != *request) => {
+                    *begun.entry(*request).or_default() += 1;
+                    cloud_enabled = snapshot.cloud_enabled;
                 }
                 RouteEvent::CloudEnabled { enabled } => cloud_enabled = *enabled,
                 _ => {}
