@@ -203,7 +203,7 @@ pub enum FailureKind {
 
 /// One event. `leg` is the number that an order `start` gave; it is unique within its request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "events are handled one at a time and never stored in number")]
+#[allow(clippy::large_enum_variant, reason = "events are handled one at a time and never stored in number")]
 #[serde(tag = "type", rename_all = "snake_case", try_from = "crate::wire::WireEvent")]
 pub enum RouteEvent {
     /// A request begins.
