@@ -103,7 +103,7 @@ describe('the live panel', { timeout: 600_000 }, () => {
     await waitForEngine(page);
     await page.getByTestId('backend').waitFor();
     // Long enough to be caught in the middle, short enough to be awaited on a busy machine.
-    await askInPage(page, 'List twenty animals of the sea, one in a line.');
+    await askInPage(page, 'Explain in three sentences why the sea is salty.');
     await page.waitForFunction(() => window.inshore.answer?.steps.length >= 3);
     const before = await page.evaluate(() => window.inshore.answer.text);
     await page.getByTestId('never-cloud').click();

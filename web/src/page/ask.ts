@@ -16,6 +16,8 @@ export function requestOf(
     max_tokens: maxTokens,
     // The small models of a page know little that they know by a wide margin: any chance in the draw is noise.
     temperature: 0,
+    // Without it they repeat a line until the tokens are used up.
+    frequency_penalty: 0.3,
     // The page shows what is void as void.
     inshore: { accept_replace: true, ...extension },
   };
