@@ -13,9 +13,11 @@ export async function openPage(context, url, query = {}) {
       page.problems.push(message.text());
   });
   await page.goto(`${url}/?${new URLSearchParams(query)}`);
-  await page.waitForFunction(() => window.inshore !== undefined, undefined, { timeout: 30_000 }).catch(() => {
-    throw new Error(`the page's script did not run; is web/dist whole? ${page.problems.join('; ')}`);
-  });
+  await page
+    .waitForFunction(() => window.inshore !== undefined, undefined, { timeout: 30_000 })
+    .catch(() => {
+      throw new Error(`the page's script did not run; is web/dist whole? ${page.problems.join('; ')}`);
+    });
   return page;
 }
 
