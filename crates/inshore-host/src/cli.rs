@@ -52,6 +52,9 @@ pub struct ModelArgs {
     /// Context, in tokens: prompt and answer together [default: the model's, at most 2048]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub context: Option<u32>,
+    /// Compute with f32 activations where the CPU would round them: slower, and closer to the original
+    #[arg(long)]
+    pub exact: bool,
 }
 
 fn device_choice(given: &str) -> Result<DeviceChoice, String> {

@@ -37,7 +37,7 @@ pub fn load(args: &ModelArgs, file: &ModelFile) -> anyhow::Result<Engine> {
     let opened =
         File::open(&file.path).with_context(|| format!("the model {} cannot be opened", file.path.display()))?;
     let source = FileSource::new(opened)?;
-    let options = LoadOptions { context_tokens: args.context.map(|tokens| tokens as usize) };
+    let options = LoadOptions { context_tokens: args.context.map(|tokens| tokens as usize), exact: args.exact };
     let bar = std::io::stderr().is_terminal().then(|| loading_bar(file.bytes));
     let on_progress = |progress: LoadProgress| {
         if let Some(bar) = &bar {

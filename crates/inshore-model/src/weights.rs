@@ -19,6 +19,7 @@ pub struct Loader<'a, S: ReadAt, P: FnMut(LoadProgress)> {
     pub gguf: &'a Gguf,
     pub config: &'a Config,
     pub device: &'a OpenDevice,
+    pub exact: bool,
     pub on_progress: P,
     pub done_bytes: u64,
     pub total_bytes: u64,
@@ -110,7 +111,7 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
         place: impl Fn(usize) -> usize,
     ) -> Result<PackedMatrix, ModelError> {
         let info = self.tensor(name, &[rows as u64, cols as u64])?;
-        let layout = PackedLayout::new(info.kind, rows, cols)?;
+        let layout = PackedLayout::new(info.kind, rows, cols)?.with_exact(self.exact);
         let piece_rows = (PIECE_BYTES / info.row_bytes().max(1)).max(1);
         let mut words = vec![0u32; layout.words()];
         let mut first = 0;

@@ -8,7 +8,7 @@ use inshore_model::{
 use proptest::prelude::*;
 
 fn engine(file: &Vec<u8>, context_tokens: Option<usize>) -> Engine {
-    let options = LoadOptions { context_tokens };
+    let options = LoadOptions { context_tokens, ..LoadOptions::default() };
     pollster::block_on(Engine::load(file, OpenDevice::cpu(), options, |_| {})).expect("the tiny model loads")
 }
 

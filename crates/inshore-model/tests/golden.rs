@@ -21,7 +21,7 @@ fn ids(value: &Value) -> Vec<u32> {
     value.as_array().expect("ids").iter().map(|id| id.as_u64().expect("an id") as u32).collect()
 }
 
-async fn load(choice: DeviceChoice) -> Option<Engine> {
+async fn load(choice: DeviceChoice, exact: bool) -> Option<Engine> {
     let Some(path) = std::env::var_os("INSHORE_TEST_MODEL") else {
         eprintln!("skipped: INSHORE_TEST_MODEL is not set");
         return None;
@@ -29,16 +29,30 @@ async fn load(choice: DeviceChoice) -> Option<Engine> {
     let source = FileSource::new(File::open(path).expect("the test model")).expect("its length");
     let device =
         OpenDevice::open(choice).await.expect("a device; for the GPU install a Vulkan driver (llvmpipe will do)");
-    let options = LoadOptions { context_tokens: Some(512) };
+    let options = LoadOptions { context_tokens: Some(512), exact };
     Some(Engine::load(&source, device, options, |_| {}).await.expect("the test model loads"))
 }
 
-async fn equals_the_reference(choice: DeviceChoice, most_tokens: usize) {
-    let Some(mut engine) = load(choice).await else { return };
+/// How near a device must come: the first log-probabilities within `logprob`, and the reference's tokens as long as its
+/// margin (top-1 minus top-2 logit) is above `margin`.
+struct Nearness {
+    logprob: f64,
+    margin: f64,
+}
+
+/// With f32 activations only the order of additions differs.
+const EXACT: Nearness = Nearness { logprob: 0.02, margin: 0.0 };
+/// Activations rounded.
+const ROUNDED: Nearness = Nearness { logprob: 0.3, margin: 0.15 };
+
+async fn is_near_the_reference(choice: DeviceChoice, exact: bool, nearness: Nearness) {
+    let Some(mut engine) = load(choice, exact).await else { return };
     let (prompts, reference) = (golden("prompts.json"), golden("reference.json"));
     for (name, tokens) in PROMPTS {
         let expected = &reference["numpy_f32_dequantised"][name];
-        let tokens = tokens.min(most_tokens);
+        let margins = expected["greedy"]["margins"].as_array().expect("margins");
+        let unsure = margins.iter().position(|margin| margin.as_f64().expect("a margin") <= nearness.margin);
+        let tokens = tokens.min(unsure.unwrap_or(tokens));
         let request = Request {
             sampling: Sampling::greedy(),
             max_tokens: Some(tokens),
@@ -52,9 +66,11 @@ async fn equals_the_reference(choice: DeviceChoice, most_tokens: usize) {
             expected["top5"].as_array().expect("top 5").iter().zip(&first.top).enumerate()
         {
             let logprob_golden = golden["logit"].as_f64().expect("a logit") - logsumexp;
-            assert_eq!(u64::from(id), golden["id"].as_u64().expect("an id"), "{name}: id at rank {rank}");
+            if nearness.margin == 0.0 || rank == 0 {
+                assert_eq!(u64::from(id), golden["id"].as_u64().expect("an id"), "{name}: id at rank {rank}");
+            }
             let difference = (f64::from(logprob) - logprob_golden).abs();
-            assert!(difference < 0.02, "{name}: log-probability at rank {rank} is off by {difference}");
+            assert!(difference < nearness.logprob, "{name}: log-probability at rank {rank} is off by {difference}");
         }
         while engine.step(&mut generation).await.expect("a step").is_some() {}
         assert_eq!(generation.ids(), &ids(&expected["greedy"]["ids"])[..tokens], "{name}: greedy ids");
@@ -65,19 +81,24 @@ async fn equals_the_reference(choice: DeviceChoice, most_tokens: usize) {
 }
 
 #[test]
-fn the_cpu_equals_the_reference() {
-    pollster::block_on(equals_the_reference(DeviceChoice::Cpu, usize::MAX));
+fn the_exact_cpu_equals_the_reference() {
+    pollster::block_on(is_near_the_reference(DeviceChoice::Cpu, true, EXACT));
+}
+
+#[test]
+fn the_cpu_is_near_the_reference() {
+    pollster::block_on(is_near_the_reference(DeviceChoice::Cpu, false, ROUNDED));
 }
 
 #[test]
 fn the_gpu_equals_the_reference() {
-    pollster::block_on(equals_the_reference(DeviceChoice::Gpu, usize::MAX));
+    pollster::block_on(is_near_the_reference(DeviceChoice::Gpu, false, EXACT));
 }
 
 #[test]
 fn a_chat_renders_and_tokenises_as_the_reference() {
     pollster::block_on(async {
-        let Some(mut engine) = load(DeviceChoice::Cpu).await else { return };
+        let Some(mut engine) = load(DeviceChoice::Cpu, false).await else { return };
         let p64 = &golden("prompts.json")["prompts"]["p64"];
         let content = p64["user"].as_str().expect("text").to_owned();
         let message = inshore_model::Message { role: "user".into(), content };

@@ -20,7 +20,7 @@ impl PackedMatrix {
     /// [`OpsError::WrongByteCount`] if `words` is not the whole matrix.
     pub fn new(layout: PackedLayout, words: Vec<u32>, device: &Device) -> Result<Self, OpsError> {
         if words.len() != layout.words() {
-            let PackedLayout { kind, rows, cols } = layout;
+            let PackedLayout { kind, rows, cols, .. } = layout;
             let (expected_bytes, actual_bytes) = (layout.words() * 4, words.len() * 4);
             return Err(OpsError::WrongByteCount { kind, rows, cols, expected_bytes, actual_bytes });
         }

@@ -89,12 +89,15 @@ impl World {
         self.note_speeds(request, leg, None, None);
     }
 
-    /// A fresh device first, then a smaller plan, then the cloud.
+    /// A fresh device first, then a smaller plan, then the cloud; but a device that stalled is slow, and a fresh start of it
+    /// would be slow again.
     fn leave_device(&mut self, request: &mut Request, leg: &Leg, loss: Loss, orders: &mut Vec<Order>) {
         let device = self.device_door(request);
         let cloud = self.cloud_door(request);
         let may_restart = request.recoveries < self.config.max_recoveries && !matches!(device, Door::Denied(_));
-        if may_restart && (device == Door::Open || cloud != Door::Open) {
+        let may_leave = cloud == Door::Open && request.handovers < self.config.max_handovers;
+        let too_slow = loss.reason == Reason::Stalled && may_leave;
+        if may_restart && !too_slow && (device == Door::Open || cloud != Door::Open) {
             let plan = next_plan(leg.plan, request.recoveries, loss.reason);
             request.recoveries += 1;
             self.start(request, Launch { plan, ..Launch::to_device(loss.reason) }, orders);

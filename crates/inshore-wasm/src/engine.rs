@@ -47,7 +47,7 @@ impl EngineDevice {
 #[wasm_bindgen]
 extern "C" {
     /// How a model is loaded.
-    #[wasm_bindgen(typescript_type = "{ contextTokens?: number }")]
+    #[wasm_bindgen(typescript_type = "{ contextTokens?: number; exact?: boolean }")]
     pub type LoadArgument;
 
     /// `ModelInfo` as a plain object.
@@ -83,6 +83,8 @@ export interface Timings {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LoadFields {
     context_tokens: Option<usize>,
+    #[serde(default)]
+    exact: bool,
 }
 
 /// A loaded model. It answers one request at a time.
@@ -108,7 +110,7 @@ impl Engine {
                 &JsValue::from_f64(at.total_bytes as f64),
             );
         };
-        let options = LoadOptions { context_tokens: fields.context_tokens };
+        let options = LoadOptions { context_tokens: fields.context_tokens, exact: fields.exact };
         let engine =
             inshore_model::Engine::load(&source, device.0.clone(), options, progress).await.map_err(|e| to_js(&e))?;
         Ok(Self(engine))

@@ -1,10 +1,12 @@
-//! Products with packed matrices, `out += x Wᵀ`.
+//! Products with packed matrices, `out += x Wᵀ`: by integer dot products ([`int8`]) where the format has them and the matrix
+//! is not `exact`, else with f32 activations, which is what the rest of this file is about.
 //!
 //! One token: every weight is unpacked in registers and used at once. Several: a block of rows is unpacked once into a
 //! buffer that stays in the L2 cache, and multiplied with all tokens in register tiles.
 
 use std::ops::Range;
 
+use super::int8::{self, Activations};
 use super::parallel::{Columns, columns, for_each, threads};
 use super::simd::{self, Kernel, LANES, Simd};
 use super::unpack::{Sink, unpack_row};
@@ -36,7 +38,8 @@ impl<'a> Matrix<'a> {
         self.layout
     }
 
-    fn rows(&self, rows: Range<usize>) -> &'a [u32] {
+    /// The words of some rows.
+    pub fn rows(&self, rows: Range<usize>) -> &'a [u32] {
         let words = self.layout.row_words();
         &self.words[rows.start * words..rows.end * words]
     }
@@ -46,7 +49,10 @@ impl<'a> Matrix<'a> {
         let PackedLayout { rows, cols, .. } = self.layout;
         let shared = rows.div_ceil(threads() * 4);
         let rows = match tokens {
+            0 | 1 if int8::serves(&self.layout) => shared.max(4 * TASK_VALUES.div_ceil(cols)),
             0 | 1 => shared.max(TASK_VALUES.div_ceil(cols)),
+            // Panels are small, and cut to size by the products themselves.
+            _ if int8::serves(&self.layout) => return shared.next_multiple_of(32),
             _ => shared.max(TASK_VALUES.div_ceil(cols * tokens)).min((BUFFER_VALUES / cols).max(4)),
         };
         // A multiple of every tile height.
@@ -73,6 +79,16 @@ impl<'a> Rows<'a> {
         self.values.len() / self.cols
     }
 
+    /// Values of a row.
+    pub const fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Row `at`.
+    pub fn row(&self, at: usize) -> &'a [f32] {
+        &self.values[at * self.cols..][..self.cols]
+    }
+
     #[inline(always)]
     fn rows<const N: usize>(&self, first: usize) -> [&'a [f32]; N] {
         let mut rows = [&[][..]; N];
@@ -83,14 +99,41 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// The activations of an operation, in all forms that its matrices take.
+pub struct Input<'a> {
+    exact: Rows<'a>,
+    rounded: Option<Activations>,
+}
+
+impl<'a> Input<'a> {
+    /// `values: [tokens, cols]`, for products with matrices of these layouts.
+    pub fn new<const N: usize>(values: &'a [f32], layouts: [PackedLayout; N]) -> Self {
+        let exact = Rows::new(values, layouts[0].cols);
+        Self { exact, rounded: layouts.iter().any(int8::serves).then(|| Activations::of(exact)) }
+    }
+
+    /// Number of tokens.
+    pub const fn tokens(&self) -> usize {
+        self.exact.count()
+    }
+}
+
 /// `out += x Wᵀ` on all threads. `x: [tokens, cols]`, `out: [tokens, rows]`.
-pub fn add_product(x: Rows<'_>, matrix: Matrix<'_>, out: &mut [f32]) {
-    let block = matrix.task_rows(x.count());
-    for_each(columns(out, matrix.layout.rows, block), |part| add_columns(x, matrix, part));
+pub fn add_product(x: &[f32], matrix: Matrix<'_>, out: &mut [f32]) {
+    let x = Input::new(x, [matrix.layout]);
+    let block = matrix.task_rows(x.tokens());
+    for_each(columns(out, matrix.layout.rows, block), |part| add_columns(&x, matrix, part));
 }
 
 /// The columns of `out += x Wᵀ` that `part` names; on this thread.
-pub fn add_columns(x: Rows<'_>, matrix: Matrix<'_>, part: Columns<'_>) {
+pub fn add_columns(x: &Input<'_>, matrix: Matrix<'_>, part: Columns<'_>) {
+    match &x.rounded {
+        Some(rounded) if int8::serves(&matrix.layout) => int8::add_columns(rounded, matrix, part),
+        _ => add_exact_columns(x.exact, matrix, part),
+    }
+}
+
+fn add_exact_columns(x: Rows<'_>, matrix: Matrix<'_>, part: Columns<'_>) {
     let Columns { first, rows: mut out } = part;
     let Some(count) = out.first().map(|row| row.len()) else { return };
     assert_eq!(x.cols, matrix.layout.cols, "activations and matrix differ in width");

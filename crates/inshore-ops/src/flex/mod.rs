@@ -1,8 +1,9 @@
 //! The operations on the CPU: Rust kernels over sixteen lanes ([`simd`]), shared out to threads by output columns
-//! ([`parallel`]). Activations stay f32, and weights stay packed.
+//! ([`parallel`]). Weights stay packed; activations stay f32 or are rounded for a product ([`int8`]).
 
 mod attention;
 mod exp;
+mod int8;
 mod matmul;
 mod norm;
 mod parallel;
@@ -17,7 +18,7 @@ use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_flex::Flex;
 
 use self::exp::silu;
-use self::matmul::{Matrix, Rows, add_columns, add_product, unpack_rows};
+use self::matmul::{Input, Matrix, add_columns, add_product, unpack_rows};
 use self::norm::rms_norm;
 use self::parallel::{Columns, columns, for_each};
 use self::tensor::{contiguous, floats, from_floats, from_words, integers};
@@ -47,8 +48,8 @@ impl DecoderOps for Flex {
         let matrices =
             [(&q, shape.q), (&k, shape.k), (&v, shape.v)].map(|(w, layout)| Matrix::new(w.storage(), layout));
         let normed = rms_norm(floats(&contiguous(x)), floats(&norm), shape.norm_eps);
-        let x = Rows::new(&normed, shape.q.cols);
-        let tokens = x.count();
+        let x = Input::new(&normed, [shape.q, shape.k, shape.v]);
+        let tokens = x.tokens();
 
         let (mut keys, mut values) = (contiguous(cache.k), contiguous(cache.v));
         let mut queries = vec![0.0; tokens * shape.q.rows];
@@ -67,7 +68,7 @@ impl DecoderOps for Flex {
             let parts = columns(out, matrix.layout().rows, matrix.task_rows(tokens));
             parts.into_iter().map(move |part| (matrix, part))
         });
-        for_each(tasks.collect(), |(matrix, part)| add_columns(x, matrix, part));
+        for_each(tasks.collect(), |(matrix, part)| add_columns(&x, matrix, part));
 
         let angles = &floats(&rope)[shape.position * shape.head_dim..][..tokens * shape.head_dim];
         let [queries_out, keys_out, _] = outs;
@@ -98,8 +99,7 @@ impl DecoderOps for Flex {
         layout: PackedLayout,
     ) -> FloatTensor<Self> {
         let [x, weight, mut residual] = [x, weight, residual].map(contiguous);
-        let x = Rows::new(floats(&x), layout.cols);
-        add_product(x, Matrix::new(weight.storage(), layout), residual.storage_mut::<f32>());
+        add_product(floats(&x), Matrix::new(weight.storage(), layout), residual.storage_mut::<f32>());
         residual
     }
 
@@ -113,11 +113,11 @@ impl DecoderOps for Flex {
     ) -> FloatTensor<Self> {
         let [x, norm, gate, up] = [x, norm, gate, up].map(contiguous);
         let normed = rms_norm(floats(&x), floats(&norm), norm_eps);
-        let x = Rows::new(&normed, layouts.0.cols);
+        let x = Input::new(&normed, [layouts.0, layouts.1]);
         let [gate, up] = [Matrix::new(gate.storage(), layouts.0), Matrix::new(up.storage(), layouts.1)];
-        let (tokens, width) = (x.count(), layouts.0.rows);
+        let (tokens, width) = (x.tokens(), layouts.0.rows);
         let mut out = vec![0.0; tokens * width];
-        for_each(columns(&mut out, width, gate.task_rows(tokens)), |part| gated_columns(x, gate, up, part));
+        for_each(columns(&mut out, width, gate.task_rows(tokens)), |part| gated_columns(&x, gate, up, part));
         from_floats(out, [tokens, width])
     }
 
@@ -132,7 +132,7 @@ impl DecoderOps for Flex {
         let last = floats(&x).rchunks_exact(layout.cols).next().expect("logits belong to a last token");
         let normed = rms_norm(last, floats(&norm), norm_eps);
         let mut out = vec![0.0; layout.rows];
-        add_product(Rows::new(&normed, layout.cols), Matrix::new(weight.storage(), layout), &mut out);
+        add_product(&normed, Matrix::new(weight.storage(), layout), &mut out);
         from_floats(out, [layout.rows])
     }
 
@@ -154,7 +154,7 @@ fn start_with(bias: &[f32], out: &mut [f32], width: usize) {
 }
 
 /// `part = SiLU(x Wgᵀ) * (x Wuᵀ)`, `part` being zeros.
-fn gated_columns(x: Rows<'_>, gate: Matrix<'_>, up: Matrix<'_>, mut part: Columns<'_>) {
+fn gated_columns(x: &Input<'_>, gate: Matrix<'_>, up: Matrix<'_>, mut part: Columns<'_>) {
     let Some(width) = part.rows.first().map(|row| row.len()) else { return };
     let mut ups = vec![0.0; part.rows.len() * width];
     add_columns(x, up, Columns { first: part.first, rows: ups.chunks_exact_mut(width).collect() });

@@ -2,6 +2,7 @@
 //! around runs, tiles and tasks.
 
 mod attention;
+mod int8;
 mod linear;
 mod sample;
 
@@ -18,7 +19,7 @@ fn random(seed: u64, count: usize) -> Vec<f32> {
     (0..count as u32).map(|at| noise_bits(seed, 0, at) as i32 as f32 / 2_147_483_648.0).collect()
 }
 
-/// A random packed matrix.
+/// A random packed matrix, for exact products unless a test says otherwise.
 struct Packed {
     layout: PackedLayout,
     words: Vec<u32>,
@@ -26,7 +27,7 @@ struct Packed {
 
 impl Packed {
     fn random(kind: GgmlType, rows: usize, cols: usize, seed: u64) -> Self {
-        let layout = PackedLayout::new(kind, rows, cols).expect("whole blocks");
+        let layout = PackedLayout::new(kind, rows, cols).expect("whole blocks").with_exact(true);
         let gguf = quantize(kind, &random(seed, rows * cols));
         Self { layout, words: layout.pack(&gguf, |row| row).expect("the right size") }
     }

@@ -1,14 +1,15 @@
-//! Lanes on x86-64 with AVX-512F: one 512-bit register. Bytes are those of AVX2.
+//! Lanes on x86-64 with AVX-512 and its byte products (VNNI; 2019 and later): one 512-bit register. Bytes are those of
+//! AVX2. The first AVX-512 CPUs, without VNNI, lower their clock for wide registers and are served by AVX2.
 
 use std::arch::x86_64::*;
 
 use super::avx2::Avx2;
 use super::{Kernel, LANES, Simd};
 
-/// Proof that the CPU has AVX-512F beside AVX2: only [`detect`](Self::detect) makes one.
+/// Proof that the CPU has AVX-512 F, BW, VL and VNNI beside AVX2: only [`detect`](Self::detect) makes one.
 #[derive(Clone, Copy)]
 pub struct Avx512 {
-    bytes: Avx2,
+    pub(super) bytes: Avx2,
 }
 
 impl Avx512 {
@@ -16,13 +17,17 @@ impl Avx512 {
     #[inline]
     pub fn detect() -> Option<Self> {
         let bytes = Avx2::detect()?;
-        is_x86_feature_detected!("avx512f").then_some(Self { bytes })
+        let found = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512vnni");
+        found.then_some(Self { bytes })
     }
 
     /// Runs `kernel`, compiled for these instructions.
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) {
-        #[target_feature(enable = "avx512f,avx2,fma,f16c")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
         fn enter<K: Kernel>(simd: Avx512, kernel: K) {
             kernel.run(simd);
         }

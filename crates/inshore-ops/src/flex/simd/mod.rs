@@ -8,6 +8,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub mod int8;
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -17,7 +18,7 @@ mod wasm;
 pub const LANES: usize = 16;
 
 /// Sixteen lanes of an instruction set. Every method is inlined into the kernel that uses it.
-pub trait Simd: Copy {
+pub trait Simd: int8::Int8 {
     /// How many [`Floats`](Self::Floats) the CPU's vector registers hold: what a kernel can keep in flight.
     const REGISTERS: usize;
     /// Sixteen f32.

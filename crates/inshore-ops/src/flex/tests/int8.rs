@@ -1,0 +1,120 @@
+//! Products with rounded activations against plain Rust that rounds the activations alike and then sums in f64.
+
+use burn_flex::Flex;
+use inshore_gguf::GgmlType;
+use proptest::prelude::*;
+
+use super::*;
+use crate::extension::DecoderOps;
+use crate::flex::int8::round;
+use crate::flex::simd::int8::RUN;
+use crate::flex::simd::tests::with_each_isa;
+use crate::linear::reference;
+
+const KINDS: [GgmlType; 5] = [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q5_0, GgmlType::Q5_1, GgmlType::Q8_0];
+
+/// What the activations are rounded to.
+fn rounded(x: &[f32]) -> Vec<f32> {
+    let run = |values: &[f32; RUN]| {
+        let (q, scale) = round(values);
+        q.map(|q| f32::from(q) * scale)
+    };
+    x.as_chunks().0.iter().flat_map(run).collect()
+}
+
+fn weight(kind: GgmlType, rows: usize, cols: usize, seed: u64) -> Packed {
+    let exact = Packed::random(kind, rows, cols, seed);
+    Packed { layout: exact.layout.with_exact(false), ..exact }
+}
+
+fn product(weight: &Packed, x: &[f32], residual: &[f32]) -> Vec<f32> {
+    let PackedLayout { rows, cols, .. } = weight.layout;
+    let tokens = x.len() / cols;
+    let [x, residual] = [floats(x, [tokens, cols]), floats(residual, [tokens, rows])];
+    values(&Flex::linear_add(x, weight.tensor(), residual, weight.layout)).to_vec()
+}
+
+#[track_caller]
+fn check(weight: &Packed, tokens: usize, what: &str) {
+    let PackedLayout { kind, rows, cols, .. } = weight.layout;
+    let (x, residual) = (random(3, tokens * cols), random(4, tokens * rows));
+    let got = product(weight, &x, &residual);
+    let expected = reference::linear_add(&rounded(&x), &weight.words, &residual, weight.layout);
+    assert_close(&got, &expected, cols, &format!("{what} {kind} {tokens}x{cols}x{rows}"));
+}
+
+#[test]
+fn rounding_keeps_the_largest_and_is_within_half_a_step() {
+    let x: [f32; RUN] = random(1, RUN).try_into().expect("a run");
+    let (q, scale) = round(&x);
+    assert_eq!(q.map(i16::unsigned_abs).iter().max(), Some(&16_256));
+    for (q, x) in q.iter().zip(x) {
+        assert!((f32::from(*q) * scale - x).abs() <= 0.5001 * scale);
+    }
+    assert_eq!(round(&[0.0; RUN]), ([0; RUN], 0.0));
+    assert_eq!(round(&[1e-42; RUN]).0, [0; RUN]);
+    assert!(round(&[f32::INFINITY; RUN]).1.is_infinite());
+}
+
+#[test]
+fn every_format_at_sizes_around_tiles_and_panels() {
+    with_each_isa(|isa| {
+        for kind in KINDS {
+            for runs in [1, 2, 3, 4, 5, 9] {
+                for rows in [1, 3, 8, 15, 16, 33, 70] {
+                    let weight = weight(kind, rows, runs * RUN, 2);
+                    for tokens in [1, 2, 4, 5, 6, 7, 13] {
+                        check(&weight, tokens, isa);
+                    }
+                }
+            }
+        }
+    });
+}
+
+/// Scales of 1, numbers and activations at the ends of their ranges: no sum overflows, and all are exact.
+#[test]
+fn extreme_numbers_are_exact() {
+    let (rows, cols) = (17, 96);
+    for byte in [0x80u8, 0x7F, 0xFF, 0x00, 0x81] {
+        let layout = PackedLayout::new(GgmlType::Q8_0, rows, cols).expect("whole blocks");
+        let block = [&[0x00, 0x3C][..], &[byte; 32]].concat();
+        let words = layout.pack(&block.repeat(rows * 3), |row| row).expect("the right size");
+        let weight = Packed { layout, words };
+        for value in [127.0, -127.0] {
+            for tokens in [1, 9] {
+                let expected = vec![f32::from(byte as i8) * value * cols as f32; tokens * rows];
+                with_each_isa(|isa| {
+                    let got = product(&weight, &vec![value; tokens * cols], &vec![0.0; tokens * rows]);
+                    assert_close(&got, &expected, 1, &format!("{isa} {byte} {value} {tokens}"));
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn exact_matrices_do_not_round() {
+    let rounding = weight(GgmlType::Q4_1, 40, 64, 5);
+    let exact = Packed { layout: rounding.layout.with_exact(true), words: rounding.words.clone() };
+    let (x, zeros) = (random(6, 64), vec![0.0; 40]);
+    let expected = reference::linear_add(&x, &exact.words, &zeros, exact.layout);
+    assert_close(&product(&exact, &x, &zeros), &expected, 64, "exact");
+    assert_ne!(product(&exact, &x, &zeros), product(&rounding, &x, &zeros));
+}
+
+#[test]
+fn products_do_not_depend_on_threads() {
+    let weight = weight(GgmlType::Q4_1, 1000, 576, 18);
+    for tokens in [1, 10] {
+        let (x, residual) = (random(19, tokens * 576), random(20, tokens * 1000));
+        assert_same_on_any_threads(|| product(&weight, &x, &residual));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_shape_agrees(kind in 0..KINDS.len(), runs in 1..20usize, rows in 1..70usize, tokens in 1..20usize, seed: u64) {
+        check(&weight(KINDS[kind], rows, runs * RUN, seed), tokens, "any");
+    }
+}
