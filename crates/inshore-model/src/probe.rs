@@ -15,13 +15,14 @@ use crate::llama::Llama;
 use crate::shape::ModelShape;
 use crate::synthetic::Weights;
 
-/// Layers of the measured decoder: more than one, so that its weights do not all stay in the nearest cache.
-const LAYERS: usize = 2;
+/// Layers of the measured decoder: several, so that its weights do not all stay in the nearest caches.
+const LAYERS: usize = 4;
 /// Words of the small and of the larger vocabulary.
 const VOCABS: [usize; 2] = [512, 4096];
 /// Tokens of the measured prefill.
 const PREFILL_TOKENS: usize = 16;
-/// Repetitions of each measurement, unless its time is up; the fastest counts.
+/// Repetitions of each measurement, unless its time is up; the fastest counts: browsers compile a
+/// module's hot functions anew while it runs.
 const REPETITIONS: usize = 5;
 /// Time for the repetitions of one measurement, in ms.
 const BUDGET_MS: f64 = 30.0;
