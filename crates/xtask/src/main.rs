@@ -1,7 +1,8 @@
-//! All automation of inshore: `cargo xtask setup | wasm | package | demo | test | check | fuzz`.
+//! All automation of inshore: `cargo xtask setup | wasm | package | demo | test | bench | check | fuzz`.
 //!
 //! Every command sets up what it needs and skips what is already there; started twice, it does nothing twice.
 
+mod bench;
 mod check;
 mod demo;
 mod fuzz;
@@ -41,6 +42,8 @@ enum Task {
     Demo(demo::DemoOptions),
     /// Run every test: Rust, TypeScript, tokenizer against llama.cpp, the browser, and the npm package.
     Test(test::TestOptions),
+    /// Measure our engine and its peers on the same weights and prompts.
+    Bench(bench::BenchOptions),
     /// Check formatting, lints, types and the house rules.
     Check(check::CheckOptions),
     /// Fuzz the parsers of untrusted bytes.
@@ -66,6 +69,7 @@ fn run(task: Task) -> Result<()> {
         Task::Package => package::run(&workspace),
         Task::Demo(options) => demo::run(&workspace, &options),
         Task::Test(options) => test::run(&workspace, &options),
+        Task::Bench(options) => bench::run(&workspace, &options),
         Task::Check(options) => check::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
     }

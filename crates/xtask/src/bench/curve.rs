@@ -1,0 +1,164 @@
+//! Decode speed as the context grows: it must fall no faster than the bytes that a token reads grow.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::contestant::{self, Contestant};
+use super::golden::Prompt;
+use super::runner::{self, Place, Task};
+use super::statistics::Summary;
+use super::table::{Table, digits};
+use super::traffic::Traffic;
+use crate::process;
+
+const CONTEXTS: [usize; 5] = [256, 512, 1024, 2048, 4096];
+/// Tokens whose speed is taken at each length, with their first.
+const TOKENS: usize = 33;
+/// Speed may fall this much faster than bytes grow before the promise counts as broken: what repeated runs scatter.
+const TOLERANCE: f64 = 0.05;
+const CURVE_CONTESTANTS: [&str; 3] = ["native-1", "native", "native-gpu"];
+
+/// Decode at one length of the context.
+#[derive(Debug, Clone, Serialize)]
+pub struct Point {
+    /// Id of the contestant.
+    pub contestant: &'static str,
+    /// Tokens in the context when the measured ones are done.
+    pub context_tokens: usize,
+    /// Decode speed in tokens per second.
+    pub decode_tps: Summary,
+    /// Weights and cache that a token reads, in bytes.
+    pub bytes_per_token: u64,
+    /// Speed here as a share of that at the shortest context.
+    pub speed_share: f64,
+    /// Bytes at the shortest context as a share of those here: what the speed share may fall to.
+    pub bytes_share: f64,
+}
+
+impl Point {
+    /// Whether the speed falls no faster than the bytes grow.
+    pub fn holds(&self) -> bool {
+        self.speed_share >= self.bytes_share * (1.0 - TOLERANCE)
+    }
+}
+
+/// Measures ours natively; software GPUs are left out, they would take hours.
+pub fn measure(place: &Place, traffic: &Traffic, prompts: &[Prompt], rounds: usize) -> Result<Vec<Point>> {
+    let chosen: Vec<&Contestant> = CURVE_CONTESTANTS
+        .iter()
+        .filter_map(|id| contestant::find(id))
+        .filter(|one| (!one.gpu || place.hardware_gpu) && (one.thread_count(2) == 1 || place.cores > 1))
+        .collect();
+    let mut speeds = vec![vec![Vec::new(); CONTEXTS.len()]; chosen.len()];
+    for round in 0..rounds {
+        for (at, context) in CONTEXTS.iter().enumerate() {
+            let prompt = long_prompt(prompts, context - (TOKENS - 1));
+            for (who, contestant) in chosen.iter().enumerate() {
+                let task = Task {
+                    contestant,
+                    weights: &place.model,
+                    prompts: std::slice::from_ref(&prompt),
+                    warm_up: &prompt,
+                    tokens: TOKENS,
+                    context_tokens: context + 1,
+                };
+                let outcome = runner::run(place, &task);
+                let speed = outcome.measurements.first().and_then(|one| one.decode_tps());
+                let text = speed.map_or_else(
+                    || outcome.failure.unwrap_or_else(|| "ended at its first token".to_owned()),
+                    |speed| format!("{} tok/s", digits(speed)),
+                );
+                process::note(&format!(
+                    "curve {}/{rounds}  {:14} {context:5} tokens  {text}",
+                    round + 1,
+                    contestant.id
+                ));
+                speeds[who][at].extend(speed);
+            }
+        }
+    }
+    Ok(points(&chosen, &speeds, traffic))
+}
+
+fn points(chosen: &[&Contestant], speeds: &[Vec<Vec<f64>>], traffic: &Traffic) -> Vec<Point> {
+    let mut points: Vec<Point> = Vec::new();
+    for (contestant, speeds) in chosen.iter().zip(speeds) {
+        let bytes =
+            |context: usize| traffic.weight_bytes + traffic.kv_bytes(context as u64, contestant.kv_value_bytes());
+        let mut first: Option<(f64, u64)> = None;
+        for (context, speeds) in CONTEXTS.iter().zip(speeds) {
+            let Some(decode_tps) = Summary::of(speeds.iter().copied()) else { continue };
+            let bytes_per_token = bytes(context - TOKENS / 2);
+            let (speed_256, bytes_256) = *first.get_or_insert((decode_tps.median, bytes_per_token));
+            points.push(Point {
+                contestant: contestant.id,
+                context_tokens: *context,
+                decode_tps,
+                bytes_per_token,
+                speed_share: decode_tps.median / speed_256,
+                bytes_share: bytes_256 as f64 / bytes_per_token as f64,
+            });
+        }
+    }
+    points
+}
+
+/// The longest prompt, repeated up to `tokens`; its beginning and end, the template, stay where they are.
+fn long_prompt(prompts: &[Prompt], tokens: usize) -> Prompt {
+    let longest = prompts.iter().max_by_key(|prompt| prompt.ids.len());
+    let ids = longest.map(|prompt| prompt.ids.as_slice()).unwrap_or_default();
+    let tail = &ids[ids.len().saturating_sub(8)..];
+    let mut repeated: Vec<u32> = ids.iter().copied().cycle().take(tokens.saturating_sub(tail.len())).collect();
+    repeated.extend(tail);
+    Prompt { name: format!("context-{tokens}"), ids: repeated, text: String::new(), greedy: None }
+}
+
+/// As a table.
+pub fn table(points: &[Point]) -> Table {
+    let mut table = Table::new(
+        ["contestant", "context", "decode tok/s", "MB/token", "speed vs 256", "bytes allow", "falls no faster"],
+        1,
+    );
+    for point in points {
+        table.row([
+            point.contestant.to_owned(),
+            point.context_tokens.to_string(),
+            digits(point.decode_tps.median),
+            digits(point.bytes_per_token as f64 / 1e6),
+            format!("{:.0} %", point.speed_share * 100.0),
+            format!("{:.0} %", point.bytes_share * 100.0),
+            if point.holds() { "yes" } else { "NO" }.to_owned(),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_are_as_long_as_asked_and_end_as_they_did() {
+        let prompts = [Prompt { name: "p".to_owned(), ids: (0..50).collect(), text: String::new(), greedy: None }];
+        for tokens in [20, 50, 333] {
+            let prompt = long_prompt(&prompts, tokens);
+            assert_eq!(prompt.ids.len(), tokens);
+            assert_eq!(prompt.ids.last(), Some(&49));
+            assert_eq!(prompt.ids[0], 0);
+        }
+    }
+
+    #[test]
+    fn speed_is_put_beside_bytes() {
+        let traffic = Traffic { weight_bytes: 1000, weights: 1000, kv_values_per_token: 1 };
+        let chosen = [contestant::find("native-1").expect("known")];
+        // At 4096 tokens the bytes are ten times those at 256.
+        let speeds = [vec![vec![100.0], Vec::new(), vec![90.0], vec![45.0], vec![10.0]]];
+        let points = points(&chosen, &speeds, &traffic);
+        assert_eq!(points.iter().map(|point| point.context_tokens).collect::<Vec<_>>(), [256, 1024, 2048, 4096]);
+        let last = &points[3];
+        assert!((last.speed_share - 0.1).abs() < 1e-9);
+        assert_eq!(last.holds(), last.speed_share >= last.bytes_share * 0.95);
+        assert_eq!(table(&points).text().lines().count(), 5);
+    }
+}
