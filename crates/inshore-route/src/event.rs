@@ -181,6 +181,8 @@ pub enum FailureKind {
     OutOfMemory,
     /// The request itself is to blame: nobody else would do better.
     Refused,
+    /// The prompt is longer than the engine's context, though the estimate was not: another one may read it.
+    ContextExceeded,
     /// 401, 403.
     Unauthorised,
     /// 402.

@@ -25,6 +25,7 @@ impl Loss {
             FailureKind::WorkerCrashed => Reason::WorkerCrashed,
             FailureKind::DeviceLost => Reason::DeviceLost,
             FailureKind::OutOfMemory => Reason::OutOfMemory,
+            FailureKind::ContextExceeded => Reason::ContextTooLong,
             _ => Reason::LocalFailed,
         };
         let retry_after_ms = retry_after_ms.filter(|ms| !ms.is_nan()).map(time);
@@ -37,7 +38,7 @@ impl Loss {
     /// Whether it speaks against the engine or the endpoint, rather than against the request.
     fn counts(&self) -> bool {
         match self.kind {
-            Some(FailureKind::Refused | FailureKind::ModelMismatch) => false,
+            Some(FailureKind::Refused | FailureKind::ContextExceeded | FailureKind::ModelMismatch) => false,
             Some(FailureKind::RateLimited) => self.retry_after_ms.is_none(),
             _ => true,
         }
@@ -94,8 +95,10 @@ impl World {
     fn leave_device(&mut self, request: &mut Request, leg: &Leg, loss: Loss, orders: &mut Vec<Order>) {
         let device = self.device_door(request);
         let cloud = self.cloud_door(request);
-        let may_restart = request.recoveries < self.config.max_recoveries && !matches!(device, Door::Denied(_));
         let may_leave = cloud == Door::Open && request.handovers < self.config.max_handovers;
+        // A context does not grow by a restart, except back from a smaller plan.
+        let outgrown = loss.kind == Some(FailureKind::ContextExceeded) && (leg.plan == Plan::Same || may_leave);
+        let may_restart = !outgrown && request.recoveries < self.config.max_recoveries && !matches!(device, Door::Denied(_));
         let too_slow = loss.reason == Reason::Stalled && may_leave;
         if may_restart && !too_slow && (device == Door::Open || cloud != Door::Open) {
             let plan = next_plan(leg.plan, request.recoveries, loss.reason);
@@ -200,7 +203,9 @@ mod tests {
     #[test]
     fn what_the_request_is_to_blame_for_does_not_count() {
         let counts = |kind, retry| Loss::reported(false, kind, retry).counts();
-        assert!(!counts(FailureKind::Refused, None) && !counts(FailureKind::ModelMismatch, None));
+        for kind in [FailureKind::Refused, FailureKind::ContextExceeded, FailureKind::ModelMismatch] {
+            assert!(!counts(kind, None), "{kind:?}");
+        }
         assert!(!counts(FailureKind::RateLimited, Some(1.0)) && counts(FailureKind::RateLimited, None));
         for kind in [FailureKind::Unauthorised, FailureKind::Payment, FailureKind::NotFound, FailureKind::ServerError] {
             assert!(counts(kind, Some(1.0)), "{kind:?}");

@@ -28,7 +28,7 @@ export class EngineClient {
   /** Called once if the worker dies; open answers have failed with the same error by then. */
   onCrash: ((error: InshoreError) => void) | undefined;
 
-  constructor(worker: WorkerLike = startWorker()) {
+  constructor(worker: WorkerLike = startEngine()) {
     this.#port = new WorkerPort(worker, {
       onEvent: (event) => this.#receive(event),
       onCrash: (error) => {
@@ -134,6 +134,10 @@ export class EngineClient {
   }
 }
 
-function startWorker(): Worker {
-  return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'inshore-engine' });
+/** A fresh engine worker: the file at `url`, or the package's own beside this module. */
+export function startEngine(url?: string | URL): Worker {
+  // Two calls, for bundlers look for this very form.
+  if (url === undefined)
+    return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'inshore-engine' });
+  return new Worker(url, { type: 'module', name: 'inshore-engine' });
 }

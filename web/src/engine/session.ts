@@ -1,6 +1,6 @@
 import { InshoreError } from '../error';
 import type { StoredKey } from '../store/protocol';
-import { EngineClient, type LoadOptions } from './client';
+import { EngineClient, type LoadOptions, startEngine } from './client';
 import type { DeviceChoice, DeviceReport, ModelInfo } from './protocol';
 import { canShare, sharedEngine } from './shared';
 
@@ -26,6 +26,8 @@ export interface SessionOptions extends LoadOptions {
    * crash or a stall. Absent: a worker of this page's own.
    */
   share?: string | undefined;
+  /** Address of the engine's worker, if not beside this module; such an engine is not shared. */
+  worker?: string | URL | undefined;
 }
 
 /** Opens a device in a fresh (or shared) worker and loads the stored model `key` onto it. */
@@ -45,11 +47,11 @@ export async function openSession(
 }
 
 async function openOn(key: StoredKey, choice: DeviceChoice, options: SessionOptions): Promise<Session> {
-  const { share, contextTokens } = options;
+  const { share, worker, contextTokens } = options;
   // A file of the user's is known to one tab only.
-  const shared = share !== undefined && typeof key === 'string' && canShare();
+  const shared = share !== undefined && worker === undefined && typeof key === 'string' && canShare();
   const name = [share, choice, key, contextTokens ?? 'default'].join('-');
-  const engine = shared ? new EngineClient(sharedEngine(name)) : new EngineClient();
+  const engine = shared ? new EngineClient(sharedEngine(name)) : new EngineClient(startEngine(worker));
   try {
     const device = await engine.open(choice);
     const info = await engine.load(key, options);

@@ -118,8 +118,10 @@ export type FailureKind =
   | 'worker_crashed'
   | 'device_lost'
   | 'out_of_memory'
-  /** The request itself is to blame (400, prompt too long …): nobody else would do better. */
+  /** The request itself is to blame (400 …): nobody else would do better. */
   | 'refused'
+  /** The prompt is longer than the engine's context, though the estimate was not: another one may read it. */
+  | 'context_exceeded'
   | 'unauthorised'
   | 'payment'
   | 'not_found'

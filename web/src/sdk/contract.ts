@@ -57,11 +57,11 @@ export interface InshoreOptions {
   assets?: Partial<Assets>;
 }
 
-/** Addresses of the package's files. */
+/** Addresses of the package's files. Workers find their own wasm beside themselves. */
 export interface Assets {
+  /** Each tab then has an engine of its own, whatever `shareEngine` says. */
   engineWorker: string | URL;
   storeWorker: string | URL;
-  engineWasm: string | URL;
   routeWasm: string | URL;
 }
 

@@ -11,7 +11,7 @@ const KINDS: Record<string, FailureKind> = {
   tensor_too_large_for_device: 'out_of_memory',
   context_too_large_for_device: 'out_of_memory',
   empty_prompt: 'refused',
-  prompt_too_long: 'refused',
+  prompt_too_long: 'context_exceeded',
   unknown_token: 'refused',
   invalid_sampling: 'refused',
   no_chat_template: 'refused',
@@ -27,4 +27,4 @@ export function engineFailure(error: unknown): LegError {
 
 /** Whether the engine is as good as before: the request was to blame, not the device. */
 export const leavesEngineSound = (error: LegError): boolean =>
-  error.kind === 'refused' || error.code === 'busy';
+  error.kind === 'refused' || error.kind === 'context_exceeded' || error.code === 'busy';

@@ -1,4 +1,4 @@
-import { EngineClient } from '../engine/client';
+import { EngineClient, startEngine } from '../engine/client';
 import type { DeviceChoice } from '../engine/protocol';
 import { InshoreError } from '../error';
 import type { Reason, Slo } from '../route/types';
@@ -18,9 +18,10 @@ export async function probeDevice(
   model: ModelRef,
   device: DeviceChoice,
   contextTokens: number | undefined,
+  worker: string | URL | undefined,
 ): Promise<SpeedRecord> {
   const head = await readHead(model);
-  const engine = new EngineClient();
+  const engine = new EngineClient(startEngine(worker));
   try {
     const opened = await engine.open(device);
     const shape = await engine.shape(head);

@@ -112,12 +112,14 @@ class Instance implements Inshore {
   readonly #local: LocalSide;
   readonly #dispatcher: RouteDispatcher;
   readonly #surroundings: Surroundings;
+  readonly #engineWorker: string | URL | undefined;
   #stored: Stored | undefined;
 
   constructor(options: InshoreOptions, model: ModelRef, router: Router, config: RouteConfig) {
     this.#model = model;
     this.modelName = model.name;
     this.#store = openStore(options.assets);
+    this.#engineWorker = options.assets?.engineWorker;
     this.#settings = {
       mode: options.mode ?? 'auto',
       slo: { ...DEFAULT_SLO, ...options.slo },
@@ -153,7 +155,7 @@ class Instance implements Inshore {
     const { device, contextTokens } = this.#local.setup;
     let record = await this.#local.record();
     if (record === undefined || !(record.prefillTps > 0 && record.decodeTps > 0)) {
-      record = { ...record, ...(await probeDevice(this.#model, device, contextTokens)) };
+      record = { ...record, ...(await probeDevice(this.#model, device, contextTokens, this.#engineWorker)) };
       await this.#local.keep(record);
     }
     const { memory_fits } = await this.#local.snapshot();
@@ -233,7 +235,7 @@ class Instance implements Inshore {
     this.#events.clear();
   }
 
-  #openLocal({ device, contextTokens, shareEngine }: InshoreOptions): LocalSide {
+  #openLocal({ device, contextTokens, shareEngine, assets }: InshoreOptions): LocalSide {
     return new LocalSide({
       model: this.#model,
       setup: { device: device ?? 'auto', contextTokens },
@@ -242,6 +244,7 @@ class Instance implements Inshore {
       open: (key, setup, onProgress) =>
         openSession(key, setup.device, {
           onProgress,
+          worker: assets?.engineWorker,
           ...(shareEngine && { share: `life${this.#local.losses}` }),
           ...(setup.contextTokens !== undefined && { contextTokens: setup.contextTokens }),
         }),

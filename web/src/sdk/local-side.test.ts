@@ -146,7 +146,7 @@ describe('LocalSide', () => {
     ['device_lost', 'device_lost', 2],
     ['out_of_memory', 'out_of_memory', 2],
     ['internal', 'other', 2],
-    ['prompt_too_long', 'refused', 1],
+    ['prompt_too_long', 'context_exceeded', 1],
   ])('%s is a failure of kind %s', async (code, kind, workersAfter) => {
     const { side, workers } = openSide();
     const seen = collector();

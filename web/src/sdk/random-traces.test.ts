@@ -13,6 +13,7 @@ const KINDS: FailureKind[] = [
   'device_lost',
   'out_of_memory',
   'refused',
+  'context_exceeded',
   'unauthorised',
   'rate_limited',
   'server_error',

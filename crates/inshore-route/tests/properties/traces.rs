@@ -58,6 +58,7 @@ fn any_kind() -> impl Strategy<Value = FailureKind> {
         Kind::DeviceLost,
         Kind::OutOfMemory,
         Kind::Refused,
+        Kind::ContextExceeded,
         Kind::Unauthorised,
         Kind::Payment,
         Kind::NotFound,

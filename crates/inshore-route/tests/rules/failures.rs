@@ -48,6 +48,24 @@ fn the_plan_of_a_restart_may_be_too_small_for_the_prompt() {
 }
 
 #[test]
+fn a_prompt_that_outgrows_the_context_leaves_the_device_or_fails_at_once() {
+    let mut desk = Desk::new();
+    desk.ask(Mode::PreferOnDevice);
+    let outgrown = FailureKind::ContextExceeded;
+    assert_eq!(desk.failed(1, outgrown), ["start 2 in_cloud fresh context_too_long"]);
+
+    let mut alone = Desk::new();
+    alone.ask(Mode::OnlyOnDevice);
+    assert_eq!(alone.failed(1, outgrown), ["fail context_too_long context_exceeded"]);
+
+    // Out of a smaller plan, there is the next one.
+    let mut smaller = Desk::new();
+    smaller.ask(Mode::OnlyOnDevice);
+    smaller.failed(1, FailureKind::OutOfMemory);
+    assert_eq!(smaller.failed(2, outgrown), ["start 3 on_device fresh context_too_long plan=cpu"]);
+}
+
+#[test]
 fn each_endpoint_goes_on_in_its_own_manner() {
     for (continuation, manner) in
         [(Continuation::TokenIds, "token_ids"), (Continuation::Prefix, "prefix"), (Continuation::None, "replace")]

@@ -85,6 +85,17 @@ fn the_first_token_has_its_own_limit() {
 }
 
 #[test]
+fn loading_is_no_stall_where_speeds_are_unknown() {
+    let mut desk = Desk::new();
+    let mut unknown = snapshot();
+    unknown.local.estimate = None;
+    unknown.local.load_ms = 20_000.0;
+    desk.begin(spec(Mode::OnlyOnDevice), unknown);
+    assert!(desk.at(69_999.0).wake().is_empty());
+    assert_eq!(desk.at(70_000.0).wake(), ["abort 1 stalled", "start 2 on_device fresh stalled"]);
+}
+
+#[test]
 fn a_slow_device_is_not_stalled_between_its_first_tokens() {
     let mut desk = Desk::new();
     let mut slow = snapshot();

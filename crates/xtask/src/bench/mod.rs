@@ -11,6 +11,7 @@ mod measurement;
 mod peers;
 mod plan;
 mod quiet;
+mod render;
 mod report;
 mod runner;
 mod statistics;
@@ -142,6 +143,8 @@ pub fn run(workspace: &Workspace, options: &BenchOptions) -> Result<()> {
         process::heading("Decode over context");
         report.curve = curve::measure(&place, &traffic, &plan.prompts, plan.rounds.min(2))?;
     }
+    // What is left of it would be in nobody's way.
+    let _ = fs::remove_dir_all(&place.scratch);
     println!("\n{}", report.text());
     for path in report.write(&out)? {
         println!("{}", path.display());
@@ -185,11 +188,14 @@ fn set_up(
     let devices = process::output(Command::new(&ready.host).arg("devices"))?;
     let hardware_gpu =
         devices.lines().any(|line| line.starts_with(|c: char| c.is_ascii_digit()) && !runner::is_software(line));
+    // Of its own: two runs at once would feed each other's contestants.
+    let scratch = files.join(format!("run-{}", std::process::id()));
+    fs::create_dir_all(&scratch)?;
     let place = Place {
         host: ready.host,
         model,
         runners: workspace.path("tests/bench"),
-        scratch: files.to_owned(),
+        scratch,
         browser,
         cores: machine::cores(),
         hardware_gpu,
