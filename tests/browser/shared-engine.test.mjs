@@ -104,4 +104,47 @@ describe('the shared engine', { timeout: 600_000 }, () => {
     const rest = await answer(tabs[0], { prompt: PROMPT, continuation: kept, maxTokens: 4 });
     assert.deepEqual([...kept, ...rest.ids], undisturbed.ids);
   });
+
+  /** An instance of the SDK in a fresh tab, with the model loaded; gives the load's time by the engine's own clock. */
+  async function sdkTab(options) {
+    const { page } = await blankPage(context, site);
+    const loadMs = await page.evaluate(async (options) => {
+      const { createInshore } = await import('/src/sdk/index.ts');
+      const model = new URL('/models/default.gguf', location.href).href;
+      window.inshore = await createInshore({ model, device: 'cpu', mode: 'only_on_device', ...options });
+      await window.inshore.download();
+      return window.inshore.session.info.loadMs;
+    }, options);
+    return { page, loadMs };
+  }
+
+  const capital = ({ page }) =>
+    page.evaluate(async () => {
+      const messages = [{ role: 'user', content: 'What is the capital of France?' }];
+      const answer = await window.inshore.chat.completions.create({ messages, max_tokens: 12, temperature: 0 });
+      return answer.choices[0].message.content;
+    });
+  const engineWorkers = ({ page }) => page.workers().filter((worker) => /engine\/worker/.test(worker.url()));
+
+  test('shareEngine: the SDK in two tabs has one engine, and one tab closes without the other', async () => {
+    const first = await sdkTab({ shareEngine: true });
+    const second = await sdkTab({ shareEngine: true });
+    assert.equal(first.loadMs, second.loadMs);
+    assert.deepEqual([...engineWorkers(first), ...engineWorkers(second)], []);
+    const texts = await Promise.all([capital(first), capital(second)]);
+    assert.match(texts[0], /Paris/);
+    assert.equal(texts[0], texts[1]);
+    await first.page.close();
+    assert.equal(await capital(second), texts[0]);
+  });
+
+  test('assets.engineWorker: the engine comes from there, and is not shared', async () => {
+    const elsewhere = '/src/engine/worker.ts?elsewhere';
+    const tab = await sdkTab({ shareEngine: true, assets: { engineWorker: elsewhere } });
+    assert.deepEqual(
+      engineWorkers(tab).map((worker) => worker.url()),
+      [new URL(elsewhere, site.url).href],
+    );
+    assert.match(await capital(tab), /Paris/);
+  });
 });
