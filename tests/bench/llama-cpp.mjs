@@ -7,6 +7,8 @@ await runMain((options) => within(options.limit_s, measureAll(options)));
 
 async function measureAll(options) {
   const wanted = options.gpu === 'none' ? false : 'vulkan';
+  // Unless a device is named, llama.cpp passes over those that are emulated on the CPU.
+  if (options.gpu === 'software') process.env.GGML_VK_VISIBLE_DEVICES ??= '0';
   const llama = await getLlama({
     gpu: wanted,
     build: 'never',
@@ -15,6 +17,9 @@ async function measureAll(options) {
     logLevel: LlamaLogLevel.error,
   });
   if (llama.gpu !== wanted) throw new Error(`llama.cpp took ${llama.gpu || 'the CPU'} instead of ${wanted}`);
+  const devices = wanted ? await llama.getGpuDeviceNames() : [];
+  // It would compute on the CPU and still call itself Vulkan.
+  if (wanted && devices.length === 0) throw new Error('llama.cpp found no Vulkan device');
   const began = performance.now();
   const model = await llama.loadModel({ modelPath: options.model, gpuLayers: wanted ? 'max' : 0 });
   const context = await model.createContext({
@@ -24,7 +29,6 @@ async function measureAll(options) {
     sequences: 1,
   });
   const load_ms = performance.now() - began;
-  const devices = wanted ? await llama.getGpuDeviceNames() : [];
   const sequence = context.getSequence();
   const warmUp = await generate(sequence, options.warm_up.ids, 4);
   for (const prompt of options.prompts) {

@@ -9,10 +9,10 @@ const ALWAYS = [
 ];
 const REAL = ['--enable-unsafe-webgpu', '--enable-features=Vulkan', '--ignore-gpu-blocklist'];
 
-/** Starts Chromium; `gpu`: `none`, `swiftshader` (software) or `real`. */
+/** Starts Chromium; `gpu`: `none`, `software` or `real`. */
 export function startBrowser(gpu) {
   if (gpu === 'real') return launch('plain', { args: [...ALWAYS, ...REAL] });
-  return launch(gpu === 'swiftshader' ? 'swiftshader' : 'plain');
+  return launch(gpu === 'software' ? 'swiftshader' : 'plain');
 }
 
 /** A page that fails with what it logged instead of in silence. */

@@ -145,6 +145,7 @@ impl Contestant {
 }
 
 /// The contestant of this id.
+#[cfg(test)]
 pub fn find(id: &str) -> Option<&'static Contestant> {
     ALL.iter().find(|contestant| contestant.id == id)
 }

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::contestant::{self, Contestant};
+use super::contestant::Contestant;
 use super::golden::Prompt;
+use super::plan::Plan;
 use super::runner::{self, Place, Task};
 use super::statistics::Summary;
 use super::table::{Table, digits};
@@ -16,7 +17,8 @@ const CONTEXTS: [usize; 5] = [256, 512, 1024, 2048, 4096];
 const TOKENS: usize = 33;
 /// Speed may fall this much faster than bytes grow before the promise counts as broken: what repeated runs scatter.
 const TOLERANCE: f64 = 0.05;
-const CURVE_CONTESTANTS: [&str; 3] = ["native-1", "native", "native-gpu"];
+/// Long contexts take their time.
+const MOST_ROUNDS: usize = 2;
 
 /// Decode at one length of the context.
 #[derive(Debug, Clone, Serialize)]
@@ -42,17 +44,22 @@ impl Point {
     }
 }
 
-/// Measures ours natively; software GPUs are left out, they would take hours.
-pub fn measure(place: &Place, traffic: &Traffic, prompts: &[Prompt], rounds: usize) -> Result<Vec<Point>> {
-    let chosen: Vec<&Contestant> = CURVE_CONTESTANTS
+/// Whose curve can be measured: ours natively. Software GPUs are left out, they would take hours.
+pub const CONTESTANTS: [&str; 3] = ["native-1", "native", "native-gpu"];
+
+/// Measures those of [`CONTESTANTS`] that are chosen.
+pub fn measure(place: &Place, traffic: &Traffic, plan: &Plan) -> Result<Vec<Point>> {
+    let rounds = plan.rounds.min(MOST_ROUNDS);
+    let chosen: Vec<&Contestant> = plan
+        .chosen
         .iter()
-        .filter_map(|id| contestant::find(id))
-        .filter(|one| (!one.gpu || place.hardware_gpu) && (one.thread_count(2) == 1 || place.cores > 1))
+        .copied()
+        .filter(|one| CONTESTANTS.contains(&one.id) && (!one.gpu || place.hardware_gpu))
         .collect();
     let mut speeds = vec![vec![Vec::new(); CONTEXTS.len()]; chosen.len()];
     for round in 0..rounds {
         for (at, context) in CONTEXTS.iter().enumerate() {
-            let prompt = long_prompt(prompts, context - (TOKENS - 1));
+            let prompt = long_prompt(&plan.prompts, context - (TOKENS - 1));
             for (who, contestant) in chosen.iter().enumerate() {
                 let task = Task {
                     contestant,
@@ -136,6 +143,7 @@ pub fn table(points: &[Point]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::contestant;
 
     #[test]
     fn prompts_are_as_long_as_asked_and_end_as_they_did() {

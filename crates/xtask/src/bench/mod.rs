@@ -91,6 +91,9 @@ pub fn run(workspace: &Workspace, options: &BenchOptions) -> Result<()> {
         bail!("--rounds and --limit must be at least 1, --tokens at least 2: decode is measured between tokens");
     }
     let chosen = contestant::select(options.contestants.as_deref(), cores)?;
+    if options.curve && !chosen.iter().any(|one| curve::CONTESTANTS.contains(&one.id)) {
+        bail!("--curve measures {}, and none of them is chosen", curve::CONTESTANTS.join(", "));
+    }
     let prompts = golden::prompts(workspace)?;
     let mut plan = Plan::new(options, chosen, prompts)?;
 
@@ -141,7 +144,7 @@ pub fn run(workspace: &Workspace, options: &BenchOptions) -> Result<()> {
     }
     if options.curve {
         process::heading("Decode over context");
-        report.curve = curve::measure(&place, &traffic, &plan.prompts, plan.rounds.min(2))?;
+        report.curve = curve::measure(&place, &traffic, &plan)?;
     }
     // What is left of it would be in nobody's way.
     let _ = fs::remove_dir_all(&place.scratch);

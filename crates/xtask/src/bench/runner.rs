@@ -153,7 +153,7 @@ struct NodeOptions<'a> {
     tokens: usize,
     context_tokens: usize,
     threads: usize,
-    /// `none`, `swiftshader` or `real`.
+    /// `none`, `software` or `real`.
     gpu: &'static str,
     page: Option<&'static str>,
     dtype: Option<&'static str>,
@@ -170,7 +170,7 @@ fn in_node(place: &Place, task: &Task<'_>, found: &mut Vec<Measurement>) -> Resu
     };
     let gpu = match (task.contestant.gpu, place.hardware_gpu) {
         (false, _) => "none",
-        (true, false) => "swiftshader",
+        (true, false) => "software",
         (true, true) => "real",
     };
     let options = NodeOptions {
