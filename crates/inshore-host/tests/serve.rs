@@ -238,6 +238,10 @@ async fn other_origins_are_kept_out_unless_named() {
     let named = preflight(&opened, "https://app.example").await.unwrap();
     assert_eq!((named.status().as_u16(), allowed(&named).as_deref()), (200, Some("https://app.example")));
     assert_eq!(allowed(&preflight(&opened, "https://evil.example").await.unwrap()), None);
+    // A page of that origin sees what it needs to fetch a model in parts.
+    let health = opened.client.get(format!("{}/health", opened.url)).header("origin", "https://app.example");
+    let exposed = health.send().await.unwrap().headers()["access-control-expose-headers"].to_str().unwrap().to_owned();
+    assert!(exposed.contains("content-range") && exposed.contains("retry-after"), "{exposed}");
 }
 
 #[tokio::test]

@@ -110,6 +110,12 @@ describe('manners', () => {
     expect(site.requests[0]?.body).not.toHaveProperty('max_tokens');
   });
 
+  it('asks for no more than the budget pays for', async () => {
+    const spec = { ...cloudTask().spec, prompt_tokens: 30, cloud_tokens_left: 50 };
+    await outcome((response) => answer(response, ['x']), { spec, maxTokens: 100 });
+    expect(site.requests[0]?.body?.max_tokens).toBe(20);
+  });
+
   const ours: Partial<CloudOptions> = { continuation: 'token_ids' };
   const told = (sha256: string): Handler => {
     return (response) => {

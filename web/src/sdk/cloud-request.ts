@@ -9,8 +9,8 @@ export interface WireOptions {
 }
 
 /**
- * The body of a cloud leg. Fields of the caller's that we do not know pass through; `max_tokens` is what is left, and
- * the answer so far goes along as the manner says. Always streamed.
+ * The body of a cloud leg. Fields of the caller's that we do not know pass through; `max_tokens` is what is left, of the
+ * answer and of the budget, and the answer so far goes along as the manner says. Always streamed.
  */
 export function cloudBody(task: LegTask, { cloud, modelSha256 }: WireOptions): Record<string, unknown> {
   const { request, manner } = task;
@@ -23,10 +23,11 @@ export function cloudBody(task: LegTask, { cloud, modelSha256 }: WireOptions): R
   };
   delete body.n;
   delete body.inshore;
-  if (task.maxTokens !== undefined) {
+  const maxTokens = affordable(task);
+  if (maxTokens !== undefined) {
     const field = 'max_completion_tokens' in request.body ? 'max_completion_tokens' : 'max_tokens';
     delete body.max_tokens;
-    body[field] = task.maxTokens;
+    body[field] = maxTokens;
   }
   if (cloud.continuation === 'token_ids') {
     body.inshore = {
@@ -35,6 +36,13 @@ export function cloudBody(task: LegTask, { cloud, modelSha256 }: WireOptions): R
     };
   }
   return body;
+}
+
+/** How many tokens the endpoint may write; what it reads is paid for as well. The policy asks only if one is left. */
+function affordable({ maxTokens, spec, ids }: LegTask): number | undefined {
+  if (spec.cloud_tokens_left === undefined) return maxTokens;
+  const left = Math.max(1, Math.floor(spec.cloud_tokens_left - spec.prompt_tokens - ids.length));
+  return Math.min(maxTokens ?? left, left);
 }
 
 function messages({ request, manner, text }: LegTask): unknown {
