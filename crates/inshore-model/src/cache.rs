@@ -33,7 +33,7 @@ impl KvCache {
         self.tokens = 0;
     }
 
-    /// Bytes of keys (or values) of one layer in f32.
+    /// Bytes of keys (or of values) of one layer in f32; both are one tensor.
     pub const fn layer_bytes(config: &Config, capacity: usize) -> u64 {
         (capacity * config.num_key_value_heads * config.head_dim * size_of::<f32>()) as u64
     }

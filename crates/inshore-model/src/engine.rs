@@ -89,6 +89,8 @@ pub struct Engine {
     template: Option<ChatTemplate>,
     device: OpenDevice,
     info: ModelInfo,
+    /// The history of an answer without penalties: one pair that counts nothing.
+    no_history: Tensor<1, Int>,
     /// The generation that the cache belongs to: its number, counted by [`Engine::start`].
     current: u64,
 }
@@ -129,7 +131,8 @@ impl Engine {
             })
             .await??;
         let info = info(&gguf, &config, &device, context_tokens);
-        let mut engine = Self { model, cache, tokenizer, template, device, info, current: 0 };
+        let no_history = word_tensor(&[0, 0], &device);
+        let mut engine = Self { model, cache, tokenizer, template, device, info, no_history, current: 0 };
         engine.warm_up().await?;
         engine.info.load_ms = started.elapsed().as_secs_f64() * 1e3;
         Ok(engine)
@@ -277,7 +280,7 @@ impl Engine {
     }
 
     fn ids(&self, ids: &[u32]) -> Tensor<1, Int> {
-        Tensor::from_data(TensorData::new(ids.to_vec(), [ids.len()]), (&self.device.device, DType::U32))
+        word_tensor(ids, &self.device)
     }
 
     /// Pairs of token and count of the answer so far, where the sampling looks at them.
@@ -289,12 +292,19 @@ impl Engine {
         for &id in &generation.log {
             *counts.entry(id).or_insert(0u32) += 1;
         }
-        self.ids(&counts.into_iter().flat_map(|(id, count)| [id, count]).collect::<Vec<_>>())
+        let mut pairs = counts.into_iter().flat_map(|(id, count)| [id, count]).collect::<Vec<_>>();
+        // Few lengths, as each is another constant of a launch; pairs that count nothing are ignored.
+        pairs.resize(pairs.len().next_power_of_two(), 0);
+        self.ids(&pairs)
     }
 
     fn no_history(&self) -> Tensor<1, Int> {
-        self.ids(&[0, 0])
+        self.no_history.clone()
     }
+}
+
+fn word_tensor(words: &[u32], device: &OpenDevice) -> Tensor<1, Int> {
+    Tensor::from_data(TensorData::new(words.to_vec(), [words.len()]), (&device.device, DType::U32))
 }
 
 /// The one readback of a step.
@@ -306,7 +316,7 @@ pub(crate) async fn read_words(words: Tensor<1, Int>) -> Result<Vec<u32>, ModelE
 fn context_tokens(config: &Config, options: &LoadOptions, device: &OpenDevice) -> Result<usize, ModelError> {
     let most = config.max_position_embeddings;
     let context_tokens = options.context_tokens.unwrap_or(DEFAULT_CONTEXT_TOKENS).min(most).max(2);
-    let bytes = KvCache::layer_bytes(config, context_tokens);
+    let bytes = 2 * KvCache::layer_bytes(config, context_tokens);
     match device.max_tensor_bytes.filter(|&limit_bytes| bytes > limit_bytes) {
         Some(limit_bytes) => Err(ModelError::ContextTooLarge { context_tokens, bytes, limit_bytes }),
         None => Ok(context_tokens),

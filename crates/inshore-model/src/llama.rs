@@ -3,7 +3,7 @@
 
 use burn::tensor::{Int, Tensor};
 use inshore_ops::{
-    AttentionShape, KvLayer, PackedMatrix, QkvInputs, QkvWeights, attention, embed, gated_mlp, linear_add, logits,
+    Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, attention, embed, gated_mlp, linear_add, logits,
     qkv_rope,
 };
 
@@ -41,10 +41,10 @@ impl Llama {
     /// `ids: [tokens]` → `[vocab]`. The caller keeps `cache.tokens() + tokens` within the cache's capacity.
     pub fn forward(&self, ids: Tensor<1, Int>, cache: &mut KvCache) -> Tensor<1> {
         let [tokens] = ids.dims();
-        let position = cache.tokens;
+        let position = Position::new(cache.tokens, &ids.device());
         let mut x = embed(ids, &self.embed_tokens);
         for (layer, kv) in self.layers.iter().zip(&mut cache.layers) {
-            x = layer.forward(x, kv, self, position);
+            x = layer.forward(x, kv, self, &position);
         }
         cache.tokens += tokens;
         logits(x, &self.norm, self.config.rms_norm_eps, &self.lm_head)
@@ -56,12 +56,12 @@ impl DecoderLayer {
     ///
     /// # Shapes
     /// `x: [tokens, hidden]` → `[tokens, hidden]`.
-    fn forward(&self, x: Tensor<2>, kv: &mut KvLayer, model: &Llama, position: usize) -> Tensor<2> {
+    fn forward(&self, x: Tensor<2>, kv: &mut KvLayer, model: &Llama, position: &Position) -> Tensor<2> {
         let Config {
             num_attention_heads: heads, num_key_value_heads: kv_heads, head_dim, rms_norm_eps: norm_eps, ..
         } = model.config;
         let q = qkv_rope(x.clone(), &self.qkv, kv, QkvInputs { rope: &model.rope, head_dim, norm_eps, position });
-        let attended = attention(q, kv, AttentionShape { heads, kv_heads, head_dim, position });
+        let attended = attention(q, kv, Heads { heads, kv_heads, head_dim }, position);
         let h = linear_add(attended, &self.o_proj, x);
         let gated = gated_mlp(h.clone(), &self.post_attention_layernorm, norm_eps, &self.gate_proj, &self.up_proj);
         linear_add(gated, &self.down_proj, h)

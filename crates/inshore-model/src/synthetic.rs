@@ -39,12 +39,13 @@ impl<'a> Weights<'a> {
         let ModelShape { hidden, intermediate, heads, kv_heads, head_dim, .. } = *self.shape;
         let kind = self.shape.kind();
         Ok(DecoderLayer {
-            qkv: QkvWeights {
-                norm: self.ones(),
-                q: self.matrix(kind, heads * head_dim, hidden)?,
-                k: self.matrix(kind, kv_heads * head_dim, hidden)?,
-                v: self.matrix(kind, kv_heads * head_dim, hidden)?,
-                bias: None,
+            qkv: {
+                let layouts =
+                    [heads, kv_heads, kv_heads].map(|heads| PackedLayout::new(kind, heads * head_dim, hidden));
+                let [q, k, v] = layouts;
+                let layouts = [q?, k?, v?];
+                let words = layouts.iter().flat_map(|layout| self.words(layout)).collect();
+                QkvWeights::new(vec![1.0; hidden], layouts, words, None, self.device)?
             },
             o_proj: self.matrix(kind, hidden, heads * head_dim)?,
             post_attention_layernorm: self.ones(),
@@ -54,10 +55,14 @@ impl<'a> Weights<'a> {
         })
     }
 
-    /// Every byte lies in 0x10 to 0x2F: as part of a scale, in any format and at any place, that is a small positive
-    /// number and never a NaN or a subnormal, which would change the speed.
     fn matrix(&mut self, kind: GgmlType, rows: usize, cols: usize) -> Result<PackedMatrix, ModelError> {
         let layout = PackedLayout::new(kind, rows, cols)?;
+        Ok(PackedMatrix::new(layout, self.words(&layout), self.device)?)
+    }
+
+    /// Every byte lies in 0x10 to 0x2F: as part of a scale, in any format and at any place, that is a small positive
+    /// number and never a NaN or a subnormal, which would change the speed.
+    fn words(&mut self, layout: &PackedLayout) -> Vec<u32> {
         let mut words = Vec::with_capacity(layout.words());
         words.resize_with(layout.words(), || {
             self.noise ^= self.noise << 13;
@@ -65,7 +70,7 @@ impl<'a> Weights<'a> {
             self.noise ^= self.noise << 17;
             (self.noise >> 16) as u32 & 0x1F1F_1F1F | 0x1010_1010
         });
-        Ok(PackedMatrix::new(layout, words, self.device)?)
+        words
     }
 
     fn ones(&self) -> Tensor<1> {

@@ -61,13 +61,7 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
         let q_rows = self.config.num_attention_heads * self.config.head_dim;
         let kv_rows = self.config.num_key_value_heads * self.config.head_dim;
         Ok(DecoderLayer {
-            qkv: QkvWeights {
-                norm: self.vector(&name("attn_norm.weight"), hidden_size).await?,
-                q: self.rotated_matrix(&name("attn_q.weight"), q_rows).await?,
-                k: self.rotated_matrix(&name("attn_k.weight"), kv_rows).await?,
-                v: self.matrix(&name("attn_v.weight"), kv_rows, hidden_size).await?,
-                bias: self.qkv_bias(index, q_rows, kv_rows).await?,
-            },
+            qkv: self.qkv(index, q_rows, kv_rows).await?,
             o_proj: self.matrix(&name("attn_output.weight"), hidden_size, q_rows).await?,
             post_attention_layernorm: self.vector(&name("ffn_norm.weight"), hidden_size).await?,
             gate_proj: self.matrix(&name("ffn_gate.weight"), intermediate_size, hidden_size).await?,
@@ -76,8 +70,22 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
         })
     }
 
+    async fn qkv(&mut self, index: usize, q_rows: usize, kv_rows: usize) -> Result<QkvWeights, ModelError> {
+        let config = self.config;
+        let norm = self.values(&format!("blk.{index}.attn_norm.weight"), config.hidden_size).await?;
+        let mut layouts = Vec::new();
+        let mut words = Vec::new();
+        for (name, rows) in [("attn_q", q_rows), ("attn_k", kv_rows), ("attn_v", kv_rows)] {
+            let place = |row| if name == "attn_v" { row } else { adjacent_row(row, config) };
+            let name = format!("blk.{index}.{name}.weight");
+            layouts.push(self.append_matrix(&name, (rows, config.hidden_size), place, &mut words).await?);
+        }
+        let bias = self.qkv_bias(index, q_rows, kv_rows).await?;
+        Ok(QkvWeights::new(norm, [layouts[0], layouts[1], layouts[2]], words, bias.as_deref(), &self.device.device)?)
+    }
+
     /// The biases of Q, K and V one behind the other, in the order of their rows.
-    async fn qkv_bias(&mut self, index: usize, q_rows: usize, kv_rows: usize) -> Result<Option<Tensor<1>>, ModelError> {
+    async fn qkv_bias(&mut self, index: usize, q_rows: usize, kv_rows: usize) -> Result<Option<Vec<f32>>, ModelError> {
         if !self.config.architecture.qkv_bias {
             return Ok(None);
         }
@@ -92,37 +100,37 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
             all[q_rows + adjacent_row(row, self.config)] = value;
         }
         all[q_rows + kv_rows..].copy_from_slice(&v);
-        Ok(Some(self.upload(all)))
-    }
-
-    async fn rotated_matrix(&mut self, name: &str, rows: usize) -> Result<PackedMatrix, ModelError> {
-        let config = self.config;
-        self.placed_matrix(name, (rows, config.hidden_size), |row| adjacent_row(row, config)).await
+        Ok(Some(all))
     }
 
     async fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<PackedMatrix, ModelError> {
-        self.placed_matrix(name, (rows, cols), |row| row).await
+        let mut words = Vec::new();
+        let layout = self.append_matrix(name, (rows, cols), |row| row, &mut words).await?;
+        Ok(PackedMatrix::new(layout, words, &self.device.device)?)
     }
 
-    async fn placed_matrix(
+    /// Packs a matrix behind the words that are there; row `r` of the file becomes row `place(r)`.
+    async fn append_matrix(
         &mut self,
         name: &str,
         (rows, cols): (usize, usize),
         place: impl Fn(usize) -> usize,
-    ) -> Result<PackedMatrix, ModelError> {
+        words: &mut Vec<u32>,
+    ) -> Result<PackedLayout, ModelError> {
         let info = self.tensor(name, &[rows as u64, cols as u64])?;
         let layout = PackedLayout::new(info.kind, rows, cols)?.with_exact(self.exact);
         let piece_rows = (PIECE_BYTES / info.row_bytes().max(1)).max(1);
-        let mut words = vec![0u32; layout.words()];
+        let start = words.len();
+        words.resize(start + layout.words(), 0);
         let mut first = 0;
         while first < rows as u64 {
             let count = piece_rows.min(rows as u64 - first);
             let piece = Gguf::read_rows(self.source, info, first, count).await?;
-            layout.pack_rows(first as usize, &piece, &place, &mut words);
+            layout.pack_rows(first as usize, &piece, &place, &mut words[start..]);
             self.advance(piece.len() as u64);
             first += count;
         }
-        Ok(PackedMatrix::new(layout, words, &self.device.device)?)
+        Ok(layout)
     }
 
     async fn vector(&mut self, name: &str, len: usize) -> Result<Tensor<1>, ModelError> {
@@ -157,15 +165,22 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
     /// Refuses what the device cannot hold before anything is read.
     fn check_sizes(&self) -> Result<(), ModelError> {
         let Some(limit_bytes) = self.device.max_tensor_bytes else { return Ok(()) };
-        match self.gguf.tensors.iter().find(|info| packed_bytes(info) > limit_bytes) {
-            None => Ok(()),
-            Some(info) => Err(ModelError::TensorTooLarge {
-                name: info.name.clone(),
-                kind: info.kind,
-                bytes: packed_bytes(info),
-                limit_bytes,
-            }),
+        let too_large = |info: &TensorInfo, bytes| {
+            Err(ModelError::TensorTooLarge { name: info.name.clone(), kind: info.kind, bytes, limit_bytes })
+        };
+        if let Some(info) = self.gguf.tensors.iter().find(|info| packed_bytes(info) > limit_bytes) {
+            return too_large(info, packed_bytes(info));
         }
+        // The three projections of a layer are one tensor on the device.
+        for layer in 0..self.config.num_hidden_layers {
+            let part = |name: &str| self.gguf.tensors.get(&format!("blk.{layer}.{name}.weight"));
+            let parts = ["attn_q", "attn_k", "attn_v"].into_iter().filter_map(part);
+            let bytes = parts.clone().map(packed_bytes).fold(0, u64::saturating_add);
+            if let Some(info) = parts.max_by_key(|info| info.bytes).filter(|_| bytes > limit_bytes) {
+                return too_large(info, bytes);
+            }
+        }
+        Ok(())
     }
 
     fn advance(&mut self, bytes: u64) {

@@ -8,7 +8,7 @@ use inshore_gguf::GgmlType;
 use inshore_gguf::testing::block_on;
 use inshore_ops::device::{DeviceChoice, OpenDevice};
 use inshore_ops::{
-    AttentionShape, KvLayer, PackedLayout, PackedMatrix, QkvInputs, QkvWeights, SampleParams, attention, embed,
+    Heads, KvLayer, PackedLayout, PackedMatrix, Position, QkvInputs, QkvWeights, SampleParams, attention, embed,
     gated_mlp, linear_add, logits, qkv_rope, sample,
 };
 
@@ -36,9 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn time_operations(device: &Device, tokens: usize, position: usize) -> Result<(), Box<dyn Error>> {
     let matrix = |kind, rows, cols| -> Result<PackedMatrix, Box<dyn Error>> {
         let layout = PackedLayout::new(kind, rows, cols)?;
-        // Any bits are weights; these make scales of about 1.
-        let words = (0..layout.words() as u32).map(|at| at.wrapping_mul(0x9E37_79B9) & 0xFCFF_FCFF & 0x3FFF_3FFF);
-        Ok(PackedMatrix::new(layout, words.collect(), device)?)
+        Ok(PackedMatrix::new(layout, words(layout.words()), device)?)
     };
     let q4 = |rows, cols| matrix(GgmlType::Q4_1, rows, cols);
     let x = Tensor::<2>::ones([tokens, HIDDEN], (device, DType::F32));
@@ -50,25 +48,23 @@ fn time_operations(device: &Device, tokens: usize, position: usize) -> Result<()
     let history = Tensor::<1, Int>::from_data(TensorData::new(vec![1u32, 1], [2]), (device, DType::U32));
     let mut cache = KvLayer::new(CAPACITY, KV_HEADS, HEAD_DIM, device);
     let kv_rows = KV_HEADS * HEAD_DIM;
-    let qkv = QkvWeights {
-        norm: norm.clone(),
-        q: q4(HIDDEN, HIDDEN)?,
-        k: q4(kv_rows, HIDDEN)?,
-        v: q4(kv_rows, HIDDEN)?,
-        bias: None,
-    };
+    let layout = |rows| PackedLayout::new(GgmlType::Q4_1, rows, HIDDEN);
+    let layouts = [layout(HIDDEN)?, layout(kv_rows)?, layout(kv_rows)?];
+    let all = words(layouts.iter().map(PackedLayout::words).sum());
+    let qkv = QkvWeights::new(vec![1.0; HIDDEN], layouts, all, None, device)?;
     let (out, gate, up) = (q4(HIDDEN, HIDDEN)?, q4(INTERMEDIATE, HIDDEN)?, q4(INTERMEDIATE, HIDDEN)?);
     let (down, table) = (q4(HIDDEN, INTERMEDIATE)?, matrix(GgmlType::Q8_0, VOCAB, HIDDEN)?);
     let q = Tensor::<3>::ones([tokens, HEADS, HEAD_DIM], (device, DType::F32));
-    let shape = AttentionShape { heads: HEADS, kv_heads: KV_HEADS, head_dim: HEAD_DIM, position };
+    let heads = Heads { heads: HEADS, kv_heads: KV_HEADS, head_dim: HEAD_DIM };
+    let place = Position::new(position, device);
     let scores = Tensor::<1>::ones([VOCAB], (device, DType::F32));
     let warm = SampleParams { temperature: 0.8, top_k: 40, top_p: 0.9, min_p: 0.05, ..SampleParams::greedy() };
 
     println!("{tokens} token(s) at position {position}, microseconds:");
     time("embed", 20, || embed(ids.clone(), &table));
-    let inputs = QkvInputs { rope: &rope, head_dim: HEAD_DIM, norm_eps: EPS, position };
+    let inputs = QkvInputs { rope: &rope, head_dim: HEAD_DIM, norm_eps: EPS, position: &place };
     time("qkv_rope", 20, || qkv_rope(x.clone(), &qkv, &mut cache, inputs));
-    time("attention", 20, || attention(q.clone(), &cache, shape));
+    time("attention", 20, || attention(q.clone(), &cache, heads, &place));
     time("linear_add 576 x 576", 20, || linear_add(x.clone(), &out, x.clone()));
     time("gated_mlp 2 x 1536 x 576", 20, || gated_mlp(x.clone(), &norm, EPS, &gate, &up));
     time("linear_add 576 x 1536", 20, || linear_add(wide.clone(), &down, x.clone()));
@@ -76,6 +72,11 @@ fn time_operations(device: &Device, tokens: usize, position: usize) -> Result<()
     time("sample, greedy", 5, || sample(scores.clone(), history.clone(), SampleParams::greedy()).float());
     time("sample, all filters", 5, || sample(scores.clone(), history.clone(), warm).float());
     Ok(())
+}
+
+/// Any bits are weights; these make scales of about 1.
+fn words(count: usize) -> Vec<u32> {
+    (0..count as u32).map(|at| at.wrapping_mul(0x9E37_79B9) & 0xFCFF_FCFF & 0x3FFF_3FFF).collect()
 }
 
 /// Least mean of three times `runs` runs, after two that compile; one read at the end waits for all of them.

@@ -134,6 +134,13 @@ impl OpenDevice {
         })
     }
 
+    /// What a GPU was asked for until now; `None` for the CPU.
+    pub fn gpu_use(&self) -> Option<GpuUse> {
+        let report = self.gpu.as_ref()?.generate_allocator_report();
+        let buffers = report.map(|report| report.allocations.len());
+        Some(GpuUse { dispatches: crate::cube::dispatches(), buffers })
+    }
+
     /// Runs `work` (loading a model, say) and tells if a GPU allocation failed in it.
     ///
     /// # Errors
@@ -147,6 +154,15 @@ impl OpenDevice {
             None => Ok(result),
         }
     }
+}
+
+/// For tests and measurements: what a step costs beside its arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GpuUse {
+    /// Kernels that this crate has launched in this process; no other are on a decoder's way.
+    pub dispatches: u64,
+    /// Buffers that live now, where the driver tells.
+    pub buffers: Option<usize>,
 }
 
 /// A GPU adapter of this machine.

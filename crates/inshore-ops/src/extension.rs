@@ -20,7 +20,7 @@ pub struct QkvShape {
     pub head_dim: usize,
     /// RMSNorm's epsilon.
     pub norm_eps: f32,
-    /// Whether the projections have a bias; without one the bias tensor is a single unused value.
+    /// Whether the projections have biases.
     pub has_bias: bool,
     /// Tokens already in the cache: the new ones take positions `position..position + tokens`.
     pub position: usize,
@@ -42,18 +42,15 @@ pub struct AttentionShape {
 /// Weights of [`DecoderOps::qkv_rope`].
 #[derive(ExtensionType)]
 pub struct QkvTensors<B: Backend> {
-    /// RMSNorm weight, `[hidden]`.
+    /// RMSNorm weight, `[hidden]`; behind it the biases of q, k and v where there are any, `[(heads + 2 * kv_heads) *
+    /// head_dim]`. One tensor, and the projections too, as WebGPU promises a kernel no more than eight.
     pub norm: FloatTensor<B>,
-    /// Packed query projection.
-    pub q: IntTensor<B>,
-    /// Packed key projection.
-    pub k: IntTensor<B>,
-    /// Packed value projection.
-    pub v: IntTensor<B>,
-    /// Biases of q, k and v, one behind the other, `[(heads + 2 * kv_heads) * head_dim]`; one unused value if there are none.
-    pub bias: FloatTensor<B>,
+    /// Packed projections of q, k and v, one behind the other.
+    pub words: IntTensor<B>,
     /// Cosines and sines, `[capacity, head_dim]`: row `p` holds `cos, sin` of `p * theta_i` for each pair `i`.
     pub rope: FloatTensor<B>,
+    /// [`QkvShape::position`] as a word, so that on a GPU nothing else of a launch changes from token to token.
+    pub position: IntTensor<B>,
 }
 
 /// Keys and values of one layer, and the queries beside them where [`DecoderOps::qkv_rope`] returns them.
@@ -61,10 +58,8 @@ pub struct QkvTensors<B: Backend> {
 pub struct KvTensors<B: Backend> {
     /// Queries of the new tokens, `[tokens, heads, head_dim]`, rotated; on input an unused tensor of any shape.
     pub q: FloatTensor<B>,
-    /// Keys, `[capacity, kv_heads, head_dim]`, rotated.
-    pub k: FloatTensor<B>,
-    /// Values, `[capacity, kv_heads, head_dim]`.
-    pub v: FloatTensor<B>,
+    /// Keys, rotated, then values: `[2, capacity, kv_heads, head_dim]`.
+    pub cache: FloatTensor<B>,
 }
 
 /// The operations of a decoder with packed weights. Activations are f32, packed weights are words of [`PackedLayout`]
@@ -77,7 +72,7 @@ pub trait DecoderOps: Backend {
     /// RMSNorm, the three projections (plus bias), RoPE on q and k, append of k and v to the cache.
     ///
     /// # Shapes
-    /// `x: [tokens, hidden]`; the cache's tensors are updated in place where they are not shared and returned.
+    /// `x: [tokens, hidden]`; the cache's tensor is updated in place where it is not shared, and returned.
     /// RoPE (arXiv 2104.09864) rotates adjacent pairs: `(a, b) → (a cos − b sin, a sin + b cos)`.
     fn qkv_rope(
         x: FloatTensor<Self>,
@@ -89,11 +84,12 @@ pub trait DecoderOps: Backend {
     /// Causal softmax attention, scale `1 / sqrt(head_dim)`.
     ///
     /// # Shapes
-    /// `q: [tokens, heads, head_dim]`, `k`, `v: [capacity, kv_heads, head_dim]` → `[tokens, heads * head_dim]`.
+    /// `q: [tokens, heads, head_dim]`, `cache: [2, capacity, kv_heads, head_dim]` → `[tokens, heads * head_dim]`;
+    /// `position`: [`AttentionShape::position`] as a word.
     fn attention(
         q: FloatTensor<Self>,
-        k: FloatTensor<Self>,
-        v: FloatTensor<Self>,
+        cache: FloatTensor<Self>,
+        position: IntTensor<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self>;
 

@@ -35,5 +35,6 @@ pub use extension::{AttentionShape, QkvShape};
 pub use packed::PackedLayout;
 pub use sample::{SampleParams, Sampled};
 pub use tensors::{
-    KvLayer, PackedMatrix, QkvInputs, QkvWeights, attention, embed, gated_mlp, linear_add, logits, qkv_rope, sample,
+    Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, attention, embed, gated_mlp, linear_add, logits,
+    qkv_rope, sample,
 };

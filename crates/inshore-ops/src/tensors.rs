@@ -38,31 +38,74 @@ impl PackedMatrix {
 /// The weights that turn a layer's input into queries, keys and values.
 #[derive(Debug, Clone)]
 pub struct QkvWeights {
-    /// RMSNorm weight, `[hidden]`.
-    pub norm: Tensor<1>,
-    /// Query projection.
-    pub q: PackedMatrix,
-    /// Key projection.
-    pub k: PackedMatrix,
-    /// Value projection.
-    pub v: PackedMatrix,
-    /// Biases of q, k and v one behind the other, where the architecture has them.
-    pub bias: Option<Tensor<1>>,
+    norm: Tensor<1>,
+    words: Tensor<1, Int>,
+    layouts: [PackedLayout; 3],
+    has_bias: bool,
 }
 
-/// Keys and values of one layer: `[capacity, kv_heads, head_dim]` each, allocated once.
+impl QkvWeights {
+    /// Puts the weights on `device`: RMSNorm's `[hidden]`, the words of q, k and v one behind the other, packed by their
+    /// layouts, and their biases one behind the other, where the architecture has them.
+    ///
+    /// # Errors
+    /// [`OpsError::WrongByteCount`] if `words` are not those of the three matrices.
+    pub fn new(
+        mut norm: Vec<f32>,
+        layouts: [PackedLayout; 3],
+        words: Vec<u32>,
+        bias: Option<&[f32]>,
+        device: &Device,
+    ) -> Result<Self, OpsError> {
+        let expected: usize = layouts.iter().map(PackedLayout::words).sum();
+        if words.len() != expected {
+            let PackedLayout { kind, cols, .. } = layouts[0];
+            let rows = layouts.iter().map(|layout| layout.rows).sum();
+            let (expected_bytes, actual_bytes) = (expected * 4, words.len() * 4);
+            return Err(OpsError::WrongByteCount { kind, rows, cols, expected_bytes, actual_bytes });
+        }
+        norm.extend_from_slice(bias.unwrap_or(&[]));
+        let shape = [norm.len()];
+        let norm = Tensor::from_data(TensorData::new(norm, shape), (device, DType::F32));
+        let shape = [words.len()];
+        let words = Tensor::from_data(TensorData::new(words, shape), (device, DType::U32));
+        Ok(Self { norm, words, layouts, has_bias: bias.is_some() })
+    }
+}
+
+/// Keys and values of one layer: `[2, capacity, kv_heads, head_dim]`, allocated once.
 #[derive(Debug)]
 pub struct KvLayer {
-    // `None` only while an operation holds the tensors, so that a CPU backend sees them unshared and writes in place.
-    tensors: Option<(Tensor<3>, Tensor<3>)>,
+    // `None` only while an operation holds the tensor, so that a CPU backend sees it unshared and writes in place.
+    tensor: Option<Tensor<4>>,
     unused: Tensor<1>,
 }
 
 impl KvLayer {
     /// An empty cache for `capacity` tokens.
     pub fn new(capacity: usize, kv_heads: usize, head_dim: usize, device: &Device) -> Self {
-        let zeros = || Tensor::<3>::zeros([capacity, kv_heads, head_dim], (device, DType::F32));
-        Self { tensors: Some((zeros(), zeros())), unused: Tensor::zeros([1], (device, DType::F32)) }
+        let tensor = Tensor::<4>::zeros([2, capacity, kv_heads, head_dim], (device, DType::F32));
+        Self { tensor: Some(tensor), unused: Tensor::zeros([1], (device, DType::F32)) }
+    }
+}
+
+/// How many tokens the cache holds, and so the position of the next one: for the host, and in the device's memory, where a
+/// kernel reads it. A constant of a launch would have to be uploaded anew for each kernel of each token.
+#[derive(Debug, Clone)]
+pub struct Position {
+    tokens: usize,
+    word: Tensor<1, Int>,
+}
+
+impl Position {
+    /// Behind `tokens` tokens.
+    pub fn new(tokens: usize, device: &Device) -> Self {
+        Self { tokens, word: Tensor::from_data(TensorData::new(vec![tokens as u32], [1]), (device, DType::U32)) }
+    }
+
+    /// Tokens before the position.
+    pub const fn tokens(&self) -> usize {
+        self.tokens
     }
 }
 
@@ -71,7 +114,7 @@ pub fn embed(ids: Tensor<1, Int>, table: &PackedMatrix) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::embed(ids.into_dispatch(), table.words.clone().into_dispatch(), table.layout))
 }
 
-/// Position-dependent inputs of [`qkv_rope`].
+/// What a layer's [`qkv_rope`] needs beside its weights.
 #[derive(Debug, Clone, Copy)]
 pub struct QkvInputs<'a> {
     /// Cosines and sines, `[capacity, head_dim]`.
@@ -81,44 +124,56 @@ pub struct QkvInputs<'a> {
     /// RMSNorm's epsilon.
     pub norm_eps: f32,
     /// Tokens already in the cache.
-    pub position: usize,
+    pub position: &'a Position,
 }
 
 /// RMSNorm, Q, K and V projections, RoPE; keys and values go into `cache`.
 /// `x: [tokens, hidden]` → queries `[tokens, heads, head_dim]`.
 pub fn qkv_rope(x: Tensor<2>, weights: &QkvWeights, cache: &mut KvLayer, inputs: QkvInputs<'_>) -> Tensor<3> {
+    let [q, k, v] = weights.layouts;
     let shape = QkvShape {
-        q: weights.q.layout,
-        k: weights.k.layout,
-        v: weights.v.layout,
+        q,
+        k,
+        v,
         head_dim: inputs.head_dim,
         norm_eps: inputs.norm_eps,
-        has_bias: weights.bias.is_some(),
-        position: inputs.position,
+        has_bias: weights.has_bias,
+        position: inputs.position.tokens,
     };
     let tensors = QkvTensors {
         norm: weights.norm.clone().into_dispatch(),
-        q: weights.q.words.clone().into_dispatch(),
-        k: weights.k.words.clone().into_dispatch(),
-        v: weights.v.words.clone().into_dispatch(),
-        bias: weights.bias.as_ref().unwrap_or(&cache.unused).clone().into_dispatch(),
+        words: weights.words.clone().into_dispatch(),
         rope: inputs.rope.clone().into_dispatch(),
+        position: inputs.position.word.clone().into_dispatch(),
     };
-    let (k, v) = cache.tensors.take().expect("the cache is given back by every operation");
-    let held = KvTensors { q: cache.unused.clone().into_dispatch(), k: k.into_dispatch(), v: v.into_dispatch() };
+    let held = cache.tensor.take().expect("the cache is given back by every operation");
+    let held = KvTensors { q: cache.unused.clone().into_dispatch(), cache: held.into_dispatch() };
     let out = Dispatch::qkv_rope(x.into_dispatch(), tensors, held, shape);
-    cache.tensors = Some((Tensor::from_dispatch(out.k), Tensor::from_dispatch(out.v)));
+    cache.tensor = Some(Tensor::from_dispatch(out.cache));
     Tensor::from_dispatch(out.q)
 }
 
-/// Causal grouped-query attention of `q: [tokens, heads, head_dim]` over the cache → `[tokens, heads * head_dim]`.
-pub fn attention(q: Tensor<3>, cache: &KvLayer, shape: AttentionShape) -> Tensor<2> {
-    let (k, v) = cache.tensors.as_ref().expect("the cache is given back by every operation");
+/// Query heads, key and value heads, and their width, of [`attention`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heads {
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads; `heads` is a multiple of it.
+    pub kv_heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+}
+
+/// Causal grouped-query attention of `q: [tokens, heads, head_dim]` over the cache → `[tokens, heads * head_dim]`. The
+/// queries' own tokens are in the cache already, from `position` on.
+pub fn attention(q: Tensor<3>, cache: &KvLayer, heads: Heads, position: &Position) -> Tensor<2> {
+    let Heads { heads, kv_heads, head_dim } = heads;
+    let held = cache.tensor.as_ref().expect("the cache is given back by every operation");
     Tensor::from_dispatch(Dispatch::attention(
         q.into_dispatch(),
-        k.clone().into_dispatch(),
-        v.clone().into_dispatch(),
-        shape,
+        held.clone().into_dispatch(),
+        position.word.clone().into_dispatch(),
+        AttentionShape { heads, kv_heads, head_dim, position: position.tokens },
     ))
 }
 

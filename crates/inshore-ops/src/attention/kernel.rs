@@ -19,7 +19,8 @@ pub(crate) struct Heads {
     pub tokens: usize,
     pub heads: usize,
     pub kv_heads: usize,
-    pub position: usize,
+    /// Vectors in the cache's keys, and so where the values start.
+    pub cache_half: usize,
     #[cube(comptime)]
     pub head_dim: usize,
 }
@@ -31,8 +32,8 @@ pub(crate) struct Heads {
 #[cube(launch)]
 pub(crate) fn attention<Queries: Size, N: Size>(
     q: &[Vector<f32, N>],
-    k: &[Vector<f32, N>],
-    v: &[Vector<f32, N>],
+    cache: &[Vector<f32, N>],
+    position: &[u32],
     out: &mut [Vector<f32, N>],
     measures: &Heads,
 ) {
@@ -46,7 +47,13 @@ pub(crate) fn attention<Queries: Size, N: Size>(
     let head = CUBE_POS_X as usize;
     let first = CUBE_POS_Y as usize * queries;
     let last = min(first + queries, measures.tokens) - 1;
-    let positions = measures.position + last + 1;
+    // A loop that holds barriers needs a bound that is the same for the whole cube, also in the compiler's eyes.
+    let mut shared_position = Shared::<[u32]>::new_slice(1usize);
+    if unit == 0 {
+        shared_position[0usize] = position[0usize];
+    }
+    let position = workgroup_uniform_load(&shared_position[0usize]) as usize;
+    let positions = position + last + 1;
     let kv_head = head / (measures.heads / measures.kv_heads);
 
     let mut query = Shared::<[Vector<f32, N>]>::new_slice(comptime!(queries * width));
@@ -65,7 +72,7 @@ pub(crate) fn attention<Queries: Size, N: Size>(
     let mut seen = Vector::<u32, Queries>::empty();
     #[unroll]
     for t in 0..queries {
-        seen.insert(t, u32::cast_from(measures.position + min(first + t, last)));
+        seen.insert(t, u32::cast_from(position + min(first + t, last)));
     }
     sync_cube();
 
@@ -87,7 +94,7 @@ pub(crate) fn attention<Queries: Size, N: Size>(
                 let row = (at * measures.kv_heads + kv_head) * width;
                 let mut products = Array::<Vector<f32, N>>::new(queries);
                 for w in 0..width {
-                    let key = k[row + w];
+                    let key = cache[row + w];
                     #[unroll]
                     for t in 0..queries {
                         products[t] += query[comptime!(t * width) + w] * key;
@@ -145,7 +152,7 @@ pub(crate) fn attention<Queries: Size, N: Size>(
             let row = ((start + j) * measures.kv_heads + kv_head) * width;
             #[unroll]
             for c in 0..columns {
-                let value = v[row + min(column + comptime!(c * UNITS), comptime!(width - 1))];
+                let value = cache[measures.cache_half + row + min(column + comptime!(c * UNITS), comptime!(width - 1))];
                 #[unroll]
                 for t in 0..queries {
                     let slot = comptime!(c * queries + t);

@@ -5,19 +5,22 @@ use cubecl::prelude::*;
 
 use super::kernel::{HeadsLaunch, UNITS, attention};
 use crate::AttentionShape;
-use crate::cube::{empty, vector_width};
+use crate::cube::{dispatch, empty, vector_width};
 
 /// Neighbouring tokens that share a cube in prefill, and with it every read of the cache.
 const PREFILL_QUERIES: usize = 4;
 
-/// Attention of `q: [tokens, heads, head_dim]` over the cache as a new tensor `[tokens, heads * head_dim]`.
-pub(crate) fn attend(q: &CubeTensor, k: &CubeTensor, v: &CubeTensor, shape: AttentionShape) -> CubeTensor {
-    let AttentionShape { heads, kv_heads, head_dim, position } = shape;
+/// Attention of `q: [tokens, heads, head_dim]` over the cache `[2, capacity, kv_heads, head_dim]` as a new tensor
+/// `[tokens, heads * head_dim]`. `position`: one word, the tokens that were in the cache before the queries' own.
+pub(crate) fn attend(q: &CubeTensor, cache: &CubeTensor, position: &CubeTensor, shape: AttentionShape) -> CubeTensor {
+    let AttentionShape { heads, kv_heads, head_dim, .. } = shape;
     let tokens = q.meta.shape()[0];
     let out = empty(q, &[tokens, heads * head_dim]);
     if tokens == 0 {
         return out;
     }
+    let cache_half = cache.meta.num_elements() / 2 / vector_width(head_dim);
+    dispatch();
     let queries = if tokens == 1 { 1 } else { PREFILL_QUERIES };
     attention::launch(
         &q.client,
@@ -26,10 +29,10 @@ pub(crate) fn attend(q: &CubeTensor, k: &CubeTensor, v: &CubeTensor, shape: Atte
         queries,
         vector_width(head_dim),
         q.clone().into_buffer_arg(),
-        k.clone().into_buffer_arg(),
-        v.clone().into_buffer_arg(),
+        cache.clone().into_buffer_arg(),
+        position.clone().into_buffer_arg(),
         out.clone().into_buffer_arg(),
-        HeadsLaunch::new(tokens, heads, kv_heads, position, head_dim),
+        HeadsLaunch::new(tokens, heads, kv_heads, cache_half, head_dim),
     );
     out
 }

@@ -6,16 +6,10 @@ use crate::{AttentionShape, QkvShape};
 /// Weights of [`qkv_rope`] as slices; see [`QkvTensors`](crate::extension::QkvTensors) for the shapes.
 #[derive(Debug, Clone, Copy)]
 pub struct QkvSlices<'a> {
-    /// RMSNorm weight.
+    /// RMSNorm weight, and behind it the biases of q, k and v, if there are any.
     pub norm: &'a [f32],
-    /// Packed query projection.
-    pub q: &'a [u32],
-    /// Packed key projection.
-    pub k: &'a [u32],
-    /// Packed value projection.
-    pub v: &'a [u32],
-    /// Biases of q, k and v, or one unused value.
-    pub bias: &'a [f32],
+    /// Packed projections of q, k and v, one behind the other.
+    pub words: &'a [u32],
     /// Cosines and sines.
     pub rope: &'a [f32],
 }
@@ -44,17 +38,18 @@ pub fn rope(x: &mut [f32], width: usize, table: &[f32], head_dim: usize, positio
 /// # Shapes
 /// `x: [tokens, hidden]`; `cache`: keys and values, `[capacity, kv_heads, head_dim]` each → `[tokens, heads, head_dim]`.
 pub fn qkv_rope(x: &[f32], weights: QkvSlices<'_>, cache: [&mut [f32]; 2], shape: &QkvShape) -> Vec<f32> {
-    let n = rms_norm(x, weights.norm, shape.norm_eps);
-    let projections = [(weights.q, shape.q), (weights.k, shape.k), (weights.v, shape.v)];
-    let mut first_bias = 0;
-    let [mut q, mut k, v] = projections.map(|(words, layout)| {
-        let mut out = linear(&n, words, layout);
+    let (norm, mut bias) = weights.norm.split_at(shape.q.cols);
+    let n = rms_norm(x, norm, shape.norm_eps);
+    let mut words = weights.words;
+    let [mut q, mut k, v] = [shape.q, shape.k, shape.v].map(|layout| {
+        let own = words.split_off(..layout.words()).expect("the words of all three");
+        let mut out = linear(&n, own, layout);
         if shape.has_bias {
+            let own = bias.split_off(..layout.rows).expect("the biases of all three");
             for row in out.chunks_exact_mut(layout.rows) {
-                row.iter_mut().zip(&weights.bias[first_bias..]).for_each(|(out, bias)| *out += bias);
+                row.iter_mut().zip(own).for_each(|(out, bias)| *out += bias);
             }
         }
-        first_bias += layout.rows;
         out
     });
     rope(&mut q, shape.q.rows, weights.rope, shape.head_dim, shape.position);

@@ -1,5 +1,7 @@
 //! The operations on the GPU: CubeCL kernels, launched without ever waiting for the device.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use burn::backend::TensorMetadata;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::tensor::{DType, Shape};
@@ -11,14 +13,13 @@ use cubecl::prelude::CubeCount;
 use crate::attention::launch::attend;
 use crate::embed::launch::embed_rows;
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
-use crate::linear::kernel::Combine;
-use crate::linear::launch::{Finish, Weight, linear, linear_into, norm};
+use crate::linear::launch::{Activations, Matrices, QkvTargets, linear, linear_qkv};
 use crate::sample::launch::draw;
 use crate::{PackedLayout, SampleParams};
 
 impl DecoderOps for CubeBackend {
     fn embed(ids: IntTensor<Self>, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self> {
-        embed_rows(&words(ids), Weight { words: &words(table), layout })
+        embed_rows(&words(ids), &words(table), layout)
     }
 
     fn qkv_rope(
@@ -28,32 +29,22 @@ impl DecoderOps for CubeBackend {
         shape: QkvShape,
     ) -> KvTensors<Self> {
         let x = floats(x);
-        let tokens = x.meta.shape()[0];
-        let normed = norm(&x, &floats(weights.norm), 0, shape.norm_eps);
-        let (k, v) = (floats(cache.k), floats(cache.v));
-        let (bias, rope) = (floats(weights.bias), floats(weights.rope));
-        let bias_from = |offset| shape.has_bias.then_some((&bias, offset));
-        let rope = Some((&rope, shape.head_dim));
-        let (position, kv_rows) = (shape.position, shape.k.rows);
-        let out_offset = position * kv_rows;
-
-        let q = empty(&x, &[tokens, shape.q.rows / shape.head_dim, shape.head_dim]);
-        let of_q = Finish { bias: bias_from(0), rope, position, ..Finish::default() };
-        linear_into(&normed, Weight { words: &words(weights.q), layout: shape.q }, &of_q, &q);
-        let of_k = Finish { bias: bias_from(shape.q.rows), rope, position, out_offset, ..Finish::default() };
-        linear_into(&normed, Weight { words: &words(weights.k), layout: shape.k }, &of_k, &k);
-        let of_v = Finish { bias: bias_from(shape.q.rows + kv_rows), out_offset, ..Finish::default() };
-        linear_into(&normed, Weight { words: &words(weights.v), layout: shape.v }, &of_v, &v);
-        KvTensors { q, k, v }
+        let q = empty(&x, &[x.meta.shape()[0], shape.q.rows / shape.head_dim, shape.head_dim]);
+        let (norm, rope, cache) = (floats(weights.norm), floats(weights.rope), floats(cache.cache));
+        let input = Activations { x: &x, norm: Some((&norm, shape.norm_eps)), first: 0 };
+        let position = words(weights.position);
+        let targets = QkvTargets { rope: &rope, position: &position, q: &q, cache: &cache };
+        linear_qkv(&input, &words(weights.words), &shape, &targets);
+        KvTensors { q, cache }
     }
 
     fn attention(
         q: FloatTensor<Self>,
-        k: FloatTensor<Self>,
-        v: FloatTensor<Self>,
+        cache: FloatTensor<Self>,
+        position: IntTensor<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self> {
-        attend(&floats(q), &floats(k), &floats(v), shape)
+        attend(&floats(q), &floats(cache), &words(position), shape)
     }
 
     fn linear_add(
@@ -62,37 +53,34 @@ impl DecoderOps for CubeBackend {
         residual: FloatTensor<Self>,
         layout: PackedLayout,
     ) -> FloatTensor<Self> {
-        let residual = floats(residual);
-        let finish = Finish { other: Some((&residual, Combine::Add)), ..Finish::default() };
-        linear(&floats(x), Weight { words: &words(weight), layout }, &finish)
+        let input = Activations { x: &floats(x), norm: None, first: 0 };
+        linear(&input, Matrices::One(&words(weight), layout), Some(&floats(residual)))
     }
 
     fn gated_mlp(
         x: FloatTensor<Self>,
-        norm_weight: FloatTensor<Self>,
+        norm: FloatTensor<Self>,
         gate: IntTensor<Self>,
         up: IntTensor<Self>,
         layouts: (PackedLayout, PackedLayout),
         norm_eps: f32,
     ) -> FloatTensor<Self> {
-        let normed = norm(&floats(x), &floats(norm_weight), 0, norm_eps);
-        let gate = linear(&normed, Weight { words: &words(gate), layout: layouts.0 }, &Finish::default());
-        let finish = Finish { other: Some((&gate, Combine::Gate)), ..Finish::default() };
-        linear(&normed, Weight { words: &words(up), layout: layouts.1 }, &finish)
+        let input = Activations { x: &floats(x), norm: Some((&floats(norm), norm_eps)), first: 0 };
+        linear(&input, Matrices::GateUp([&words(gate), &words(up)], layouts.into()), None)
     }
 
     fn logits(
         x: FloatTensor<Self>,
-        norm_weight: FloatTensor<Self>,
+        norm: FloatTensor<Self>,
         weight: IntTensor<Self>,
         layout: PackedLayout,
         norm_eps: f32,
     ) -> FloatTensor<Self> {
         let x = floats(x);
-        let normed = norm(&x, &floats(norm_weight), x.meta.shape()[0] - 1, norm_eps);
-        let out = empty(&x, &[layout.rows]);
-        linear_into(&normed, Weight { words: &words(weight), layout }, &Finish::default(), &out);
-        out
+        let first = x.meta.shape()[0] - 1;
+        let input = Activations { x: &x, norm: Some((&floats(norm), norm_eps)), first };
+        let out = linear(&input, Matrices::One(&words(weight), layout), None);
+        CubeTensor::new_contiguous(out.client.clone(), out.device(), Shape::from([layout.rows]), out.handle, out.dtype)
     }
 
     fn sample(logits: FloatTensor<Self>, history: IntTensor<Self>, params: SampleParams) -> IntTensor<Self> {
@@ -126,6 +114,24 @@ fn empty_typed(like: &CubeTensor, shape: &[usize], dtype: DType) -> CubeTensor {
     let shape = Shape::from(shape);
     let handle = like.client.empty(shape.num_elements() * dtype.size());
     CubeTensor::new_contiguous(like.client.clone(), like.device(), shape, handle, dtype)
+}
+
+/// A new tensor of one word on the device of `like`.
+pub(crate) fn one_word(like: &CubeTensor, word: u32) -> CubeTensor {
+    let handle = like.client.create_from_slice(&word.to_le_bytes());
+    CubeTensor::new_contiguous(like.client.clone(), like.device(), Shape::from([1usize]), handle, DType::U32)
+}
+
+static DISPATCHES: AtomicU64 = AtomicU64::new(0);
+
+/// Counts a launch; every launch of this crate calls it.
+pub(crate) fn dispatch() {
+    DISPATCHES.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Kernels that this crate has launched in this process.
+pub(crate) fn dispatches() -> u64 {
+    DISPATCHES.load(Ordering::Relaxed)
 }
 
 /// Widest vector that `len` values divide into.

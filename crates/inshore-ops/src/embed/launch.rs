@@ -4,19 +4,22 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::kernel::{EMBED_UNITS, embed_chunks, embed_values};
-use crate::cube::{cube_grid, empty};
+use crate::PackedLayout;
+use crate::cube::{cube_grid, dispatch, empty};
 use crate::linear::kernel::CHUNK;
-use crate::linear::launch::Weight;
+use crate::linear::launch::Matrices;
 
 /// Rows `ids: [tokens]` of `table` as a new tensor `[tokens, cols]`.
-pub(crate) fn embed_rows(ids: &CubeTensor, table: Weight<'_>) -> CubeTensor {
+pub(crate) fn embed_rows(ids: &CubeTensor, table: &CubeTensor, layout: PackedLayout) -> CubeTensor {
     let tokens = ids.meta.shape()[0];
-    let cols = table.layout.cols;
+    let cols = layout.cols;
+    let table = Matrices::One(table, layout);
     let out = empty(ids, &[tokens, cols]);
     if tokens == 0 {
         return out;
     }
     let client = &ids.client;
+    dispatch();
     let dim = CubeDim::new_1d(EMBED_UNITS as u32);
     let ids = ids.clone().into_buffer_arg();
     let output = out.clone().into_buffer_arg();

@@ -43,23 +43,25 @@ impl DecoderOps for Flex {
         cache: KvTensors<Self>,
         shape: QkvShape,
     ) -> KvTensors<Self> {
-        let QkvTensors { norm, q, k, v, bias, rope } = weights;
-        let [norm, q, k, v, bias, rope] = [norm, q, k, v, bias, rope].map(contiguous);
-        let matrices =
-            [(&q, shape.q), (&k, shape.k), (&v, shape.v)].map(|(w, layout)| Matrix::new(w.storage(), layout));
-        let normed = rms_norm(floats(&contiguous(x)), floats(&norm), shape.norm_eps);
+        let [norm, words, rope] = [weights.norm, weights.words, weights.rope].map(contiguous);
+        let mut rest: &[u32] = words.storage();
+        let matrices = [shape.q, shape.k, shape.v]
+            .map(|layout| Matrix::new(rest.split_off(..layout.words()).expect("the words of all three"), layout));
+        let (norm, mut bias) = floats(&norm).split_at(shape.q.cols);
+        let normed = rms_norm(floats(&contiguous(x)), norm, shape.norm_eps);
         let x = Input::new(&normed, [shape.q, shape.k, shape.v]);
         let tokens = x.tokens();
 
-        let (mut keys, mut values) = (contiguous(cache.k), contiguous(cache.v));
+        let mut cache = contiguous(cache.cache);
         let mut queries = vec![0.0; tokens * shape.q.rows];
         // Shared caches are copied here; the caller keeps them unshared.
         let appended = |width: usize| shape.position * width..(shape.position + tokens) * width;
-        let keys_out = &mut keys.storage_mut::<f32>()[appended(shape.k.rows)];
-        let values_out = &mut values.storage_mut::<f32>()[appended(shape.v.rows)];
+        let both = cache.storage_mut::<f32>();
+        let (keys, values) = both.split_at_mut(both.len() / 2);
+        let keys_out = &mut keys[appended(shape.k.rows)];
+        let values_out = &mut values[appended(shape.v.rows)];
         let mut outs = [&mut queries[..], keys_out, values_out];
 
-        let mut bias = if shape.has_bias { floats(&bias) } else { &[] };
         for (out, matrix) in outs.iter_mut().zip(matrices) {
             let own = bias.split_off(..matrix.layout().rows.min(bias.len())).unwrap_or_default();
             start_with(own, out, matrix.layout().rows);
@@ -76,18 +78,19 @@ impl DecoderOps for Flex {
         rope::rotate(keys_out, shape.k.rows, angles, shape.head_dim);
 
         let q = from_floats(queries, [tokens, shape.q.rows / shape.head_dim, shape.head_dim]);
-        KvTensors { q, k: keys, v: values }
+        KvTensors { q, cache }
     }
 
     fn attention(
         q: FloatTensor<Self>,
-        k: FloatTensor<Self>,
-        v: FloatTensor<Self>,
+        cache: FloatTensor<Self>,
+        _position: IntTensor<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self> {
-        let [q, k, v] = [q, k, v].map(contiguous);
+        let [q, cache] = [q, cache].map(contiguous);
         let width = shape.heads * shape.head_dim;
-        let out = attention::attention(floats(&q), floats(&k), floats(&v), shape);
+        let (keys, values) = floats(&cache).split_at(floats(&cache).len() / 2);
+        let out = attention::attention(floats(&q), keys, values, shape);
         let tokens = out.len() / width;
         from_floats(out, [tokens, width])
     }

@@ -1,105 +1,198 @@
 //! Host side of the products.
 
+use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::kernel::gemm::{GEMM_UNITS, TILE_ROWS, TILE_TOKENS, gemm};
-use super::kernel::gemv::{GEMV_ROWS, GEMV_UNITS, gemv};
-use super::kernel::plain::{PLAIN_UNITS, plain};
-use super::kernel::{CHUNK, Combine, EpilogueLaunch, MatrixLaunch, NORM_UNITS, rms_norm};
-use crate::PackedLayout;
+use super::kernel::gemm::{GEMM_UNITS, TILE_ROWS, TILE_TOKENS};
+use super::kernel::gemv::{GEMV_ROWS, GEMV_UNITS};
+use super::kernel::plain::{PLAIN_ROWS, PLAIN_UNITS};
+use super::kernel::product::{plain_product, plain_qkv, product, product_qkv};
+use super::kernel::{
+    CHUNK, Cut, Format, HeadsLaunch, InputLaunch, NORM_UNITS, QUADS, ResidualLaunch, WeightsLaunch, rms_norm,
+};
 use crate::cube::{cube_grid, empty, vector_width};
-use burn_cubecl::tensor::CubeTensor;
+use crate::extension::QkvShape;
+use crate::{PackedLayout, cube::dispatch};
 
-/// A packed matrix as a tensor of words, with its layout.
+/// Packed matrices as tensors of words, with their layouts.
 #[derive(Clone, Copy)]
-pub(crate) struct Weight<'a> {
-    pub words: &'a CubeTensor,
-    pub layout: PackedLayout,
+pub(crate) enum Matrices<'a> {
+    /// One matrix.
+    One(&'a CubeTensor, PackedLayout),
+    /// Q, K and V one behind the other.
+    Qkv(&'a CubeTensor, [PackedLayout; 3]),
+    /// Gate and up.
+    GateUp([&'a CubeTensor; 2], [PackedLayout; 2]),
 }
 
-impl Weight<'_> {
-    /// The matrix as an argument of a kernel.
-    pub(crate) fn launch(&self) -> MatrixLaunch {
-        let Self { words, layout } = *self;
-        MatrixLaunch::new(
-            words.clone().into_buffer_arg(),
-            layout.rows,
-            layout.cols,
-            layout.row_words(),
-            layout.row_blocks(),
-            layout.kind,
-        )
+impl Matrices<'_> {
+    /// The first of the matrices.
+    const fn first(&self) -> PackedLayout {
+        match self {
+            Self::One(_, layout) => *layout,
+            Self::Qkv(_, layouts) => layouts[0],
+            Self::GateUp(_, layouts) => layouts[0],
+        }
+    }
+
+    /// Tiles of `height` rows.
+    fn tiles(&self, height: usize) -> usize {
+        match self {
+            Self::One(_, layout) => layout.rows.div_ceil(height),
+            Self::Qkv(_, layouts) => layouts.iter().map(|layout| layout.rows.div_ceil(height)).sum(),
+            Self::GateUp(_, layouts) => (2 * layouts[0].rows).div_ceil(height),
+        }
+    }
+
+    /// The matrices as an argument of a kernel.
+    pub(crate) fn launch(&self) -> WeightsLaunch {
+        let buffer = |words: &CubeTensor| words.clone().into_buffer_arg();
+        let PackedLayout { rows, cols, kind, .. } = self.first();
+        let (words, up, kv_rows, format) = match self {
+            Self::One(words, _) => (words, None, 0, Format { cut: Cut::One, kinds: [kind; 3] }),
+            Self::Qkv(words, layouts) => {
+                (words, None, layouts[1].rows, Format { cut: Cut::Qkv, kinds: layouts.map(|layout| layout.kind) })
+            }
+            Self::GateUp([gate, up], layouts) => {
+                (gate, Some(buffer(up)), 0, Format { cut: Cut::GateUp, kinds: [kind, layouts[1].kind, kind] })
+            }
+        };
+        WeightsLaunch::new(buffer(words), up.into(), cols, rows, kv_rows, format)
     }
 }
 
-/// What is done to a product before it is stored; see [`Epilogue`](super::kernel::Epilogue).
-#[derive(Default)]
-pub(crate) struct Finish<'a> {
-    /// Biases, and where those of this matrix start.
-    pub bias: Option<(&'a CubeTensor, usize)>,
-    /// Residual or gate.
-    pub other: Option<(&'a CubeTensor, Combine)>,
-    /// Table of cosines and sines, width of a head.
-    pub rope: Option<(&'a CubeTensor, usize)>,
-    /// Position of the first token, in the table.
-    pub position: usize,
-    /// First value of the output that is written.
-    pub out_offset: usize,
+/// The input of a product.
+pub(crate) struct Activations<'a> {
+    /// `[tokens, cols]`.
+    pub x: &'a CubeTensor,
+    /// Weight of the RMSNorm before the product (and the product's biases behind it), and its epsilon.
+    pub norm: Option<(&'a CubeTensor, f32)>,
+    /// The first token that counts.
+    pub first: usize,
 }
 
-impl Finish<'_> {
-    fn launch(&self) -> EpilogueLaunch {
-        let buffer = |tensor: &CubeTensor| tensor.clone().into_buffer_arg();
-        EpilogueLaunch::new(
-            self.bias.map(|(bias, _)| buffer(bias)).into(),
-            self.bias.map_or(0, |(_, offset)| offset),
-            self.other.map(|(other, _)| buffer(other)).into(),
-            self.rope.map(|(rope, _)| buffer(rope)).into(),
-            self.rope.map_or(1, |(_, head_dim)| head_dim),
-            self.position,
-            self.out_offset,
-            self.other.map_or(Combine::Add, |(_, combine)| combine),
-        )
+/// An input that is fit for a kernel: normalised, unless the kernel does that.
+struct Ready {
+    x: CubeTensor,
+    norm: Option<CubeTensor>,
+    eps: f32,
+    first: usize,
+    tokens: usize,
+    normalise: bool,
+}
+
+impl Activations<'_> {
+    fn ready(&self, cols: usize) -> Ready {
+        let tokens = self.x.meta.shape()[0] - self.first;
+        let fused = tokens == 1 && cols.is_multiple_of(CHUNK);
+        let (x, first) = match self.norm {
+            Some((weight, eps)) if !fused => (norm(self.x, weight, (self.first, cols), eps), 0),
+            _ => (self.x.clone(), self.first),
+        };
+        let (norm, eps) = self.norm.map_or((None, 0.0), |(weight, eps)| (Some(weight.clone()), eps));
+        Ready { x, normalise: fused && norm.is_some(), norm, eps, first, tokens }
     }
 }
 
-/// `x Wᵀ` for `x: [tokens, cols]` as a new tensor `[tokens, rows]`.
-pub(crate) fn linear(x: &CubeTensor, weight: Weight<'_>, finish: &Finish<'_>) -> CubeTensor {
-    let tokens = x.meta.shape()[0];
-    let out = empty(x, &[tokens, weight.layout.rows]);
-    linear_into(x, weight, finish, &out);
+impl Ready {
+    /// Whether there is one token, for a product that takes whole chunks.
+    const fn one_token(&self) -> bool {
+        self.tokens == 1
+    }
+
+    /// `keep_norm`: the biases behind it are needed though the input is normalised.
+    fn launch(self, cols: usize, keep_norm: bool) -> InputLaunch {
+        let norm = self.norm.filter(|_| self.normalise || keep_norm).map(CubeTensor::into_buffer_arg);
+        let first = self.first * cols / CHUNK * QUADS;
+        InputLaunch::new(self.x.into_buffer_arg(), norm.into(), first, self.tokens, self.eps, self.normalise)
+    }
+}
+
+/// `x Wᵀ` plus `residual: [tokens, rows]`, or `SiLU(x Wgᵀ) * (x Wuᵀ)`; as a new tensor `[tokens, rows]`.
+pub(crate) fn linear(input: &Activations<'_>, weights: Matrices<'_>, residual: Option<&CubeTensor>) -> CubeTensor {
+    let PackedLayout { rows, cols, .. } = weights.first();
+    let client = &input.x.client;
+    let tokens = input.x.meta.shape()[0] - input.first;
+    let out = empty(input.x, &[tokens, rows]);
+    if tokens == 0 || rows == 0 {
+        return out;
+    }
+    let ready = input.ready(cols);
+    let residual = ResidualLaunch::new(residual.map(|values| values.clone().into_buffer_arg()).into());
+    let output = out.clone().into_buffer_arg();
+    let weights_arg = weights.launch();
+    dispatch();
+    if !cols.is_multiple_of(CHUNK) {
+        let count = CubeCount::new_2d(weights.tiles(PLAIN_ROWS) as u32, tokens as u32);
+        let dim = CubeDim::new_1d(PLAIN_UNITS as u32);
+        plain_product::launch(client, count, dim, ready.x.into_buffer_arg(), weights_arg, residual, output);
+    } else {
+        let (count, dim) = grid(&weights, tokens);
+        let one_token = ready.one_token();
+        product::launch(client, count, dim, ready.launch(cols, false), weights_arg, residual, output, one_token);
+    }
     out
 }
 
-/// `x Wᵀ` for `x: [tokens, cols]`, written to `out` from [`Finish::out_offset`] on.
-pub(crate) fn linear_into(x: &CubeTensor, weight: Weight<'_>, finish: &Finish<'_>, out: &CubeTensor) {
-    let tokens = x.meta.shape()[0];
-    let PackedLayout { rows, cols, .. } = weight.layout;
-    let client = &x.client;
-    let input = x.clone().into_buffer_arg();
-    let output = out.clone().into_buffer_arg();
-    if tokens == 0 || rows == 0 {
+/// Where [`linear_qkv`] puts what.
+pub(crate) struct QkvTargets<'a> {
+    /// Cosines and sines.
+    pub rope: &'a CubeTensor,
+    /// One word: tokens in the cache.
+    pub position: &'a CubeTensor,
+    /// Queries, `[tokens, heads, head_dim]`.
+    pub q: &'a CubeTensor,
+    /// Keys and values, `[2, capacity, kv_heads, head_dim]`.
+    pub cache: &'a CubeTensor,
+}
+
+/// Queries, and keys and values into the cache.
+pub(crate) fn linear_qkv(input: &Activations<'_>, words: &CubeTensor, shape: &QkvShape, targets: &QkvTargets<'_>) {
+    let weights = Matrices::Qkv(words, [shape.q, shape.k, shape.v]);
+    let cols = shape.q.cols;
+    let client = &input.x.client;
+    let tokens = input.x.meta.shape()[0];
+    if tokens == 0 {
         return;
     }
+    let buffer = |tensor: &CubeTensor| tensor.clone().into_buffer_arg();
+    let cache_half = targets.cache.meta.num_elements() / 2;
+    let heads =
+        HeadsLaunch::new(buffer(targets.rope), buffer(targets.position), shape.head_dim, cache_half, shape.has_bias);
+    let (q, cache) = (buffer(targets.q), buffer(targets.cache));
+    let ready = input.ready(cols);
+    let weights_arg = weights.launch();
+    dispatch();
     if !cols.is_multiple_of(CHUNK) {
-        let count = CubeCount::new_2d(rows.div_ceil(2 * PLAIN_UNITS) as u32, tokens as u32);
+        let bias = ready.norm.filter(|_| shape.has_bias).map(CubeTensor::into_buffer_arg);
+        let bias = ResidualLaunch::new(bias.into());
+        let count = CubeCount::new_2d(weights.tiles(PLAIN_ROWS) as u32, tokens as u32);
         let dim = CubeDim::new_1d(PLAIN_UNITS as u32);
-        plain::launch(client, count, dim, input, weight.launch(), finish.launch(), output);
-    } else if tokens == 1 {
-        let dim = CubeDim::new_1d(GEMV_UNITS as u32);
-        gemv::launch(client, cube_grid(rows.div_ceil(GEMV_ROWS)), dim, input, weight.launch(), finish.launch(), output);
+        plain_qkv::launch(client, count, dim, ready.x.into_buffer_arg(), bias, weights_arg, heads, q, cache);
     } else {
-        let count = CubeCount::new_2d(rows.div_ceil(TILE_ROWS) as u32, tokens.div_ceil(TILE_TOKENS) as u32);
-        let dim = CubeDim::new_1d(GEMM_UNITS as u32);
-        gemm::launch(client, count, dim, input, tokens, weight.launch(), finish.launch(), output);
+        let (count, dim) = grid(&weights, tokens);
+        let one_token = ready.one_token();
+        let input = ready.launch(cols, shape.has_bias);
+        product_qkv::launch(client, count, dim, input, weights_arg, heads, q, cache, one_token);
     }
 }
 
-/// RMSNorm of the rows of `x: [tokens, cols]` from row `first` on.
-pub(crate) fn norm(x: &CubeTensor, weight: &CubeTensor, first: usize, eps: f32) -> CubeTensor {
-    let (tokens, cols) = (x.meta.shape()[0], x.meta.shape()[1]);
+/// Cubes and units of a product of whole chunks.
+fn grid(weights: &Matrices<'_>, tokens: usize) -> (CubeCount, CubeDim) {
+    if tokens == 1 {
+        (cube_grid(weights.tiles(GEMV_ROWS)), CubeDim::new_1d(GEMV_UNITS as u32))
+    } else {
+        let count = CubeCount::new_2d(weights.tiles(TILE_ROWS) as u32, tokens.div_ceil(TILE_TOKENS) as u32);
+        (count, CubeDim::new_1d(GEMM_UNITS as u32))
+    }
+}
+
+/// RMSNorm of the rows of `x: [tokens, cols]` from row `rows.0` on; `rows.1` is `cols`, as `weight` may be longer.
+fn norm(x: &CubeTensor, weight: &CubeTensor, (first, cols): (usize, usize), eps: f32) -> CubeTensor {
+    let tokens = x.meta.shape()[0];
     let out = empty(x, &[tokens - first, cols]);
-    let vector = vector_width(cols);
+    let vector = if weight.meta.num_elements().is_multiple_of(4) { vector_width(cols) } else { 1 };
+    dispatch();
     rms_norm::launch(
         &x.client,
         cube_grid(tokens - first),

@@ -6,14 +6,16 @@ use cubecl::prelude::*;
 use super::SampleParams;
 use super::kernel::{DrawLaunch, Flags, UNITS, sample};
 use super::reference::noise_key;
-use crate::cube::empty_words;
+use crate::cube::{dispatch, empty_words, one_word};
 
 /// Draws from `logits: [vocab]` with the pairs of `history`; the packed result as a new tensor.
 pub(crate) fn draw(logits: &CubeTensor, history: &CubeTensor, params: &SampleParams) -> CubeTensor {
     let vocab = logits.meta.shape()[0];
     let flags = flags(params, vocab);
+    let noise_key = flags.noise.then(|| one_word(logits, noise_key(params.seed, params.step)));
     let scratch = empty_words(logits, vocab);
     let out = empty_words(logits, params.result_words());
+    dispatch();
     sample::launch(
         &logits.client,
         CubeCount::new_single(),
@@ -32,7 +34,7 @@ pub(crate) fn draw(logits: &CubeTensor, history: &CubeTensor, params: &SamplePar
             params.repetition_penalty,
             params.frequency_penalty,
             params.presence_penalty,
-            noise_key(params.seed, params.step),
+            noise_key.map(CubeTensor::into_buffer_arg).into(),
             params.top_logprobs as usize,
             flags,
         ),

@@ -17,8 +17,8 @@ fn attention_agrees() {
                     let shape = AttentionShape { heads, kv_heads, head_dim, position };
                     let q = random(1, tokens * heads * head_dim);
                     let [k, v] = [2, 3].map(|seed| random(seed, CAPACITY * kv_heads * head_dim));
-                    let cache = |values: &[f32]| floats(values, [CAPACITY, kv_heads, head_dim]);
-                    let out = Flex::attention(floats(&q, [tokens, heads, head_dim]), cache(&k), cache(&v), shape);
+                    let cache = floats(&[&k[..], &v].concat(), [2, CAPACITY, kv_heads, head_dim]);
+                    let out = Flex::attention(floats(&q, [tokens, heads, head_dim]), cache, no_word(), shape);
                     assert_eq!(&out.layout().shape()[..], [tokens, heads * head_dim]);
                     let expected = reference::attention(&q, &k, &v, &shape);
                     assert_close(values(&out), &expected, head_dim, &format!("{isa} {tokens} tokens, {shape:?}"));
@@ -31,9 +31,8 @@ fn attention_agrees() {
 #[test]
 fn large_scores_do_not_overflow() {
     let shape = AttentionShape { heads: 1, kv_heads: 1, head_dim: 2, position: 1 };
-    let k = floats(&[1e4, 0.0, -1e4, 0.0], [2, 1, 2]);
-    let v = floats(&[1.0, 2.0, 3.0, 4.0], [2, 1, 2]);
-    let out = Flex::attention(floats(&[1e4, 0.0], [1, 1, 2]), k, v, shape);
+    let cache = floats(&[1e4, 0.0, -1e4, 0.0, 1.0, 2.0, 3.0, 4.0], [2, 2, 1, 2]);
+    let out = Flex::attention(floats(&[1e4, 0.0], [1, 1, 2]), cache, no_word(), shape);
     assert_eq!(values(&out), [1.0, 2.0]);
 }
 
@@ -42,11 +41,16 @@ fn attention_does_not_depend_on_threads() {
     let (tokens, head_dim) = (40, 16);
     let shape = AttentionShape { heads: 6, kv_heads: 2, head_dim, position: 9 };
     let q = random(4, tokens * 6 * head_dim);
-    let [k, v] = [5, 6].map(|seed| random(seed, CAPACITY * 2 * head_dim));
+    let cache = random(5, 2 * CAPACITY * 2 * head_dim);
     assert_same_on_any_threads(|| {
-        let cache = |values: &[f32]| floats(values, [CAPACITY, 2, head_dim]);
-        values(&Flex::attention(floats(&q, [tokens, 6, head_dim]), cache(&k), cache(&v), shape)).to_vec()
+        let cache = floats(&cache, [2, CAPACITY, 2, head_dim]);
+        values(&Flex::attention(floats(&q, [tokens, 6, head_dim]), cache, no_word(), shape)).to_vec()
     });
+}
+
+/// The position in the device's memory, which this backend does not read.
+fn no_word() -> FlexTensor {
+    from_words(vec![0])
 }
 
 /// Inputs of a `qkv_rope` with 64 features.
@@ -61,9 +65,9 @@ struct Layer {
     shape: QkvShape,
     x: Vec<f32>,
     norm: Vec<f32>,
-    bias: Vec<f32>,
     rope: Vec<f32>,
-    cache: [Vec<f32>; 2],
+    /// Keys, then values.
+    cache: Vec<f32>,
 }
 
 impl Layer {
@@ -72,43 +76,38 @@ impl Layer {
         let k = Packed::random(GgmlType::Q5_0, kv_heads * head_dim, 64, 8);
         let v = Packed::random(GgmlType::Q8_0, kv_heads * head_dim, 64, 9);
         let shape = QkvShape { q: q.layout, k: k.layout, v: v.layout, head_dim, norm_eps: 1e-5, has_bias, position };
-        let bias = random(10, if has_bias { (heads + 2 * kv_heads) * head_dim } else { 1 });
         let rope = (0..CAPACITY * head_dim / 2).flat_map(|at| <[f32; 2]>::from((at as f32).sin_cos())).collect();
-        let cache = [11, 12].map(|seed| random(seed, CAPACITY * kv_heads * head_dim));
-        let (x, norm) = (random(13, tokens * 64), random(14, 64));
-        Self { heads, kv_heads, head_dim, tokens, q, k, v, shape, x, norm, bias, rope, cache }
+        let cache = random(11, 2 * CAPACITY * kv_heads * head_dim);
+        let biases = if has_bias { (heads + 2 * kv_heads) * head_dim } else { 0 };
+        let (x, norm) = (random(13, tokens * 64), random(14, 64 + biases));
+        Self { heads, kv_heads, head_dim, tokens, q, k, v, shape, x, norm, rope, cache }
     }
 
-    fn cache_tensors(&self) -> [FlexTensor; 2] {
-        let shape = [CAPACITY, self.kv_heads, self.head_dim];
-        self.cache.each_ref().map(|values| floats(values, shape))
+    fn words(&self) -> Vec<u32> {
+        [&self.q.words[..], &self.k.words, &self.v.words].concat()
     }
 
-    fn run(&self, [k, v]: [FlexTensor; 2]) -> KvTensors<Flex> {
+    fn cache_tensor(&self) -> FlexTensor {
+        floats(&self.cache, [2, CAPACITY, self.kv_heads, self.head_dim])
+    }
+
+    fn run(&self, cache: FlexTensor) -> KvTensors<Flex> {
         let weights = QkvTensors {
-            norm: floats(&self.norm, [64]),
-            q: self.q.tensor(),
-            k: self.k.tensor(),
-            v: self.v.tensor(),
-            bias: floats(&self.bias, [self.bias.len()]),
+            norm: floats(&self.norm, [self.norm.len()]),
+            words: from_words(self.words()),
             rope: floats(&self.rope, [CAPACITY, self.head_dim]),
+            position: no_word(),
         };
-        Flex::qkv_rope(floats(&self.x, [self.tokens, 64]), weights, KvTensors { q: unused(), k, v }, self.shape)
+        Flex::qkv_rope(floats(&self.x, [self.tokens, 64]), weights, KvTensors { q: unused(), cache }, self.shape)
     }
 
-    /// Queries, keys and values.
-    fn expected(&self) -> [Vec<f32>; 3] {
-        let [mut k, mut v] = self.cache.clone();
-        let weights = QkvSlices {
-            norm: &self.norm,
-            q: &self.q.words,
-            k: &self.k.words,
-            v: &self.v.words,
-            bias: &self.bias,
-            rope: &self.rope,
-        };
-        let q = reference::qkv_rope(&self.x, weights, [&mut k, &mut v], &self.shape);
-        [q, k, v]
+    /// Queries and the cache.
+    fn expected(&self) -> [Vec<f32>; 2] {
+        let mut cache = self.cache.clone();
+        let (k, v) = cache.split_at_mut(self.cache.len() / 2);
+        let weights = QkvSlices { norm: &self.norm, words: &self.words(), rope: &self.rope };
+        let q = reference::qkv_rope(&self.x, weights, [k, v], &self.shape);
+        [q, cache]
     }
 }
 
@@ -117,16 +116,16 @@ fn qkv_rope_agrees_and_leaves_other_positions_alone() {
     with_each_isa(|isa| {
         for (tokens, position, has_bias) in [(1, 0, false), (1, 79, true), (2, 3, true), (17, 5, false)] {
             let layer = Layer::random(6, 2, 10, tokens, position, has_bias);
-            let out = layer.run(layer.cache_tensors());
+            let out = layer.run(layer.cache_tensor());
             assert_eq!(&out.q.layout().shape()[..], [tokens, layer.heads, layer.head_dim]);
             let what = format!("{isa}: {tokens} tokens at {position}");
-            for (got, expected) in [&out.q, &out.k, &out.v].into_iter().zip(layer.expected()) {
+            for (got, expected) in [&out.q, &out.cache].into_iter().zip(layer.expected()) {
                 assert_close(values(got), &expected, 64 * 4, &what);
             }
             let (before, width) = (position * 20, 20);
-            assert_eq!(values(&out.k)[..before], layer.cache[0][..before], "{what}");
-            let behind = (position + tokens) * width;
-            assert_eq!(values(&out.v)[behind..], layer.cache[1][behind..], "{what}");
+            assert_eq!(values(&out.cache)[..before], layer.cache[..before], "{what}");
+            let behind = (CAPACITY + position + tokens) * width;
+            assert_eq!(values(&out.cache)[behind..], layer.cache[behind..], "{what}");
         }
     });
 }
@@ -134,17 +133,17 @@ fn qkv_rope_agrees_and_leaves_other_positions_alone() {
 #[test]
 fn the_cache_is_updated_in_place() {
     let layer = Layer::random(2, 1, 8, 3, 4, false);
-    let cache = layer.cache_tensors();
-    let places = cache.each_ref().map(|tensor| values(tensor).as_ptr());
+    let cache = layer.cache_tensor();
+    let place = values(&cache).as_ptr();
     let out = layer.run(cache);
-    assert_eq!([&out.k, &out.v].map(|tensor| values(tensor).as_ptr()), places);
+    assert_eq!(values(&out.cache).as_ptr(), place);
 }
 
 #[test]
 fn a_shared_cache_is_copied() {
     let layer = Layer::random(2, 1, 8, 3, 4, false);
-    let cache = layer.cache_tensors();
+    let cache = layer.cache_tensor();
     let out = layer.run(cache.clone());
-    assert_eq!(values(&cache[0]), layer.cache[0]);
-    assert_close(values(&out.k), &layer.expected()[1], 64 * 4, "keys");
+    assert_eq!(values(&cache), layer.cache);
+    assert_close(values(&out.cache), &layer.expected()[1], 64 * 4, "keys and values");
 }

@@ -1,86 +1,109 @@
-//! What happens to a product before it is stored.
+//! What happens to products before they are stored.
 
 use cubecl::prelude::*;
 
-/// How the value in [`Epilogue::other`] enters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Combine {
-    /// `product + other`: the residual.
-    Add,
-    /// `SiLU(other) * product`: `other` is the gate.
-    Gate,
-}
+use super::weights::{Cut, Tile, Weights};
 
-/// Bias, residual or gate, rotation. Each is in the kernel only where it is used.
+/// Where products go that are a tensor of their own.
 #[derive(CubeType, CubeLaunch)]
-pub(crate) struct Epilogue {
-    /// Added to row `r`: `bias[bias_offset + r]`.
-    pub bias: ComptimeOption<Box<[f32]>>,
-    pub bias_offset: usize,
-    /// `[tokens, rows]`.
-    pub other: ComptimeOption<Box<[f32]>>,
-    /// Cosines and sines, `[capacity, head_dim]`, as pairs.
-    pub rope: ComptimeOption<Box<[f32]>>,
-    pub head_dim: usize,
-    /// Position of token 0 in `rope`.
-    pub position: usize,
-    /// Where token 0 starts in the output.
-    pub out_offset: usize,
-    #[cube(comptime)]
-    pub combine: Combine,
+pub(crate) struct Residual {
+    /// Added: `[tokens, rows]`.
+    pub values: ComptimeOption<Box<[f32]>>,
 }
 
+/// What queries, keys and values need.
+#[derive(CubeType, CubeLaunch)]
+pub(crate) struct Heads {
+    /// Cosines and sines, `[capacity, head_dim]`, as pairs.
+    pub rope: Box<[f32]>,
+    /// One word: tokens in the cache, and so the position of token 0. In memory, as a launch's constants cost an upload
+    /// whenever they change.
+    pub position: Box<[u32]>,
+    pub head_dim: usize,
+    /// Values in the cache's keys, and so where the values start.
+    pub cache_half: usize,
+    #[cube(comptime)]
+    pub has_bias: bool,
+}
+
+/// Stores the products `pair` of the rows `row`, `row + 1` (`row` even) with `token`: plus residual, or as
+/// `SiLU(gate) * up`.
 #[cube]
-impl Epilogue {
-    /// Finishes and stores the products `a`, `b` of the rows `row`, `row + 1` (`row` even) with `token`.
-    pub fn store(&self, out: &mut [f32], pair: (f32, f32), row: usize, token: usize, rows: usize) {
-        let second = row + 1 < rows;
-        let start = self.out_offset + token * rows + row;
+pub(crate) fn store(
+    pair: (f32, f32),
+    at: (usize, usize),
+    tile: &Tile,
+    residual: &Residual,
+    out: &mut [f32],
+    #[comptime] cut: Cut,
+) {
+    let (row, token) = at;
+    if comptime!(cut == Cut::GateUp) {
+        out[token * (tile.rows / 2) + row / 2] = silu(pair.0) * pair.1;
+    } else {
+        let to = token * tile.rows + row;
+        let second = row + 1 < tile.rows;
         let mut a = pair.0;
         let mut b = pair.1;
         #[comptime]
-        match &self.bias {
-            ComptimeOption::Some(bias) => {
-                a += bias[self.bias_offset + row];
-                b += bias[self.bias_offset + row + usize::cast_from(second)];
+        match &residual.values {
+            ComptimeOption::Some(values) => {
+                a += values[to];
+                b += values[to + usize::cast_from(second)];
             }
             ComptimeOption::None => {}
         }
-        #[comptime]
-        match &self.other {
-            ComptimeOption::Some(other) => {
-                let at = token * rows + row;
-                let other_a = other[at];
-                let other_b = other[at + usize::cast_from(second)];
-                match comptime!(self.combine) {
-                    Combine::Add => {
-                        a += other_a;
-                        b += other_b;
-                    }
-                    Combine::Gate => {
-                        a *= silu(other_a);
-                        b *= silu(other_b);
-                    }
-                }
-            }
-            ComptimeOption::None => {}
-        }
-        #[comptime]
-        match &self.rope {
-            ComptimeOption::Some(rope) => {
-                let at = (self.position + token) * self.head_dim + row % self.head_dim;
-                let cos = rope[at];
-                let sin = rope[at + 1];
-                let rotated = a * cos - b * sin;
-                b = a * sin + b * cos;
-                a = rotated;
-            }
-            ComptimeOption::None => {}
-        }
-        out[start] = a;
+        out[to] = a;
         if second {
-            out[start + 1] = b;
+            out[to + 1] = b;
         }
+    }
+}
+
+#[cube]
+impl Heads {
+    /// Stores a pair of query, key or value: rotated, keys and values in the cache `[2, capacity, rows]`.
+    pub fn store(&self, pair: (f32, f32), at: (usize, usize), tile: &Tile, q: &mut [f32], cache: &mut [f32]) {
+        let (row, token) = at;
+        let position = self.position[0usize] as usize + token;
+        let mut a = pair.0;
+        let mut b = pair.1;
+        if tile.part < 2 {
+            let angle = position * self.head_dim + row % self.head_dim;
+            let cos = self.rope[angle];
+            let sin = self.rope[angle + 1];
+            let rotated = a * cos - b * sin;
+            b = a * sin + b * cos;
+            a = rotated;
+        }
+        if tile.part == 0 {
+            let to = token * tile.rows + row;
+            q[to] = a;
+            q[to + 1] = b;
+        } else {
+            let to = position * tile.rows + row + select(tile.part == 2, self.cache_half, 0usize);
+            cache[to] = a;
+            cache[to + 1] = b;
+        }
+    }
+
+    /// The biases of the rows `row`, `row + 1` of a tile's part; behind the norm's weight.
+    pub fn bias(&self, values: &ComptimeOption<Box<[f32]>>, weights: &Weights, tile: &Tile, row: usize) -> (f32, f32) {
+        let mut a = 0.0f32.runtime();
+        let mut b = 0.0f32.runtime();
+        if comptime!(self.has_bias) {
+            #[comptime]
+            match values {
+                ComptimeOption::Some(values) => {
+                    let behind_k = select(tile.part == 2, weights.kv_rows, 0usize);
+                    let first = select(tile.part == 0, 0usize, weights.rows + behind_k);
+                    a = values[weights.cols + first + row];
+                    b = values[weights.cols + first + row + 1];
+                }
+                ComptimeOption::None => {}
+            }
+        }
+        (a, b)
     }
 }
 

@@ -1,9 +1,10 @@
-//! Product with many tokens: a tile of weights is dequantised once and used for a whole tile of tokens.
+//! Product with many tokens: a tile of weights is unpacked once and used for a whole tile of tokens.
 
 use cubecl::prelude::*;
 
-use super::epilogue::Epilogue;
-use super::matrix::{Matrix, Quad};
+use super::chunk::{Chunk, QUADS, Quad};
+use super::input::Input;
+use super::weights::{Cut, Tile, Weights};
 
 /// Rows of a cube's tile.
 pub(crate) const TILE_ROWS: usize = 64;
@@ -11,77 +12,95 @@ pub(crate) const TILE_ROWS: usize = 64;
 pub(crate) const TILE_TOKENS: usize = 32;
 /// Pairs of rows that a unit accumulates.
 const UNIT_PAIRS: usize = 4;
-/// Tokens that a unit accumulates.
-const UNIT_TOKENS: usize = 4;
+/// Tokens that a unit accumulates: the lanes of a quad.
+pub(crate) const UNIT_TOKENS: usize = 4;
+/// Tokens from one of a unit's to the next.
+pub(crate) const TOKEN_STEP: usize = TILE_TOKENS / UNIT_TOKENS;
 /// Units that stand side by side over the rows.
 const ROW_UNITS: usize = TILE_ROWS / (2 * UNIT_PAIRS);
 /// Units of a cube, along x.
-pub(crate) const GEMM_UNITS: usize = ROW_UNITS * (TILE_TOKENS / UNIT_TOKENS);
-/// Quads from one row of a tile to the next in workgroup memory: one more than a chunk holds, so that units with
+pub(crate) const GEMM_UNITS: usize = ROW_UNITS * TOKEN_STEP;
+/// Quads from one row of a tile to the next in workgroup memory: one more than a chunk has, so that units with
 /// neighbouring rows do not meet in one bank.
-const STRIDE: usize = 9;
+pub(crate) const STRIDE: usize = QUADS + 1;
 
-/// `out = epilogue(x Wᵀ)`; cube (i, j) of [`GEMM_UNITS`] computes row tile i of token tile j.
-#[cube(launch)]
-pub(crate) fn gemm(x: &[Quad], tokens: usize, matrix: &Matrix, epilogue: &Epilogue, out: &mut [f32]) {
+/// Products of the tile's rows with the 32 tokens from `first_token` on. Row `r` of the tile with the tokens
+/// `first_token + j + {0, 8, 16, 24}` is the quad `r * STRIDE + j` of the result.
+#[cube]
+pub(crate) fn gemm(input: &Input, weights: &Weights, tile: &Tile, first_token: usize) -> Shared<[Quad]> {
     let unit = UNIT_POS as usize;
     let row_unit = unit % ROW_UNITS;
     let token_unit = unit / ROW_UNITS;
-    let first_row = CUBE_POS_X as usize * TILE_ROWS;
-    let first_token = CUBE_POS_Y as usize * TILE_TOKENS;
-    let chunks = matrix.cols / 32;
+    let chunks = weights.cols / 32;
 
     let mut tile_w = Shared::<[Quad]>::new_slice(comptime!(TILE_ROWS * STRIDE));
     let mut tile_x = Shared::<[Quad]>::new_slice(comptime!(TILE_TOKENS * STRIDE));
-    let mut weights = Array::<Quad>::new(8usize);
-    let mut sums = Array::<f32>::new(comptime!(2 * UNIT_PAIRS * UNIT_TOKENS));
+    let mut chunk = Chunk::new();
+    let mut sums = Array::<Quad>::new(comptime!(2 * UNIT_PAIRS));
+    #[unroll]
+    for r in 0..comptime!(2 * UNIT_PAIRS) {
+        sums[r] = Quad::new(0.0f32);
+    }
 
-    for chunk in 0..chunks {
-        // One row of weights a unit.
-        matrix.chunk(min(first_row + unit, matrix.rows - 1), chunk, &mut weights);
+    for at in 0..chunks {
+        let row = read_row(weights, tile, (unit, at), &mut chunk);
         #[unroll]
-        for i in 0..8usize {
-            tile_w[unit * STRIDE + i] = weights[i];
+        for i in 0..QUADS {
+            tile_w[row * STRIDE + i] = chunk.values(i);
         }
         #[unroll]
-        for i in 0..comptime!(TILE_TOKENS * 8 / GEMM_UNITS) {
-            let at = unit + comptime!(i * GEMM_UNITS);
-            let token = min(first_token + at / 8, tokens - 1);
-            tile_x[(at / 8) * STRIDE + at % 8] = x[(token * chunks + chunk) * 8 + at % 8];
+        for i in 0..comptime!(TILE_TOKENS * QUADS / GEMM_UNITS) {
+            let quad = unit + comptime!(i * GEMM_UNITS);
+            let token = min(first_token + quad / QUADS, input.tokens - 1);
+            tile_x[(quad / QUADS) * STRIDE + quad % QUADS] = input.x[(token * chunks + at) * QUADS + quad % QUADS];
         }
         sync_cube();
 
-        for k in 0..8usize {
+        for k in 0..QUADS {
             let mut inputs = Array::<Quad>::new(UNIT_TOKENS);
             #[unroll]
             for t in 0..UNIT_TOKENS {
-                inputs[t] = tile_x[(token_unit + comptime!(t * (TILE_TOKENS / UNIT_TOKENS))) * STRIDE + k];
+                inputs[t] = tile_x[(token_unit + comptime!(t * TOKEN_STEP)) * STRIDE + k];
             }
             #[unroll]
             for r in 0..comptime!(2 * UNIT_PAIRS) {
-                let row = row_unit * 2 + comptime!((r / 2) * 2 * ROW_UNITS + r % 2);
-                let weight = tile_w[row * STRIDE + k];
+                let weight = tile_w[(row_unit * 2 + comptime!((r / 2) * 2 * ROW_UNITS + r % 2)) * STRIDE + k];
+                let mut products = Quad::empty();
                 #[unroll]
                 for t in 0..UNIT_TOKENS {
-                    let at = comptime!(r * UNIT_TOKENS + t);
-                    sums[at] += (weight * inputs[t]).vector_sum();
+                    products.insert(t, (weight * inputs[t]).vector_sum());
                 }
+                sums[r] += products;
             }
         }
         sync_cube();
     }
 
     #[unroll]
-    for p in 0..UNIT_PAIRS {
-        let row = first_row + row_unit * 2 + comptime!(p * 2 * ROW_UNITS);
-        #[unroll]
-        for t in 0..UNIT_TOKENS {
-            let token = first_token + token_unit + comptime!(t * (TILE_TOKENS / UNIT_TOKENS));
-            if row < matrix.rows && token < tokens {
-                let a = sums[comptime!(2 * p * UNIT_TOKENS + t)];
-                let b = sums[comptime!((2 * p + 1) * UNIT_TOKENS + t)];
-                epilogue.store(out, (a, b), row, token, matrix.rows);
-            }
-        }
+    for r in 0..comptime!(2 * UNIT_PAIRS) {
+        let row = row_unit * 2 + comptime!((r / 2) * 2 * ROW_UNITS + r % 2);
+        tile_w[row * STRIDE + token_unit] = sums[r];
     }
+    sync_cube();
+    tile_w
+}
+
+/// Unpacks a chunk of the row that is this unit's to bring, and gives the row's place in the tile.
+#[cube]
+fn read_row(weights: &Weights, tile: &Tile, at: (usize, usize), chunk: &mut Chunk) -> usize {
+    let (unit, number) = at;
+    let mut row = unit;
+    if comptime!(weights.format.cut == Cut::GateUp) {
+        // Half of the units bring rows of the gate, so that neighbours do the same thing.
+        if unit < comptime!(TILE_ROWS / 2) {
+            row = unit * 2;
+            weights.read(tile, (tile.first_row + row, number), chunk, false);
+        } else {
+            row = unit * 2 - comptime!(TILE_ROWS - 1);
+            weights.read(tile, (tile.first_row + row, number), chunk, true);
+        }
+    } else {
+        weights.read(tile, (tile.first_row + row, number), chunk, false);
+    }
+    row
 }

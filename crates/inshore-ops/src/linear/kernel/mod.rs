@@ -1,12 +1,18 @@
 //! Device code of the products with packed matrices.
 
+mod chunk;
 mod epilogue;
 pub(crate) mod gemm;
 pub(crate) mod gemv;
-mod matrix;
+mod input;
+mod k_chunk;
 mod norm;
 pub(crate) mod plain;
+pub(crate) mod product;
+mod weights;
 
-pub(crate) use epilogue::{Combine, EpilogueLaunch};
-pub(crate) use matrix::{CHUNK, Matrix, MatrixLaunch, Quad};
+pub(crate) use chunk::{CHUNK, Chunk, QUADS, Quad};
+pub(crate) use epilogue::{HeadsLaunch, ResidualLaunch};
+pub(crate) use input::InputLaunch;
 pub(crate) use norm::{NORM_UNITS, rms_norm};
+pub(crate) use weights::{Cut, Format, Weights, WeightsLaunch};
