@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use super::table::digits;
 
-const WIDTH: f64 = 900.0;
-const LABELS: f64 = 260.0;
+const WIDTH: f64 = 960.0;
+const LABELS: f64 = 320.0;
 /// Room for the number behind the longest bar.
 const NUMBERS: f64 = 90.0;
 const BAR: f64 = 18.0;
 const STEP: f64 = 24.0;
 const TITLE: f64 = 40.0;
+const CAPTION: f64 = 18.0;
 const OURS: &str = "#0b7285";
 const PEER: &str = "#adb5bd";
 
@@ -20,7 +21,7 @@ pub struct Bar {
     pub label: String,
     /// Its length, in the panel's unit.
     pub value: f64,
-    /// Where the best round would end it.
+    /// Where the best round would end it: a thin line goes on to there.
     pub best: f64,
     /// Whether it is ours.
     pub ours: bool,
@@ -34,11 +35,11 @@ pub struct Panel {
     pub bars: Vec<Bar>,
 }
 
-/// The whole picture; `caption` is its last line.
-pub fn svg(title: &str, panels: &[Panel], caption: &str) -> String {
+/// The whole picture; `caption` are its last lines.
+pub fn svg(title: &str, panels: &[Panel], caption: &[&str]) -> String {
     let filled: Vec<&Panel> = panels.iter().filter(|panel| !panel.bars.is_empty()).collect();
     let rows: usize = filled.iter().map(|panel| panel.bars.len()).sum();
-    let height = TITLE + filled.len() as f64 * TITLE + rows as f64 * STEP + 40.0;
+    let height = TITLE + filled.len() as f64 * TITLE + rows as f64 * STEP + 24.0 + caption.len() as f64 * CAPTION;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"system-ui, sans-serif\" \
          font-size=\"13\" role=\"img\">\n<title>{0}</title>\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n\
@@ -50,12 +51,11 @@ pub fn svg(title: &str, panels: &[Panel], caption: &str) -> String {
         let _ = writeln!(out, "<text x=\"16\" y=\"{}\" font-weight=\"600\">{}</text>", y + 26.0, escape(&panel.title));
         y = bars(&mut out, panel, y + TITLE);
     }
-    let _ = writeln!(
-        out,
-        "<text x=\"16\" y=\"{}\" font-size=\"11\" fill=\"#495057\">{}</text>\n</svg>",
-        y + 24.0,
-        escape(caption)
-    );
+    for (line, text) in caption.iter().enumerate() {
+        let y = y + 24.0 + line as f64 * CAPTION;
+        let _ = writeln!(out, "<text x=\"16\" y=\"{y}\" font-size=\"11\" fill=\"#495057\">{}</text>", escape(text));
+    }
+    out.push_str("</svg>\n");
     out
 }
 
@@ -74,10 +74,11 @@ fn bars(out: &mut String, panel: &Panel, mut y: f64) -> f64 {
             out,
             "<text x=\"{}\" y=\"{text_y:.1}\" text-anchor=\"end\"{weight}>{}</text>\n\
              <rect x=\"{LABELS}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"{BAR}\" fill=\"{colour}\"/>\n\
-             <line x1=\"{LABELS}\" x2=\"{:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\" stroke=\"#212529\" stroke-width=\"1\"/>\n\
+             <line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\" stroke=\"#212529\" stroke-width=\"1\"/>\n\
              <text x=\"{:.1}\" y=\"{text_y:.1}\">{}</text>",
             LABELS - 8.0,
             escape(&bar.label),
+            LABELS + length,
             LABELS + best,
             LABELS + best + 6.0,
             digits(bar.value)
@@ -104,7 +105,7 @@ mod tests {
         let panel =
             Panel { title: "decode, tok/s".to_owned(), bars: vec![bar("a<b", 10.0, false), bar("c", 20.0, true)] };
         let empty = Panel { title: "nothing".to_owned(), bars: Vec::new() };
-        let picture = svg("t & u", &[panel, empty], "caption");
+        let picture = svg("t & u", &[panel, empty], &["caption"]);
         assert!(picture.starts_with("<svg ") && picture.trim_end().ends_with("</svg>"));
         assert!(picture.contains("a&lt;b") && picture.contains("t &amp; u") && !picture.contains("nothing"));
         assert!(
@@ -118,6 +119,6 @@ mod tests {
 
     #[test]
     fn a_chart_of_nothing_is_still_a_picture() {
-        assert!(svg("empty", &[], "").contains("</svg>"));
+        assert!(svg("empty", &[], &[]).contains("</svg>"));
     }
 }

@@ -156,7 +156,9 @@ impl Report {
                 panels.push(Panel { title: format!("{prompt}: {title}, tokens/s"), bars: bars.collect() });
             }
         }
-        let caption = format!("{}; {}; {}", self.date, self.machine.text(), self.quietness.text());
+        let (machine, quiet) = (self.machine.text(), self.quietness.text());
+        let caption: Vec<&str> =
+            std::iter::once(self.date.as_str()).chain(machine.split("; ")).chain(quiet.split("; ")).collect();
         chart::svg(&format!("inshore and its peers, {}", self.model), &panels, &caption)
     }
 
