@@ -28,9 +28,13 @@ const WORKERS = {
 
 /** The glue of wasm-bindgen goes into the code; the modules stay where they are, beside it. */
 const WASM = {
-  '#wasm': 'inshore_wasm.js',
+  '#gpu-wasm': 'inshore_gpu.js',
+  '#cpu-wasm': 'inshore_cpu.js',
+  '#cpu-relaxed-wasm': 'inshore_cpu_relaxed.js',
   '#route-wasm': 'inshore_route.js',
-  '#wasm-bytes?url': 'inshore_wasm_bg.wasm',
+  '#gpu-wasm-bytes?url': 'inshore_gpu_bg.wasm',
+  '#cpu-wasm-bytes?url': 'inshore_cpu_bg.wasm',
+  '#cpu-relaxed-wasm-bytes?url': 'inshore_cpu_relaxed_bg.wasm',
   '#route-wasm-bytes?url': 'inshore_route_bg.wasm',
 };
 

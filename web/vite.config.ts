@@ -4,21 +4,26 @@ import { defineConfig } from 'vitest/config';
 
 /** Where `cargo xtask wasm` leaves the engine; the variable lets a test put another build there. */
 const wasmDir = resolve(import.meta.dirname, process.env.INSHORE_WASM_DIR ?? '../pkg/wasm');
-const wasmModule = resolve(wasmDir, 'inshore_wasm.js');
+const wasmFile = (name: string) => resolve(wasmDir, name);
+const cpuEngine = wasmFile('inshore_cpu.js');
 
 export default defineConfig(({ command, mode }) => {
-  if (mode !== 'test' && !existsSync(wasmModule)) {
-    throw new Error(`there is no engine at ${wasmModule}; run \`cargo xtask wasm\` first`);
+  if (mode !== 'test' && !existsSync(cpuEngine)) {
+    throw new Error(`there is no engine at ${cpuEngine}; run \`cargo xtask wasm\` first`);
   }
   return {
     // Relative addresses: the page also works under a sub-path.
     base: command === 'build' ? './' : '/',
     resolve: {
       alias: [
-        { find: /^#wasm$/, replacement: wasmModule },
-        { find: /^#route-wasm$/, replacement: resolve(wasmDir, 'inshore_route.js') },
-        { find: /^#route-wasm-bytes/, replacement: resolve(wasmDir, 'inshore_route_bg.wasm') },
-        { find: /^#wasm-bytes/, replacement: resolve(wasmDir, 'inshore_wasm_bg.wasm') },
+        { find: /^#gpu-wasm$/, replacement: wasmFile('inshore_gpu.js') },
+        { find: /^#gpu-wasm-bytes/, replacement: wasmFile('inshore_gpu_bg.wasm') },
+        { find: /^#cpu-wasm$/, replacement: cpuEngine },
+        { find: /^#cpu-wasm-bytes/, replacement: wasmFile('inshore_cpu_bg.wasm') },
+        { find: /^#cpu-relaxed-wasm$/, replacement: wasmFile('inshore_cpu_relaxed.js') },
+        { find: /^#cpu-relaxed-wasm-bytes/, replacement: wasmFile('inshore_cpu_relaxed_bg.wasm') },
+        { find: /^#route-wasm$/, replacement: wasmFile('inshore_route.js') },
+        { find: /^#route-wasm-bytes/, replacement: wasmFile('inshore_route_bg.wasm') },
       ],
     },
     worker: { format: 'es' },

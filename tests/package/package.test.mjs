@@ -28,7 +28,9 @@ test('it holds code, declarations, wasm and licences, and no dependency', () => 
     'LICENSE-MIT',
     'LICENSE-APACHE',
     'dist/index.js',
-    'wasm/inshore_wasm_bg.wasm',
+    'wasm/inshore_gpu_bg.wasm',
+    'wasm/inshore_cpu_bg.wasm',
+    'wasm/inshore_cpu_relaxed_bg.wasm',
   ])
     assert.ok(paths.includes(part), part);
   assert.deepEqual(
@@ -73,7 +75,7 @@ test('every worker and module is named literally, beside a file that exists', ()
       found.add(path);
     }
   }
-  for (const path of ['./engine-worker.js', './store-worker.js', '../wasm/inshore_wasm_bg.wasm'])
+  for (const path of ['./engine-worker.js', './store-worker.js', '../wasm/inshore_gpu_bg.wasm'])
     assert.ok(found.has(path), path);
 });
 

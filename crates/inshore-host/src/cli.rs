@@ -164,6 +164,9 @@ pub struct GenerateArgs {
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
+    /// First answer with N tokens that nobody sees or measures: a GPU compiles its kernels meanwhile
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub warm_up: Option<u32>,
     /// Sampling.
     #[command(flatten)]
     pub sampling: SamplingArgs,

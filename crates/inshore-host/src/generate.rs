@@ -57,6 +57,10 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
     request.stop = args.stop;
     request.top_logprobs = args.logprobs;
 
+    if let Some(tokens) = args.warm_up {
+        let mut unseen = engine.start(Request { max_tokens: Some(tokens as usize), ..request.clone() })?;
+        while pollster::block_on(engine.step(&mut unseen))?.is_some() {}
+    }
     let mut generation = engine.start(request)?;
     let mut top_logprobs = Vec::new();
     let interrupt = Interrupt::listen()?;

@@ -64,7 +64,8 @@ pub struct KvTensors<B: Backend> {
 
 /// The operations of a decoder with packed weights. Activations are f32, packed weights are words of [`PackedLayout`]
 /// in an unsigned 32-bit tensor. Callers go through the functions at the crate's root.
-#[backend_extension(Cube, Flex)]
+#[cfg_attr(feature = "gpu", backend_extension(Cube, Flex))]
+#[cfg_attr(not(feature = "gpu"), backend_extension(Flex))]
 pub trait DecoderOps: Backend {
     /// Rows `ids` of `table`, dequantised: `[tokens]` → `[tokens, cols]`. An id past the last row counts as the last row.
     fn embed(ids: IntTensor<Self>, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self>;

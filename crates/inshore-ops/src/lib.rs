@@ -27,6 +27,7 @@ pub mod sample;
 
 #[cfg(test)]
 mod backends;
+#[cfg(feature = "gpu")]
 mod cube;
 mod flex;
 

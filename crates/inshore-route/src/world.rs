@@ -159,11 +159,8 @@ impl World {
 
         let load_ms = self.device(&request.local).history.note_load(request.local.load_ms);
         // Loading and waiting are known even where speeds are not.
-        let predicted_ms = if on_device {
-            load_ms + time(request.local.queue_ms) + forecast.compute_ms.unwrap_or(0.0)
-        } else {
-            0.0
-        };
+        let predicted_ms =
+            if on_device { load_ms + time(request.local.queue_ms) + forecast.compute_ms.unwrap_or(0.0) } else { 0.0 };
         let leg = request.add_leg(LegStart {
             source,
             plan,

@@ -83,8 +83,7 @@ export interface Timings {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct LoadFields {
     context_tokens: Option<usize>,
-    #[serde(default)]
-    exact: bool,
+    exact: Option<bool>,
 }
 
 /// A loaded model. It answers one request at a time.
@@ -110,7 +109,7 @@ impl Engine {
                 &JsValue::from_f64(at.total_bytes as f64),
             );
         };
-        let options = LoadOptions { context_tokens: fields.context_tokens, exact: fields.exact };
+        let options = LoadOptions { context_tokens: fields.context_tokens, exact: fields.exact.unwrap_or(false) };
         let engine =
             inshore_model::Engine::load(&source, device.0.clone(), options, progress).await.map_err(|e| to_js(&e))?;
         Ok(Self(engine))

@@ -8,14 +8,14 @@ import type {
   EngineCalls,
   EngineEvent,
   EngineRequest,
+  LoadSettings,
   ModelInfo,
   ModelShape,
   Probe,
 } from './protocol';
 
 /** What {@link EngineClient.load} can be told. */
-export interface LoadOptions {
-  contextTokens?: number;
+export interface LoadOptions extends LoadSettings {
   onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
@@ -47,7 +47,7 @@ export class EngineClient {
   async load(key: StoredKey, options: LoadOptions = {}): Promise<ModelInfo> {
     this.#onLoadProgress = options.onProgress;
     try {
-      return await this.#port.call('load', { key, contextTokens: options.contextTokens });
+      return await this.#port.call('load', { key, contextTokens: options.contextTokens, exact: options.exact });
     } finally {
       this.#onLoadProgress = undefined;
     }

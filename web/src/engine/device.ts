@@ -1,10 +1,13 @@
-import { EngineDevice } from '#wasm';
+import type { EngineDevice } from '#cpu-wasm';
 import { InshoreError } from '../error';
+import { type EngineModule, engineModule } from './instance';
 import type { AdapterReport, DeviceChoice, DeviceReport } from './protocol';
 
 /** An open device and what to tell the page about it. */
 export interface OpenedDevice {
   device: EngineDevice;
+  /** The build of the engine that it belongs to. */
+  module: EngineModule;
   report: DeviceReport;
 }
 
@@ -13,20 +16,21 @@ export interface OpenedDevice {
  * registered twice.
  */
 export async function openDevice(choice: DeviceChoice): Promise<OpenedDevice> {
-  if (choice === 'cpu') return describe(await EngineDevice.open('cpu'));
+  if (choice === 'cpu') return open('cpu');
   try {
-    const adapter = await findAdapter();
-    return describe(await EngineDevice.open('gpu'), adapter);
+    return await open('gpu', await findAdapter());
   } catch (error) {
     if (choice === 'gpu') throw error;
-    const { device, report } = describe(await EngineDevice.open('cpu'));
-    return { device, report: { ...report, fallback: InshoreError.toWire(error, 'gpu_failed') } };
+    const opened = await open('cpu');
+    return { ...opened, report: { ...opened.report, fallback: InshoreError.toWire(error, 'gpu_failed') } };
   }
 }
 
-function describe(device: EngineDevice, adapter?: AdapterReport): OpenedDevice {
+async function open(kind: 'gpu' | 'cpu', adapter?: AdapterReport): Promise<OpenedDevice> {
+  const module = await engineModule(kind);
+  const device = await module.EngineDevice.open(kind);
   const { backend, name, maxTensorBytes } = device;
-  return { device, report: { backend, name, maxTensorBytes, adapter } };
+  return { device, module, report: { backend, name, maxTensorBytes, adapter } };
 }
 
 /** Asks before the engine does: wgpu's own error cannot tell a browser without WebGPU from a machine without a GPU. */

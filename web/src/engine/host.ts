@@ -1,12 +1,12 @@
 /// <reference lib="webworker" />
-import { Engine, type Generation, memoryBytes, modelShape, probe } from '#wasm';
+import type { Engine, Generation } from '#cpu-wasm';
 import { InshoreError } from '../error';
 import { openStored } from '../store/files';
 import type { StoredKey } from '../store/protocol';
 import type { Handlers } from '../worker-port';
 import { type OpenedDevice, openDevice } from './device';
-import { initEngine } from './instance';
-import type { DeviceChoice, EngineCalls, EngineEvent, ModelInfo } from './protocol';
+import { engineModule } from './instance';
+import type { DeviceChoice, EngineCalls, EngineEvent, LoadSettings, ModelInfo } from './protocol';
 
 /** An answer that a client asked for; `number` is the client's own. */
 interface Run {
@@ -29,7 +29,7 @@ interface Client {
 export class EngineHost {
   readonly #clients = new Set<Client>();
   #device: Promise<OpenedDevice> | undefined;
-  #loaded: { key: StoredKey; contextTokens: number | undefined; engine: Promise<Engine> } | undefined;
+  #loaded: { key: StoredKey; settings: LoadSettings; engine: Promise<Engine> } | undefined;
   #runs: Run[] = [];
   /** Ends when the engine is free. */
   #turn: Promise<void> = Promise.resolve();
@@ -40,7 +40,7 @@ export class EngineHost {
     this.#clients.add(client);
     const calls: Handlers<EngineCalls> = {
       open: async ({ device }) => (await this.#open(device)).report,
-      load: ({ key, contextTokens }) => this.#load(client, key, contextTokens),
+      load: ({ key, ...settings }) => this.#load(client, key, settings),
       start: ({ generation, request }) => {
         const withBytes = request.topLogprobs !== undefined;
         return this.#start({ client, number: generation, stopped: false, withBytes }, request);
@@ -51,15 +51,16 @@ export class EngineHost {
         return undefined;
       },
       info: async () => (await this.#engine()).info(),
-      memory: () => memoryBytes(),
+      memory: async () => (await this.#device)?.module.memoryBytes() ?? 0,
       shape: async ({ prefix }) => {
-        await initEngine();
+        const { modelShape } = (await this.#device)?.module ?? (await engineModule('cpu'));
         return modelShape(prefix);
       },
       probe: async ({ shape, contextTokens }) => {
         if (this.#device === undefined) throw noDevice();
         if (this.#runs.length > 0) throw busy();
-        return probe((await this.#device).device, shape, contextTokens);
+        const { device, module } = await this.#device;
+        return module.probe(device, shape, contextTokens);
       },
       slowDown: ({ factor }) => {
         client.slowness = Math.max(1, factor);
@@ -76,7 +77,7 @@ export class EngineHost {
   /** wgpu cannot be registered twice: whoever comes later gets the device that is open, if it is what they want. */
   async #open(choice: DeviceChoice): Promise<OpenedDevice> {
     if (this.#device === undefined) {
-      this.#device = initEngine().then(() => openDevice(choice));
+      this.#device = openDevice(choice);
       // A device that did not open leaves room for another try.
       this.#device.catch(() => {
         this.#device = undefined;
@@ -94,10 +95,10 @@ export class EngineHost {
     return opened;
   }
 
-  async #load(client: Client, key: StoredKey, contextTokens: number | undefined): Promise<ModelInfo> {
+  async #load(client: Client, key: StoredKey, settings: LoadSettings): Promise<ModelInfo> {
     if (this.#device === undefined) throw noDevice();
     const loaded = this.#loaded;
-    if (loaded?.key === key && loaded.contextTokens === contextTokens) return (await loaded.engine).info();
+    if (loaded?.key === key && same(loaded.settings, settings)) return (await loaded.engine).info();
     if (loaded !== undefined && this.#clients.size > 1) {
       throw new InshoreError(
         'engine_in_use',
@@ -105,8 +106,8 @@ export class EngineHost {
       );
     }
     if (this.#runs.length > 0) throw busy();
-    const engine = this.#replace(loaded?.engine, key, contextTokens, client);
-    this.#loaded = { key, contextTokens, engine };
+    const engine = this.#replace(loaded?.engine, key, settings, client);
+    this.#loaded = { key, settings, engine };
     try {
       return (await engine).info();
     } catch (error) {
@@ -119,13 +120,13 @@ export class EngineHost {
   async #replace(
     old: Promise<Engine> | undefined,
     key: StoredKey,
-    contextTokens: number | undefined,
+    settings: LoadSettings,
     client: Client,
   ): Promise<Engine> {
     (await old?.catch(() => undefined))?.free();
-    const { device } = await this.#open('auto');
+    const { device, module } = await this.#open('auto');
     const source = await openStored(key);
-    const loading = Engine.load(device, source, { contextTokens }, (doneBytes, totalBytes) =>
+    const loading = module.Engine.load(device, source, settings, (doneBytes, totalBytes) =>
       client.post({ type: 'load_progress', doneBytes, totalBytes }),
     );
     // A damaged file is the store's to report, not a failed read of the engine's.
@@ -209,6 +210,9 @@ function macrotask(): Promise<void> {
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const same = (a: LoadSettings, b: LoadSettings): boolean =>
+  a.contextTokens === b.contextTokens && (a.exact ?? false) === (b.exact ?? false);
 
 const noDevice = (): InshoreError =>
   new InshoreError('no_device', 'Open a device before loading or probing.');

@@ -45,6 +45,13 @@ export interface ModelInfo {
   loadMs: number;
 }
 
+/** How a model is loaded. */
+export interface LoadSettings {
+  contextTokens?: number | undefined;
+  /** Keep activations in f32 in the products of the CPU engine: slower, nothing is rounded. */
+  exact?: boolean | undefined;
+}
+
 /** Sizes of a model, read from the first bytes of its file. */
 export interface ModelShape {
   layers: number;
@@ -139,7 +146,7 @@ export interface AnswerEnd {
 export type EngineCalls = {
   open: { in: { device: DeviceChoice }; out: DeviceReport };
   /** `key`: name of a complete model in the store, or the user's own file. */
-  load: { in: { key: StoredKey; contextTokens?: number | undefined }; out: ModelInfo };
+  load: { in: { key: StoredKey } & LoadSettings; out: ModelInfo };
   /** `generation`: the page's number for it, used in the events. Resolves when the prompt is accepted. */
   start: { in: { generation: number; request: EngineRequest }; out: { promptIds: number[] } };
   /** Ends the running generation before its next token; does nothing when it has ended already. */

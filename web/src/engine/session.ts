@@ -47,10 +47,10 @@ export async function openSession(
 }
 
 async function openOn(key: StoredKey, choice: DeviceChoice, options: SessionOptions): Promise<Session> {
-  const { share, worker, contextTokens } = options;
+  const { share, worker, contextTokens, exact } = options;
   // A file of the user's is known to one tab only.
   const shared = share !== undefined && worker === undefined && typeof key === 'string' && canShare();
-  const name = [share, choice, key, contextTokens ?? 'default'].join('-');
+  const name = [share, choice, key, contextTokens ?? 'default', exact ? 'exact' : 'rounded'].join('-');
   const engine = shared ? new EngineClient(sharedEngine(name)) : new EngineClient(startEngine(worker));
   try {
     const device = await engine.open(choice);

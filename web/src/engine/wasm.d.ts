@@ -1,5 +1,5 @@
-/** The face of `crates/inshore-wasm`, as `cargo xtask wasm` leaves it in `pkg/wasm/`. */
-declare module '#wasm' {
+/** The face of `crates/inshore-wasm`, as `cargo xtask wasm` leaves it in `pkg/wasm/`: the same for each of its builds. */
+declare module '#cpu-wasm' {
   /** Compiles the module while it arrives and runs its constructors. */
   export default function init(input: { module_or_path: string }): Promise<unknown>;
 
@@ -22,7 +22,7 @@ declare module '#wasm' {
     static load(
       device: EngineDevice,
       source: ByteSource,
-      options: { contextTokens?: number | undefined },
+      options: import('./protocol').LoadSettings,
       onProgress: (doneBytes: number, totalBytes: number) => void,
     ): Promise<Engine>;
     info(): import('./protocol').ModelInfo;
@@ -55,7 +55,27 @@ declare module '#wasm' {
   ): Promise<import('./protocol').Probe>;
 }
 
-declare module '#wasm-bytes?url' {
+declare module '#cpu-relaxed-wasm' {
+  export * from '#cpu-wasm';
+  export { default } from '#cpu-wasm';
+}
+
+declare module '#gpu-wasm' {
+  export * from '#cpu-wasm';
+  export { default } from '#cpu-wasm';
+}
+
+declare module '#cpu-wasm-bytes?url' {
+  const url: string;
+  export default url;
+}
+
+declare module '#cpu-relaxed-wasm-bytes?url' {
+  const url: string;
+  export default url;
+}
+
+declare module '#gpu-wasm-bytes?url' {
   const url: string;
   export default url;
 }

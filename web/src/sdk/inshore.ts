@@ -235,10 +235,10 @@ class Instance implements Inshore {
     this.#events.clear();
   }
 
-  #openLocal({ device, contextTokens, shareEngine, assets }: InshoreOptions): LocalSide {
+  #openLocal({ device, contextTokens, exact, shareEngine, assets }: InshoreOptions): LocalSide {
     return new LocalSide({
       model: this.#model,
-      setup: { device: device ?? 'auto', contextTokens },
+      setup: { device: device ?? 'auto', contextTokens, exact },
       records: openSpeedRecords(),
       find: () => this.#find(),
       open: (key, setup, onProgress) =>
@@ -246,7 +246,8 @@ class Instance implements Inshore {
           onProgress,
           worker: assets?.engineWorker,
           ...(shareEngine && { share: `life${this.#local.losses}` }),
-          ...(setup.contextTokens !== undefined && { contextTokens: setup.contextTokens }),
+          contextTokens: setup.contextTokens,
+          exact: setup.exact,
         }),
       onEngine: (state) => {
         // The store may have lost it (evicted, another tab) or found it damaged: look again next time.

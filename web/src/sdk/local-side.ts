@@ -26,6 +26,8 @@ const USUAL_CONTEXT_TOKENS = 2_048;
 export interface Setup {
   device: DeviceChoice;
   contextTokens: number | undefined;
+  /** f32 activations in the CPU engine. */
+  exact?: boolean | undefined;
 }
 
 /** What a local side is made of. */

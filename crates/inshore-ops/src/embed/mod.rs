@@ -1,6 +1,8 @@
 //! Token embedding: rows of a packed table, dequantised.
 
+#[cfg(feature = "gpu")]
 pub(crate) mod kernel;
+#[cfg(feature = "gpu")]
 pub(crate) mod launch;
 pub mod reference;
 #[cfg(test)]

@@ -11,7 +11,9 @@
 //!    seed gives the same text, on any number of threads.
 //! 4. Log-probabilities are those of the model itself, before penalties, filters and temperature (as OpenAI's API).
 
+#[cfg(feature = "gpu")]
 pub(crate) mod kernel;
+#[cfg(feature = "gpu")]
 pub(crate) mod launch;
 pub mod reference;
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn native(place: &Place, task: &Task<'_>, exact: bool, found: &mut Vec<Measureme
         let text: Vec<String> = prompt.ids.iter().map(u32::to_string).collect();
         fs::write(&ids, text.join(" "))?;
         let mut command = Command::new(&place.host);
-        command.args(["generate", "--json", "--temperature", "0", "--model"]).arg(&place.model);
+        command.args(["generate", "--json", "--warm-up", "4", "--temperature", "0", "--model"]).arg(&place.model);
         command.arg("--prompt-ids").arg(&ids).args(["--max-tokens", &task.tokens.to_string()]);
         command.args(["--context", &task.context_tokens.to_string()]);
         command.args(["--threads", &task.contestant.thread_count(place.cores).to_string()]);

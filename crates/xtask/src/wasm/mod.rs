@@ -22,6 +22,8 @@ use crate::workspace::Workspace;
 struct Module {
     /// What cargo builds.
     package: &'static str,
+    /// Its features; the package's defaults do not count.
+    features: &'static [&'static str],
     /// The files' common name, as the web code imports them.
     name: &'static str,
     /// Cargo's profile.
@@ -34,18 +36,33 @@ struct Module {
     first_build: &'static str,
 }
 
-const ENGINE: Module = Module {
+/// A worker loads one of the engines: the one for the device that it opens and the instructions that its browser has.
+const ENGINES: [Module; 3] = [
+    Module {
+        name: "inshore_gpu",
+        features: &["gpu"],
+        limit_bytes: Some(3_000_000),
+        first_build: "the first build compiles the GPU stack and takes 10 to 20 minutes",
+        ..CPU_ENGINE
+    },
+    CPU_ENGINE,
+    Module { name: "inshore_cpu_relaxed", features: &["relaxed-simd"], ..CPU_ENGINE },
+];
+
+const CPU_ENGINE: Module = Module {
     package: "inshore-wasm",
-    name: "inshore_wasm",
+    features: &[],
+    name: "inshore_cpu",
     profile: "wasm",
     level: optimise::QUICK,
-    limit_bytes: None,
-    first_build: "the first build compiles the GPU stack and takes 10 to 20 minutes",
+    limit_bytes: Some(1_300_000),
+    first_build: "the first build takes some minutes",
 };
 
 /// Loaded by every page before anything else is decided, so its size is kept.
 const ROUTE: Module = Module {
     package: "inshore-route-wasm",
+    features: &[],
     name: "inshore_route",
     profile: "wasm-small",
     level: optimise::SMALL,
@@ -63,8 +80,10 @@ pub struct WasmOptions {
 
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
 enum Only {
-    /// The engine.
+    /// The engines.
     Engine,
+    /// The engines without GPU, which are built much sooner.
+    Cpu,
     /// The deferral policy.
     Route,
 }
@@ -82,7 +101,8 @@ pub fn run(workspace: &Workspace, options: &WasmOptions) -> Result<()> {
     match options.only {
         None => build(workspace).map(drop),
         Some(Only::Route) => build_route(workspace),
-        Some(Only::Engine) => build_module(workspace, &wasm_target::ensure(workspace)?, &ENGINE).map(drop),
+        Some(Only::Engine) => build_engines(workspace, &ENGINES).map(drop),
+        Some(Only::Cpu) => build_engines(workspace, &ENGINES[1..]).map(drop),
     }
 }
 
@@ -94,10 +114,16 @@ pub fn build_route(workspace: &Workspace) -> Result<()> {
 /// Builds the browser's modules; everything after cargo is skipped while cargo's output stays the same.
 pub fn build(workspace: &Workspace) -> Result<BrowserModule> {
     let toolchain = wasm_target::ensure(workspace)?;
-    let engine = build_module(workspace, &toolchain, &ENGINE)?;
+    let engines = build_engines(workspace, &ENGINES)?;
     let route = build_module(workspace, &toolchain, &ROUTE)?;
-    let fingerprint = Fingerprint::new("modules").value("engine", &engine).value("route", &route).finish();
+    let fingerprint = Fingerprint::new("modules").value("engines", &engines).value("route", &route).finish();
     Ok(BrowserModule { folder: folder(workspace), fingerprint })
+}
+
+fn build_engines(workspace: &Workspace, modules: &[Module]) -> Result<String> {
+    let toolchain = wasm_target::ensure(workspace)?;
+    let built = modules.iter().map(|module| build_module(workspace, &toolchain, module));
+    Ok(built.collect::<Result<Vec<_>>>()?.join(" "))
 }
 
 fn folder(workspace: &Workspace) -> PathBuf {
@@ -106,17 +132,25 @@ fn folder(workspace: &Workspace) -> PathBuf {
 
 /// Builds one module and returns its fingerprint.
 fn build_module(workspace: &Workspace, toolchain: &WasmToolchain, module: &Module) -> Result<String> {
-    let Module { package, name, profile, level, limit_bytes, first_build } = *module;
+    let Module { package, features, name, profile, level, limit_bytes, first_build } = *module;
     let file = format!("{}.wasm", package.replace('-', "_"));
     let built = toolchain.target_dir(workspace).join(wasm_target::TARGET).join(profile).join(file);
     process::heading(&format!("WebAssembly module {name}"));
-    if !built.is_file() {
+    let folder = folder(workspace);
+    if !is_complete(&folder, name) {
         process::note(first_build);
     }
     bindgen::check_versions(&workspace.path("Cargo.lock"))?;
-    process::run(toolchain.cargo(workspace, "build").args(["--profile", profile, "-p", package]))?;
+    process::run(toolchain.cargo(workspace, "build").args([
+        "--profile",
+        profile,
+        "-p",
+        package,
+        "--no-default-features",
+        "--features",
+        &features.join(","),
+    ]))?;
 
-    let folder = folder(workspace);
     // Beside the folder: what is in it gets published.
     let stamp = workspace.path(&format!("pkg/.{name}-stamp"));
     let fingerprint = Fingerprint::new(name)

@@ -124,7 +124,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(simd) => simd.run(kernel),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Simd128 => kernel.run(wasm::Simd128),
+            Self::Simd128 => wasm::run(kernel),
             #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Self::Portable => kernel.run(portable::Portable),
         }

@@ -3,11 +3,26 @@
 
 use std::arch::wasm32::*;
 
-use super::{LANES, Simd, f16_to_f32};
+use super::{Kernel, LANES, Simd, f16_to_f32};
 
 /// The module is compiled with `simd128`.
 #[derive(Clone, Copy)]
 pub struct Simd128;
+
+/// Runs `kernel`, compiled for the instructions of this module.
+#[inline]
+pub fn run<K: Kernel>(kernel: K) {
+    #[cfg(feature = "relaxed-simd")]
+    {
+        #[target_feature(enable = "relaxed-simd")]
+        fn relaxed<K: Kernel>(kernel: K) {
+            kernel.run(Simd128);
+        }
+        relaxed(kernel);
+    }
+    #[cfg(not(feature = "relaxed-simd"))]
+    kernel.run(Simd128);
+}
 
 #[inline(always)]
 fn pairs(a: [v128; 4], b: [v128; 4], f: impl Fn(v128, v128) -> v128) -> [v128; 4] {

@@ -1,40 +1,25 @@
-//! WebAssembly's fixed-width SIMD: bytes are split into even and odd columns of 16 bits, for `i32x4.dot_i16x8_s`, which is
-//! one instruction on every CPU. Activations are stored that way.
+//! WebAssembly's SIMD. What its dot products take differs between the two builds: 16-bit numbers ([`fixed`]), or also
+//! bytes ([`relaxed`]).
 
 use std::arch::wasm32::*;
 
 use super::super::wasm::Simd128;
 use super::{Int8, RUN};
 
-/// Even and odd bytes as 16-bit numbers.
-#[inline(always)]
-fn split<const SIGNED: bool>(bytes: v128) -> [v128; 2] {
-    if SIGNED {
-        [i16x8_shr(i16x8_shl(bytes, 8), 8), i16x8_shr(bytes, 8)]
-    } else {
-        [v128_and(bytes, i16x8_splat(0xFF)), u16x8_shr(bytes, 8)]
-    }
-}
+mod fixed;
+#[cfg(feature = "relaxed-simd")]
+mod relaxed;
+
+#[cfg(not(feature = "relaxed-simd"))]
+use self::fixed as products;
+#[cfg(feature = "relaxed-simd")]
+use self::relaxed as products;
 
 #[inline(always)]
 fn load<const N: usize>(bytes: &[u8; N], at: usize) -> v128 {
     let sixteen: &[u8; 16] = bytes[at..].first_chunk().expect("sixteen bytes from here on");
     // SAFETY: the load is as long as the array, and needs no alignment.
     unsafe { v128_load(sixteen.as_ptr().cast()) }
-}
-
-#[inline(always)]
-fn load_x(run: &[i16; RUN], at: usize) -> v128 {
-    let eight: &[i16; 8] = run[at..].first_chunk().expect("a run has four eights");
-    // SAFETY: the load is as long as the array, and needs no alignment.
-    unsafe { v128_load(eight.as_ptr().cast()) }
-}
-
-/// Two neighbours of `run`, in every lane.
-#[inline(always)]
-fn pair(run: &[i16; RUN], at: usize) -> v128 {
-    let two: [i16; 2] = *run[at..].first_chunk().expect("a run has sixteen pairs");
-    i32x4_splat(bytemuck::cast(two))
 }
 
 /// Widens the half in the upper 16 bits of each word, which is finite: exponents differ by 112. Subnormal halves become
@@ -51,10 +36,9 @@ fn widen(upper: v128) -> [f32; 4] {
 
 impl Int8 for Simd128 {
     const ROWS: usize = 4;
-    const PLANES: usize = 1;
+    const PLANES: usize = products::PLANES;
 
-    /// Of each sixteen columns the even ones, then the odd ones.
-    type Run = [i16; RUN];
+    type Run = products::Run;
     type Numbers = [v128; 2];
     type Group = [u32; 4];
     type Quad = [v128; 2];
@@ -64,7 +48,7 @@ impl Int8 for Simd128 {
 
     #[inline(always)]
     fn arrange(values: &[i16; RUN]) -> Self::Run {
-        std::array::from_fn(|at| values[at / 16 * 16 + at % 8 * 2 + at / 8 % 2])
+        products::arrange(values)
     }
 
     #[inline(always)]
@@ -105,15 +89,12 @@ impl Int8 for Simd128 {
 
     #[inline(always)]
     fn dot<const SIGNED: bool>(self, numbers: Self::Numbers, run: &Self::Run) -> Self::Sums {
-        let ([a, b], [c, d]) = (split::<SIGNED>(numbers[0]), split::<SIGNED>(numbers[1]));
-        let first = i32x4_add(i32x4_dot_i16x8(a, load_x(run, 0)), i32x4_dot_i16x8(b, load_x(run, 8)));
-        let second = i32x4_add(i32x4_dot_i16x8(c, load_x(run, 16)), i32x4_dot_i16x8(d, load_x(run, 24)));
-        i32x4_add(first, second)
+        products::dot::<SIGNED>(numbers, run)
     }
 
     #[inline(always)]
     fn quad<const SIGNED: bool>(self, group: &Self::Group) -> Self::Quad {
-        split::<SIGNED>(load::<16>(bytemuck::cast_ref(group), 0))
+        products::quad::<SIGNED>(load::<16>(bytemuck::cast_ref(group), 0))
     }
 
     #[inline(always)]
@@ -122,12 +103,10 @@ impl Int8 for Simd128 {
         sums: Self::Sums,
         quad: Self::Quad,
         run: &Self::Run,
-        _: usize,
+        plane: usize,
         group: usize,
     ) -> Self::Sums {
-        let even = group / 4 * 16 + group % 4 * 2;
-        let sums = i32x4_add(sums, i32x4_dot_i16x8(quad[0], pair(run, even)));
-        i32x4_add(sums, i32x4_dot_i16x8(quad[1], pair(run, even + 8)))
+        products::group_dot::<SIGNED>(sums, quad, run, (plane, group))
     }
 
     #[inline(always)]
@@ -166,12 +145,12 @@ impl Int8 for Simd128 {
 
     #[inline(always)]
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
-        f32x4_add(acc, f32x4_mul(a, b))
+        products::plus_product(acc, a, b)
     }
 
     #[inline(always)]
     fn plus_scaled(self, acc: Self::Lanes, sums: Self::Sums, scale: Self::Lanes) -> Self::Lanes {
-        f32x4_add(acc, f32x4_mul(f32x4_convert_i32x4(sums), scale))
+        products::plus_product(acc, f32x4_convert_i32x4(sums), scale)
     }
 
     #[inline(always)]
