@@ -196,7 +196,7 @@ impl Engine {
             return Err(ModelError::Superseded);
         }
         let logits = match generation.next.take() {
-            Some(next) => self.model.forward(next, &mut self.cache),
+            Some(next) => self.model.forward(next, 1, &mut self.cache),
             None => match self.prefill(generation).await? {
                 Some(logits) => logits,
                 None => return Ok(None),
@@ -207,7 +207,7 @@ impl Engine {
         let history = self.history(generation);
         let drawn = sample(logits, history, params);
         // The token stays on the device as the next step's input; one read brings it and its log-probabilities here.
-        generation.next = Some(drawn.clone().narrow(0, 0, 1));
+        generation.next = Some(drawn.clone());
         let words = read_words(drawn).await?;
         let sampled = Sampled::from_words(&words).ok_or_else(|| error::lost("a step gave no token"))?;
         let ends = self.tokenizer.is_end_of_generation(sampled.id);
@@ -227,7 +227,7 @@ impl Engine {
             if generation.cancel.is_cancelled() {
                 break;
             }
-            logits = Some(self.model.forward(self.ids(piece), &mut self.cache));
+            logits = Some(self.model.forward(self.ids(piece), piece.len(), &mut self.cache));
         }
         if generation.cancel.is_cancelled() {
             generation.finish(FinishReason::Cancelled);
@@ -238,7 +238,7 @@ impl Engine {
 
     /// One token through everything: compiles kernels and touches all weights.
     async fn warm_up(&mut self) -> Result<(), ModelError> {
-        let logits = self.model.forward(self.ids(&[0]), &mut self.cache);
+        let logits = self.model.forward(self.ids(&[0]), 1, &mut self.cache);
         let drawn = sample(logits, self.no_history(), inshore_ops::SampleParams::greedy());
         read_words(drawn).await?;
         self.cache.clear();

@@ -38,11 +38,10 @@ impl Llama {
     /// Runs new tokens through the model, appends them to the cache and gives the logits of the last one.
     ///
     /// # Shapes
-    /// `ids: [tokens]` → `[vocab]`. The caller keeps `cache.tokens() + tokens` within the cache's capacity.
-    pub fn forward(&self, ids: Tensor<1, Int>, cache: &mut KvCache) -> Tensor<1> {
-        let [tokens] = ids.dims();
+    /// The first `tokens` of `ids` → `[vocab]`. The caller keeps `cache.tokens() + tokens` within the cache's capacity.
+    pub fn forward(&self, ids: Tensor<1, Int>, tokens: usize, cache: &mut KvCache) -> Tensor<1> {
         let position = Position::new(cache.tokens, &ids.device());
-        let mut x = embed(ids, &self.embed_tokens);
+        let mut x = embed(ids, tokens, &self.embed_tokens);
         for (layer, kv) in self.layers.iter().zip(&mut cache.layers) {
             x = layer.forward(x, kv, self, &position);
         }

@@ -122,7 +122,7 @@ impl<'a> Rig<'a> {
         let (ids, no_history) = (ints((1..=tokens as u32).collect()), ints(vec![0, 0]));
         self.cache.clear();
         let started = Instant::now();
-        let logits = self.model.forward(ids, &mut self.cache);
+        let logits = self.model.forward(ids, tokens, &mut self.cache);
         read_words(sample(logits, no_history, SampleParams::greedy())).await?;
         Ok(started.elapsed().as_secs_f64() * 1e3)
     }

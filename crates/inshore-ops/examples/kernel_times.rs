@@ -61,7 +61,7 @@ fn time_operations(device: &Device, tokens: usize, position: usize) -> Result<()
     let warm = SampleParams { temperature: 0.8, top_k: 40, top_p: 0.9, min_p: 0.05, ..SampleParams::greedy() };
 
     println!("{tokens} token(s) at position {position}, microseconds:");
-    time("embed", 20, || embed(ids.clone(), &table));
+    time("embed", 20, || embed(ids.clone(), tokens, &table));
     let inputs = QkvInputs { rope: &rope, head_dim: HEAD_DIM, norm_eps: EPS, position: &place };
     time("qkv_rope", 20, || qkv_rope(x.clone(), &qkv, &mut cache, inputs));
     time("attention", 20, || attention(q.clone(), &cache, heads, &place));

@@ -67,8 +67,9 @@ pub struct KvTensors<B: Backend> {
 #[cfg_attr(feature = "gpu", backend_extension(Cube, Flex))]
 #[cfg_attr(not(feature = "gpu"), backend_extension(Flex))]
 pub trait DecoderOps: Backend {
-    /// Rows `ids` of `table`, dequantised: `[tokens]` → `[tokens, cols]`. An id past the last row counts as the last row.
-    fn embed(ids: IntTensor<Self>, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self>;
+    /// Rows `ids` of `table`, dequantised: the first `tokens` of `[ids]` → `[tokens, cols]`. So the result of
+    /// [`sample`](Self::sample) is an input as it is. An id past the last row counts as the last row.
+    fn embed(ids: IntTensor<Self>, tokens: usize, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self>;
 
     /// RMSNorm, the three projections (plus bias), RoPE on q and k, append of k and v to the cache.
     ///

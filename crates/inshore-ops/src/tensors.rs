@@ -85,7 +85,8 @@ impl KvLayer {
     /// An empty cache for `capacity` tokens.
     pub fn new(capacity: usize, kv_heads: usize, head_dim: usize, device: &Device) -> Self {
         let tensor = Tensor::<4>::zeros([2, capacity, kv_heads, head_dim], (device, DType::F32));
-        Self { tensor: Some(tensor), unused: Tensor::zeros([1], (device, DType::F32)) }
+        let unused = Tensor::from_data(TensorData::new(vec![0.0f32], [1]), (device, DType::F32));
+        Self { tensor: Some(tensor), unused }
     }
 }
 
@@ -109,9 +110,12 @@ impl Position {
     }
 }
 
-/// Rows of an embedding table: ids `[tokens]` → `[tokens, hidden]`.
-pub fn embed(ids: Tensor<1, Int>, table: &PackedMatrix) -> Tensor<2> {
-    Tensor::from_dispatch(Dispatch::embed(ids.into_dispatch(), table.words.clone().into_dispatch(), table.layout))
+/// Rows of an embedding table: the first `tokens` of ids `[ids]` → `[tokens, hidden]`. What [`sample`] gives starts with
+/// an id, and so is the input of the next token as it is.
+pub fn embed(ids: Tensor<1, Int>, tokens: usize, table: &PackedMatrix) -> Tensor<2> {
+    assert!(tokens <= ids.dims()[0], "there are fewer ids than tokens");
+    let words = table.words.clone().into_dispatch();
+    Tensor::from_dispatch(Dispatch::embed(ids.into_dispatch(), tokens, words, table.layout))
 }
 
 /// What a layer's [`qkv_rope`] needs beside its weights.

@@ -18,8 +18,8 @@ use crate::sample::launch::draw;
 use crate::{PackedLayout, SampleParams};
 
 impl DecoderOps for CubeBackend {
-    fn embed(ids: IntTensor<Self>, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self> {
-        embed_rows(&words(ids), &words(table), layout)
+    fn embed(ids: IntTensor<Self>, tokens: usize, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self> {
+        embed_rows(&words(ids), tokens, &words(table), layout)
     }
 
     fn qkv_rope(

@@ -9,9 +9,8 @@ use crate::cube::{cube_grid, dispatch, empty};
 use crate::linear::kernel::CHUNK;
 use crate::linear::launch::Matrices;
 
-/// Rows `ids: [tokens]` of `table` as a new tensor `[tokens, cols]`.
-pub(crate) fn embed_rows(ids: &CubeTensor, table: &CubeTensor, layout: PackedLayout) -> CubeTensor {
-    let tokens = ids.meta.shape()[0];
+/// Rows of the first `tokens` of `ids`, of `table` as a new tensor `[tokens, cols]`.
+pub(crate) fn embed_rows(ids: &CubeTensor, tokens: usize, table: &CubeTensor, layout: PackedLayout) -> CubeTensor {
     let cols = layout.cols;
     let table = Matrices::One(table, layout);
     let out = empty(ids, &[tokens, cols]);

@@ -28,10 +28,10 @@ use crate::{PackedLayout, SampleParams, sample};
 pub use self::parallel::threads;
 
 impl DecoderOps for Flex {
-    fn embed(ids: IntTensor<Self>, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self> {
+    fn embed(ids: IntTensor<Self>, tokens: usize, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self> {
         let table = contiguous(table);
         let last = layout.rows - 1;
-        let rows: Vec<_> = integers(ids).into_iter().map(|id| id.clamp(0, last as i64) as usize).collect();
+        let rows: Vec<_> = integers(ids).into_iter().take(tokens).map(|id| id.clamp(0, last as i64) as usize).collect();
         let mut out = vec![0.0; rows.len() * layout.cols];
         unpack_rows(Matrix::new(table.storage(), layout), &rows, &mut out);
         from_floats(out, [rows.len(), layout.cols])

@@ -19,7 +19,7 @@ fn embed_unpacks_every_format() {
                 let table = Packed::random(kind, 7, cols, 1);
                 let ids = [0i32, 6, 3, 3, 100, -1];
                 let tensor = FlexTensor::from_data(TensorData::new(ids.to_vec(), [ids.len()]));
-                let out = Flex::embed(tensor, table.tensor(), table.layout);
+                let out = Flex::embed(tensor, 6, table.tensor(), table.layout);
                 let expected = embed::embed(&[0, 6, 3, 3, 6, 0], &table.words, table.layout);
                 assert_close(values(&out), &expected, 1, &format!("{isa} {kind} {cols}"));
             }

@@ -1,0 +1,69 @@
+// What a decoded token costs beside its arithmetic, counted in Chromium on SwiftShader.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { launch } from './lib/chromium.mjs';
+import { blankPage, serveSources } from './lib/dev-site.mjs';
+import { countGpuCalls, gpuCalls } from './lib/gpu-calls.mjs';
+
+const FEW = 4;
+const MORE = 12;
+
+describe('a token on WebGPU', { timeout: 900_000 }, () => {
+  let site;
+  let context;
+  let page;
+  before(async () => {
+    site = await serveSources();
+    context = await launch('swiftshader');
+    await countGpuCalls(context);
+    const tab = await blankPage(context, site);
+    page = tab.page;
+    page.setDefaultTimeout(600_000);
+    await page.evaluate(async (key) => {
+      const { openSession } = await import('/src/engine/session.ts');
+      window.session = await openSession(key, 'gpu', { contextTokens: 512 });
+    }, tab.key);
+  });
+  after(async () => {
+    await context?.close();
+    await site?.close();
+  });
+
+  const answer = (maxTokens) =>
+    page.evaluate(async (maxTokens) => {
+      const request = { prompt: { raw: 'The sea is' }, maxTokens, sampling: { temperature: 0 } };
+      const answer = window.session.engine.generate(request);
+      const { timings } = await answer.done;
+      return { tokens: answer.ids.length, timings };
+    }, maxTokens);
+
+  test('a few dispatches a layer, one readback, nothing created, no waiting for the queue', async (t) => {
+    const { layers, loadMs } = await page.evaluate(() => window.session.info);
+    const loaded = await gpuCalls(page);
+    t.diagnostic(`loaded in ${Math.round(loadMs)} ms: ${JSON.stringify(loaded)}`);
+
+    // Answers that differ by some tokens only: the difference is those tokens. The first one warms up.
+    const counts = [];
+    for (const tokens of [FEW, FEW, MORE]) {
+      const begun = await gpuCalls(page);
+      const { tokens: got, timings } = await answer(tokens);
+      assert.equal(got, tokens, 'the answer has as many tokens as it may');
+      const ended = await gpuCalls(page);
+      const names = Object.keys(ended);
+      counts.push(Object.fromEntries(names.map((name) => [name, ended[name] - (begun[name] ?? 0)])));
+      t.diagnostic(
+        `${tokens} tokens: ${JSON.stringify(counts.at(-1))}; prefill ${timings.prefillTps.toFixed(2)}, ` +
+          `decode ${timings.decodeTps.toFixed(2)} tok/s, ttft ${Math.round(timings.ttftMs)} ms`,
+      );
+    }
+    const [, few, more] = counts;
+    const perToken = (name) => ((more[name] ?? 0) - (few[name] ?? 0)) / (MORE - FEW);
+    assert.ok(perToken('dispatchWorkgroups') > layers, 'the counter counts');
+    assert.ok(perToken('dispatchWorkgroups') + perToken('dispatchWorkgroupsIndirect') <= 5 * layers + 4);
+    assert.ok(perToken('mapAsync') <= 1, `${perToken('mapAsync')} readbacks`);
+    const created = ['createBuffer', 'createComputePipeline', 'createComputePipelineAsync', 'createShaderModule'];
+    for (const name of [...created, 'onSubmittedWorkDone']) {
+      assert.equal((few[name] ?? 0) + (more[name] ?? 0), 0, `${name} while decoding`);
+    }
+  });
+});
