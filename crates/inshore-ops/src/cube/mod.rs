@@ -13,7 +13,7 @@ use cubecl::prelude::CubeCount;
 use crate::attention::launch::attend;
 use crate::embed::launch::embed_rows;
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
-use crate::linear::launch::{Activations, Matrices, QkvTargets, linear, linear_qkv};
+use crate::linear::launch::{Activations, Matrices, QkvTargets, linear, linear_qkv, norm};
 use crate::sample::launch::draw;
 use crate::{PackedLayout, SampleParams};
 
@@ -71,14 +71,16 @@ impl DecoderOps for CubeBackend {
 
     fn logits(
         x: FloatTensor<Self>,
-        norm: FloatTensor<Self>,
+        norm_weight: FloatTensor<Self>,
         weight: IntTensor<Self>,
         layout: PackedLayout,
         norm_eps: f32,
     ) -> FloatTensor<Self> {
         let x = floats(x);
         let first = x.meta.shape()[0] - 1;
-        let input = Activations { x: &x, norm: Some((&floats(norm), norm_eps)), first };
+        // Apart: the matrix has so many rows that each cube's share of the norm would add up to more than a launch.
+        let normed = norm(&x, &floats(norm_weight), (first, layout.cols), norm_eps);
+        let input = Activations { x: &normed, norm: None, first: 0 };
         let out = linear(&input, Matrices::One(&words(weight), layout), None);
         CubeTensor::new_contiguous(out.client.clone(), out.device(), Shape::from([layout.rows]), out.handle, out.dtype)
     }

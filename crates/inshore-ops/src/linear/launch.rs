@@ -188,7 +188,7 @@ fn grid(weights: &Matrices<'_>, tokens: usize) -> (CubeCount, CubeDim) {
 }
 
 /// RMSNorm of the rows of `x: [tokens, cols]` from row `rows.0` on; `rows.1` is `cols`, as `weight` may be longer.
-fn norm(x: &CubeTensor, weight: &CubeTensor, (first, cols): (usize, usize), eps: f32) -> CubeTensor {
+pub(crate) fn norm(x: &CubeTensor, weight: &CubeTensor, (first, cols): (usize, usize), eps: f32) -> CubeTensor {
     let tokens = x.meta.shape()[0];
     let out = empty(x, &[tokens - first, cols]);
     let vector = if weight.meta.num_elements().is_multiple_of(4) { vector_width(cols) } else { 1 };
