@@ -13,7 +13,7 @@ use cubecl::prelude::CubeCount;
 use crate::attention::launch::attend;
 use crate::embed::launch::embed_rows;
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
-use crate::linear::launch::{Activations, Matrices, QkvTargets, linear, linear_qkv};
+use crate::linear::launch::{Activations, Matrices, QkvTargets, linear, linear_qkv, norm};
 use crate::sample::launch::draw;
 use crate::{PackedLayout, SampleParams};
 
@@ -31,7 +31,7 @@ impl DecoderOps for CubeBackend {
         let x = floats(x);
         let q = empty(&x, &[x.meta.shape()[0], shape.q.rows / shape.head_dim, shape.head_dim]);
         let (norm, rope, cache) = (floats(weights.norm), floats(weights.rope), floats(cache.cache));
-        let input = Activations { x: &x, norm: Some((&norm, shape.norm_eps)), first: 0 };
+        let input = Activations { x: &x, norm: Some((&norm, shape.norm_eps)) };
         let position = words(weights.position);
         let targets = QkvTargets { rope: &rope, position: &position, q: &q, cache: &cache };
         linear_qkv(&input, &words(weights.words), &shape, &targets);
@@ -53,7 +53,7 @@ impl DecoderOps for CubeBackend {
         residual: FloatTensor<Self>,
         layout: PackedLayout,
     ) -> FloatTensor<Self> {
-        let input = Activations { x: &floats(x), norm: None, first: 0 };
+        let input = Activations { x: &floats(x), norm: None };
         linear(&input, Matrices::One(&words(weight), layout), Some(&floats(residual)))
     }
 
@@ -65,20 +65,22 @@ impl DecoderOps for CubeBackend {
         layouts: (PackedLayout, PackedLayout),
         norm_eps: f32,
     ) -> FloatTensor<Self> {
-        let input = Activations { x: &floats(x), norm: Some((&floats(norm), norm_eps)), first: 0 };
+        let input = Activations { x: &floats(x), norm: Some((&floats(norm), norm_eps)) };
         linear(&input, Matrices::GateUp([&words(gate), &words(up)], layouts.into()), None)
     }
 
     fn logits(
         x: FloatTensor<Self>,
-        norm: FloatTensor<Self>,
+        norm_weight: FloatTensor<Self>,
         weight: IntTensor<Self>,
         layout: PackedLayout,
         norm_eps: f32,
     ) -> FloatTensor<Self> {
         let x = floats(x);
         let first = x.meta.shape()[0] - 1;
-        let input = Activations { x: &x, norm: Some((&floats(norm), norm_eps)), first };
+        // Apart: the matrix has so many rows that each cube's share of the norm would add up to more than a launch.
+        let normed = norm(&x, &floats(norm_weight), (first, layout.cols), norm_eps);
+        let input = Activations { x: &normed, norm: None };
         let out = linear(&input, Matrices::One(&words(weight), layout), None);
         CubeTensor::new_contiguous(out.client.clone(), out.device(), Shape::from([layout.rows]), out.handle, out.dtype)
     }

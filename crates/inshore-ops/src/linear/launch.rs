@@ -8,7 +8,7 @@ use super::kernel::gemv::{GEMV_ROWS, GEMV_UNITS};
 use super::kernel::plain::{PLAIN_ROWS, PLAIN_UNITS};
 use super::kernel::product::{plain_product, plain_qkv, product, product_qkv};
 use super::kernel::{
-    CHUNK, Cut, Format, HeadsLaunch, InputLaunch, NORM_UNITS, QUADS, ResidualLaunch, WeightsLaunch, rms_norm,
+    CHUNK, Cut, Format, HeadsLaunch, InputLaunch, NORM_UNITS, ResidualLaunch, WeightsLaunch, rms_norm,
 };
 use crate::cube::{cube_grid, empty, vector_width};
 use crate::extension::QkvShape;
@@ -67,8 +67,6 @@ pub(crate) struct Activations<'a> {
     pub x: &'a CubeTensor,
     /// Weight of the RMSNorm before the product (and the product's biases behind it), and its epsilon.
     pub norm: Option<(&'a CubeTensor, f32)>,
-    /// The first token that counts.
-    pub first: usize,
 }
 
 /// An input that is fit for a kernel: normalised, unless the kernel does that.
@@ -76,21 +74,20 @@ struct Ready {
     x: CubeTensor,
     norm: Option<CubeTensor>,
     eps: f32,
-    first: usize,
     tokens: usize,
     normalise: bool,
 }
 
 impl Activations<'_> {
     fn ready(&self, cols: usize) -> Ready {
-        let tokens = self.x.meta.shape()[0] - self.first;
+        let tokens = self.x.meta.shape()[0];
         let fused = tokens == 1 && cols.is_multiple_of(CHUNK);
-        let (x, first) = match self.norm {
-            Some((weight, eps)) if !fused => (norm(self.x, weight, (self.first, cols), eps), 0),
-            _ => (self.x.clone(), self.first),
+        let x = match self.norm {
+            Some((weight, eps)) if !fused => norm(self.x, weight, (0, cols), eps),
+            _ => self.x.clone(),
         };
         let (norm, eps) = self.norm.map_or((None, 0.0), |(weight, eps)| (Some(weight.clone()), eps));
-        Ready { x, normalise: fused && norm.is_some(), norm, eps, first, tokens }
+        Ready { x, normalise: fused && norm.is_some(), norm, eps, tokens }
     }
 }
 
@@ -101,10 +98,9 @@ impl Ready {
     }
 
     /// `keep_norm`: the biases behind it are needed though the input is normalised.
-    fn launch(self, cols: usize, keep_norm: bool) -> InputLaunch {
+    fn launch(self, keep_norm: bool) -> InputLaunch {
         let norm = self.norm.filter(|_| self.normalise || keep_norm).map(CubeTensor::into_buffer_arg);
-        let first = self.first * cols / CHUNK * QUADS;
-        InputLaunch::new(self.x.into_buffer_arg(), norm.into(), first, self.tokens, self.eps, self.normalise)
+        InputLaunch::new(self.x.into_buffer_arg(), norm.into(), self.tokens, self.eps, self.normalise)
     }
 }
 
@@ -112,7 +108,7 @@ impl Ready {
 pub(crate) fn linear(input: &Activations<'_>, weights: Matrices<'_>, residual: Option<&CubeTensor>) -> CubeTensor {
     let PackedLayout { rows, cols, .. } = weights.first();
     let client = &input.x.client;
-    let tokens = input.x.meta.shape()[0] - input.first;
+    let tokens = input.x.meta.shape()[0];
     let out = empty(input.x, &[tokens, rows]);
     if tokens == 0 || rows == 0 {
         return out;
@@ -129,7 +125,7 @@ pub(crate) fn linear(input: &Activations<'_>, weights: Matrices<'_>, residual: O
     } else {
         let (count, dim) = grid(&weights, tokens);
         let one_token = ready.one_token();
-        product::launch(client, count, dim, ready.launch(cols, false), weights_arg, residual, output, one_token);
+        product::launch(client, count, dim, ready.launch(false), weights_arg, residual, output, one_token);
     }
     out
 }
@@ -172,7 +168,7 @@ pub(crate) fn linear_qkv(input: &Activations<'_>, words: &CubeTensor, shape: &Qk
     } else {
         let (count, dim) = grid(&weights, tokens);
         let one_token = ready.one_token();
-        let input = ready.launch(cols, shape.has_bias);
+        let input = ready.launch(shape.has_bias);
         product_qkv::launch(client, count, dim, input, weights_arg, heads, q, cache, one_token);
     }
 }
@@ -188,7 +184,7 @@ fn grid(weights: &Matrices<'_>, tokens: usize) -> (CubeCount, CubeDim) {
 }
 
 /// RMSNorm of the rows of `x: [tokens, cols]` from row `rows.0` on; `rows.1` is `cols`, as `weight` may be longer.
-fn norm(x: &CubeTensor, weight: &CubeTensor, (first, cols): (usize, usize), eps: f32) -> CubeTensor {
+pub(crate) fn norm(x: &CubeTensor, weight: &CubeTensor, (first, cols): (usize, usize), eps: f32) -> CubeTensor {
     let tokens = x.meta.shape()[0];
     let out = empty(x, &[tokens - first, cols]);
     let vector = if weight.meta.num_elements().is_multiple_of(4) { vector_width(cols) } else { 1 };

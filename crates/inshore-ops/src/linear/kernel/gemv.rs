@@ -37,23 +37,37 @@ pub(crate) fn gemv(input: &Input, weights: &Weights, tile: &Tile) -> (f32, f32) 
     let mut sums = Array::<f32>::new(UNIT_ROWS);
     let mut inputs = Array::<Quad>::new(QUADS);
     let mut chunk = Chunk::new();
-    let mut scale = 1.0f32.runtime();
+    // Squares of all units, and of eight of them each.
+    let mut squared = Shared::<[f32]>::new_slice(GEMV_UNITS);
+    let mut folded = Shared::<[f32]>::new_slice(GROUPS);
     if comptime!(normalise) {
         let mut staged = Shared::<[Quad]>::new_slice(comptime!(STAGE * STRIDE));
         let mut squares = Quad::new(0.0f32);
         let stages = chunks.div_ceil(STAGE);
         for stage in 0..stages {
+            if stage > 0 {
+                sync_cube();
+            }
             let start = stage * STAGE;
             let count = min(STAGE, chunks - start);
             let mut at = unit;
             while at < count * QUADS {
                 let from = start * QUADS + at;
-                let x = input.x[input.first + from];
+                let x = input.x[from];
                 squares += x * x;
                 staged[at / QUADS * STRIDE + at % QUADS] = x * input.norm_quad(from);
                 at += GEMV_UNITS;
             }
+            squared[unit] = squares.vector_sum();
             sync_cube();
+            // No barrier of its own: the last stage's sums are complete, and the barrier before the end is behind them.
+            if group == 0 {
+                let mut sum = 0.0f32.runtime();
+                for i in 0..LANES {
+                    sum += squared[lane * LANES + i];
+                }
+                folded[lane] = sum;
+            }
             let mut own = lane;
             while own < count {
                 #[unroll]
@@ -63,16 +77,13 @@ pub(crate) fn gemv(input: &Input, weights: &Weights, tile: &Tile) -> (f32, f32) 
                 add_chunk(weights, tile, (first, start + own), &inputs, &mut chunk, &mut sums);
                 own += LANES;
             }
-            sync_cube();
         }
-        let mean = total(squares.vector_sum()) / f32::cast_from(weights.cols);
-        scale = 1.0f32 / (mean + input.eps).sqrt();
     } else {
         let mut own = lane;
         while own < chunks {
             #[unroll]
             for i in 0..QUADS {
-                inputs[i] = input.x[input.first + own * QUADS + i];
+                inputs[i] = input.x[own * QUADS + i];
             }
             add_chunk(weights, tile, (first, own), &inputs, &mut chunk, &mut sums);
             own += LANES;
@@ -91,6 +102,14 @@ pub(crate) fn gemv(input: &Input, weights: &Weights, tile: &Tile) -> (f32, f32) 
     for i in 0..LANES {
         a += partial[pair + i];
         b += partial[pair + LANES + i];
+    }
+    let mut scale = 1.0f32.runtime();
+    if comptime!(normalise) {
+        let mut sum = 0.0f32.runtime();
+        for i in 0..GROUPS {
+            sum += folded[i];
+        }
+        scale = 1.0f32 / (sum / f32::cast_from(weights.cols) + input.eps).sqrt();
     }
     (a * scale, b * scale)
 }
@@ -128,27 +147,4 @@ fn add_chunk(
             sums[r] += chunk.affine[1usize] * input_sum;
         }
     }
-}
-
-/// The sum over all units, 64 to 8 to 1.
-#[cube]
-fn total(value: f32) -> f32 {
-    let unit = UNIT_POS as usize;
-    let mut partial = Shared::<[f32]>::new_slice(GEMV_UNITS);
-    let mut folded = Shared::<[f32]>::new_slice(GROUPS);
-    partial[unit] = value;
-    sync_cube();
-    if unit < GROUPS {
-        let mut sum = 0.0f32.runtime();
-        for i in 0..LANES {
-            sum += partial[unit * LANES + i];
-        }
-        folded[unit] = sum;
-    }
-    sync_cube();
-    let mut sum = 0.0f32.runtime();
-    for i in 0..GROUPS {
-        sum += folded[i];
-    }
-    sum
 }

@@ -11,8 +11,6 @@ pub(crate) struct Input {
     pub x: Box<[Quad]>,
     /// `[cols]`, and behind it the biases of the product where it has any.
     pub norm: ComptimeOption<Box<[f32]>>,
-    /// Quad of `x` with which the first token starts.
-    pub first: usize,
     pub tokens: usize,
     pub eps: f32,
     /// Whether `x` is not normalised yet.

@@ -27,7 +27,7 @@ fn sub_scales(words: &[u32], start: usize, j: usize, out: &mut Chunk) {
     let scale = select(first, s & 63u32, (both & 15u32) | ((s >> 6u32) << 4u32));
     let minimum = select(first, m & 63u32, (both >> 4u32) | ((m >> 6u32) << 4u32));
     let d = words[start];
-    out.set_affine(half(d & 0xffffu32) * f32::cast_from(scale), half(d >> 16u32) * f32::cast_from(minimum) * -1.0f32);
+    out.set_affine(half(d & 0xffffu32) * f32::cast_from(scale), -(half(d >> 16u32) * f32::cast_from(minimum)));
 }
 
 /// `d s_j * q - dmin m_j`, for sub-block j of 32.
