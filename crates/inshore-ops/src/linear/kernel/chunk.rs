@@ -8,8 +8,6 @@ use super::k_chunk::{q4_k_chunk, q5_k_chunk, q6_k_chunk};
 
 /// Four neighbouring values.
 pub(crate) type Quad = Vector<f32, Const<4>>;
-/// Four words.
-pub(crate) type Words = Vector<u32, Const<4>>;
 
 /// Values that are unpacked at once: a whole block, or an eighth of a K-quant's.
 pub(crate) const CHUNK: usize = 32;
@@ -22,8 +20,6 @@ pub(crate) struct Chunk {
     pub quads: Array<Quad>,
     /// Scale and offset.
     pub affine: Array<f32>,
-    /// 0, 8, 16, 24: shifts to the bytes of a word.
-    pub shifts: Words,
 }
 
 /// Where a chunk lies: the first word of its row, the blocks of the row, the number of the chunk in it.
@@ -38,12 +34,7 @@ pub(crate) struct Place {
 impl Chunk {
     /// Registers for a chunk.
     pub fn new() -> Chunk {
-        let mut shifts = Words::empty();
-        #[unroll]
-        for i in 0..4usize {
-            shifts.insert(i, comptime!(8 * i as u32));
-        }
-        Chunk { quads: Array::new(QUADS), affine: Array::new(2usize), shifts }
+        Chunk { quads: Array::new(QUADS), affine: Array::new(2usize) }
     }
 
     /// Unpacks the chunk at `place`.
@@ -77,13 +68,24 @@ impl Chunk {
 
     /// The four bytes of a word.
     pub fn bytes(&self, word: u32) -> Quad {
-        Quad::cast_from((Words::new(word) >> self.shifts) & Words::new(0xffu32))
+        fields(word, 0u32, 0xffu32)
     }
 
     /// The low nibbles of the bytes of `word >> shift`.
     pub fn nibbles(&self, word: u32, #[comptime] shift: u32) -> Quad {
-        Quad::cast_from((Words::new(word) >> (self.shifts + Words::new(shift))) & Words::new(0xfu32))
+        fields(word, shift, 0xfu32)
     }
+}
+
+/// The bits `mask` of the bytes of `word >> shift`. Shifts are constants: some devices shift by variables one by one.
+#[cube]
+fn fields(word: u32, #[comptime] shift: u32, #[comptime] mask: u32) -> Quad {
+    let mut quad = Quad::empty();
+    #[unroll]
+    for i in 0..4usize {
+        quad.insert(i, f32::cast_from((word >> comptime!(8 * i as u32 + shift)) & mask));
+    }
+    quad
 }
 
 /// Whether the offset of a format's chunks is ever other than 0.

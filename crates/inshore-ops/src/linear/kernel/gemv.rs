@@ -1,7 +1,7 @@
 //! Product with one token: bound by reading the weights.
 //!
-//! RMSNorm (arXiv 1910.07467) is part of it: `y_r = s Σ w_rj x_j n_j` with `s = 1 / sqrt(mean(x²) + eps)`. A cube brings
-//! `x n` into workgroup memory piece by piece, sums the squares of what it brings, and scales its rows at the end.
+//! RMSNorm (arXiv 1910.07467) is part of it: `y_r = s Σ w_rj x_j n_j` with `s = 1 / sqrt(mean(x²) + eps)`. The units that
+//! share a row read all of `x` between them, so they sum its squares on the way and scale their rows at the end.
 
 use cubecl::prelude::*;
 
@@ -19,11 +19,6 @@ const GROUPS: usize = 8;
 pub(crate) const GEMV_UNITS: usize = LANES * GROUPS;
 /// Rows of a cube.
 pub(crate) const GEMV_ROWS: usize = GROUPS * UNIT_ROWS;
-/// Chunks of `x n` that are in workgroup memory at a time.
-const STAGE: usize = 64;
-/// Quads from one of them to the next: one more than a chunk has, so that lanes do not meet in one bank.
-const STRIDE: usize = QUADS + 1;
-
 /// Products of the input's first token with two neighbouring rows: for unit `u` rows `2u` and `2u + 1` of the tile.
 #[cube]
 pub(crate) fn gemv(input: &Input, weights: &Weights, tile: &Tile) -> (f32, f32) {
@@ -37,63 +32,34 @@ pub(crate) fn gemv(input: &Input, weights: &Weights, tile: &Tile) -> (f32, f32) 
     let mut sums = Array::<f32>::new(UNIT_ROWS);
     let mut inputs = Array::<Quad>::new(QUADS);
     let mut chunk = Chunk::new();
-    // Squares of all units, and of eight of them each.
-    let mut squared = Shared::<[f32]>::new_slice(GEMV_UNITS);
-    let mut folded = Shared::<[f32]>::new_slice(GROUPS);
-    if comptime!(normalise) {
-        let mut staged = Shared::<[Quad]>::new_slice(comptime!(STAGE * STRIDE));
-        let mut squares = Quad::new(0.0f32);
-        let stages = chunks.div_ceil(STAGE);
-        for stage in 0..stages {
-            if stage > 0 {
-                sync_cube();
-            }
-            let start = stage * STAGE;
-            let count = min(STAGE, chunks - start);
-            let mut at = unit;
-            while at < count * QUADS {
-                let from = start * QUADS + at;
-                let x = input.x[from];
+    let mut squares = Quad::new(0.0f32);
+    let mut own = lane;
+    while own < chunks {
+        #[unroll]
+        for i in 0..QUADS {
+            let at = own * QUADS + i;
+            let x = input.x[at];
+            if comptime!(normalise) {
                 squares += x * x;
-                staged[at / QUADS * STRIDE + at % QUADS] = x * input.norm_quad(from);
-                at += GEMV_UNITS;
-            }
-            squared[unit] = squares.vector_sum();
-            sync_cube();
-            // No barrier of its own: the last stage's sums are complete, and the barrier before the end is behind them.
-            if group == 0 {
-                let mut sum = 0.0f32.runtime();
-                for i in 0..LANES {
-                    sum += squared[lane * LANES + i];
-                }
-                folded[lane] = sum;
-            }
-            let mut own = lane;
-            while own < count {
-                #[unroll]
-                for i in 0..QUADS {
-                    inputs[i] = staged[own * STRIDE + i];
-                }
-                add_chunk(weights, tile, (first, start + own), &inputs, &mut chunk, &mut sums);
-                own += LANES;
+                inputs[i] = x * input.norm_quad(at);
+            } else {
+                inputs[i] = x;
             }
         }
-    } else {
-        let mut own = lane;
-        while own < chunks {
-            #[unroll]
-            for i in 0..QUADS {
-                inputs[i] = input.x[own * QUADS + i];
-            }
-            add_chunk(weights, tile, (first, own), &inputs, &mut chunk, &mut sums);
-            own += LANES;
-        }
+        add_chunk(weights, tile, (first, own), &inputs, &mut chunk, &mut sums);
+        own += LANES;
     }
 
-    let mut partial = Shared::<[f32]>::new_slice(comptime!(GEMV_ROWS * LANES));
+    // The rows' sums, and behind them the squares of the first group, by lanes.
+    let mut partial = Shared::<[f32]>::new_slice(comptime!((GEMV_ROWS + 1) * LANES));
     #[unroll]
     for r in 0..UNIT_ROWS {
         partial[(group * UNIT_ROWS + r) * LANES + lane] = sums[r];
+    }
+    if comptime!(normalise) {
+        if group == 0 {
+            partial[comptime!(GEMV_ROWS * LANES) + lane] = squares.vector_sum();
+        }
     }
     sync_cube();
     let pair = min(unit * 2, comptime!(GEMV_ROWS - 2)) * LANES;
@@ -106,8 +72,8 @@ pub(crate) fn gemv(input: &Input, weights: &Weights, tile: &Tile) -> (f32, f32) 
     let mut scale = 1.0f32.runtime();
     if comptime!(normalise) {
         let mut sum = 0.0f32.runtime();
-        for i in 0..GROUPS {
-            sum += folded[i];
+        for i in 0..LANES {
+            sum += partial[comptime!(GEMV_ROWS * LANES) + i];
         }
         scale = 1.0f32 / (sum / f32::cast_from(weights.cols) + input.eps).sqrt();
     }
