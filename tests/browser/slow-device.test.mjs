@@ -6,8 +6,8 @@ import { launch } from './lib/chromium.mjs';
 import { serveSources } from './lib/dev-site.mjs';
 import { throttle } from './lib/throttle.mjs';
 
-/** What a core gives with room to spare (about 30 tokens/s) and a twentieth of it (about 1) does not. */
-const SLO = { ttft_ms: 60_000, tokens_per_second: 2 };
+/** What a core gives with room to spare (about 30 tokens/s) and a twentieth of it (below 4) does not. */
+const SLO = { ttft_ms: 60_000, tokens_per_second: 7 };
 
 describe('a device is measured before the model is downloaded', { timeout: 600_000 }, () => {
   let site;

@@ -28,9 +28,10 @@ const BUDGET_MS: f64 = 30.0;
 /// Time for further passes where one was held up, in ms, and how many times more they may be.
 const HELD_UP_BUDGET_MS: f64 = 400.0;
 const HELD_UP_REPETITIONS: usize = 3;
-/// A pass that took longer than this many of the fastest was held up: by a scheduler that gives this process a share of
-/// a core, by other work, by a hot device. Compiling a function anew costs less.
+/// A pass was held up if it took this many times the fastest, and this much longer, in ms: by a scheduler that gives the
+/// process a share of a core, by other work. Compiling a function anew costs less.
 const HELD_UP: f64 = 4.0;
+const HELD_UP_MS: f64 = 20.0;
 /// Memory of code, activations and buffers beside weights and cache, in bytes.
 const OVERHEAD_BYTES: u64 = 48 << 20;
 
@@ -66,18 +67,17 @@ pub async fn probe(device: &OpenDevice, shape: &ModelShape, context_tokens: usiz
     let mut wordy = Rig::new(weights.llama(0, many, capacity)?, capacity, device);
     let mut layered = Rig::new(weights.llama(LAYERS, few, capacity)?, capacity, device);
 
-    let fixed_ms = empty.typical_ms(1).await?;
-    let row_ms = match many - few {
-        0 => 0.0,
-        rows => (wordy.typical_ms(1).await? - fixed_ms).max(0.0) / rows as f64,
-    };
-    let per_layer_ms = |layered_ms: f64| (layered_ms - fixed_ms).max(1e-6) / LAYERS as f64;
-    let decode_layer_ms = per_layer_ms(layered.typical_ms(1).await?);
-    let prefill_layer_ms = per_layer_ms(layered.typical_ms(PREFILL_TOKENS).await?);
+    let decode = [empty.passes(1).await?, wordy.passes(1).await?, layered.passes(1).await?];
+    let prefill = layered.passes(PREFILL_TOKENS).await?;
 
+    let [fixed_ms, wordy_ms, layered_ms] = decode.each_ref().map(Passes::fastest_ms);
+    let row_ms = (wordy_ms - fixed_ms).max(0.0) / (many - few).max(1) as f64;
+    let per_layer_ms = |layered_ms: f64| (layered_ms - fixed_ms).max(1e-6) / LAYERS as f64;
     let head_ms = fixed_ms + row_ms * (shape.vocab - few) as f64;
-    let decode_ms = head_ms + decode_layer_ms * shape.layers as f64;
-    let prefill_ms = head_ms + prefill_layer_ms * shape.layers as f64;
+    let stretch = stretch(&decode);
+    let decode_ms = stretch * (head_ms + per_layer_ms(layered_ms) * shape.layers as f64);
+    // Passes so long have their pauses in them.
+    let prefill_ms = stretch * head_ms + per_layer_ms(prefill.usual_ms()) * shape.layers as f64;
     let weight_bytes = shape.weight_bytes();
     Ok(Probe {
         prefill_tps: PREFILL_TOKENS as f64 * 1e3 / prefill_ms,
@@ -102,14 +102,14 @@ impl<'a> Rig<'a> {
         Self { model, cache, device }
     }
 
-    /// What a forward pass of `tokens` tokens takes, in ms, after one that compiles kernels and does not count.
-    async fn typical_ms(&mut self, tokens: usize) -> Result<f64, ModelError> {
+    /// Forward passes of `tokens` tokens, after one that compiles kernels and does not count.
+    async fn passes(&mut self, tokens: usize) -> Result<Passes, ModelError> {
         self.pass_ms(tokens).await?;
-        let mut times_ms = Vec::with_capacity(HELD_UP_REPETITIONS * REPETITIONS);
-        while !is_enough(&times_ms) {
-            times_ms.push(self.pass_ms(tokens).await?);
+        let mut passes = Passes(Vec::with_capacity(HELD_UP_REPETITIONS * REPETITIONS));
+        while !passes.are_enough() {
+            passes.0.push(self.pass_ms(tokens).await?);
         }
-        Ok(typical(&times_ms))
+        Ok(passes)
     }
 
     /// One forward pass with its sampling and its one readback.
@@ -128,34 +128,51 @@ impl<'a> Rig<'a> {
     }
 }
 
-/// Whether passes that took `times_ms` tell what one takes.
-fn is_enough(times_ms: &[f64]) -> bool {
-    let passes = times_ms.len();
-    if passes < 2 {
-        return false;
+/// What each of several equal passes took, in ms.
+#[derive(Debug)]
+struct Passes(Vec<f64>);
+
+impl Passes {
+    /// What one takes where nothing holds it up. The fastest, as browsers compile hot functions anew while they run.
+    fn fastest_ms(&self) -> f64 {
+        self.0.iter().copied().fold(f64::INFINITY, f64::min)
     }
-    if held_up(times_ms) {
-        return passes >= HELD_UP_REPETITIONS * REPETITIONS || times_ms.iter().sum::<f64>() >= HELD_UP_BUDGET_MS;
+
+    fn total_ms(&self) -> f64 {
+        self.0.iter().sum()
     }
-    passes >= REPETITIONS || fastest(times_ms) * passes as f64 >= BUDGET_MS
+
+    /// Time in which passes were held up.
+    fn held_up_ms(&self) -> f64 {
+        let fastest_ms = self.fastest_ms();
+        let held_up = |&&time_ms: &&f64| time_ms > (HELD_UP * fastest_ms).max(fastest_ms + HELD_UP_MS);
+        self.0.iter().filter(held_up).map(|time_ms| time_ms - fastest_ms).sum()
+    }
+
+    /// The fastest; the mean where one was held up.
+    fn usual_ms(&self) -> f64 {
+        if self.held_up_ms() > 0.0 { self.total_ms() / self.0.len() as f64 } else { self.fastest_ms() }
+    }
+
+    /// Whether they tell what one takes.
+    fn are_enough(&self) -> bool {
+        let passes = self.0.len();
+        if passes < 2 {
+            return false;
+        }
+        if self.held_up_ms() > 0.0 {
+            return passes >= HELD_UP_REPETITIONS * REPETITIONS || self.total_ms() >= HELD_UP_BUDGET_MS;
+        }
+        passes >= REPETITIONS || self.fastest_ms() * passes as f64 >= BUDGET_MS
+    }
 }
 
-/// The fastest of `times_ms`, as browsers compile a module's hot functions anew while it runs. Where one was held up, the
-/// mean of the later half: a process that gets 5 ms of every 100 ms runs most short passes at full speed.
-fn typical(times_ms: &[f64]) -> f64 {
-    if !held_up(times_ms) {
-        return fastest(times_ms);
-    }
-    let later = &times_ms[times_ms.len() / 2..];
-    later.iter().sum::<f64>() / later.len() as f64
-}
-
-fn held_up(times_ms: &[f64]) -> bool {
-    times_ms.iter().any(|&time_ms| time_ms > HELD_UP * fastest(times_ms))
-}
-
-fn fastest(times_ms: &[f64]) -> f64 {
-    times_ms.iter().copied().fold(f64::INFINITY, f64::min)
+/// Time that goes by for each unit of time that the device computes: a process that gets 5 ms of every 100 ms runs most
+/// short passes at full speed, so their times alone say nothing.
+fn stretch(measurements: &[Passes]) -> f64 {
+    let total_ms: f64 = measurements.iter().map(Passes::total_ms).sum();
+    let held_up_ms: f64 = measurements.iter().map(Passes::held_up_ms).sum();
+    if held_up_ms > 0.0 { total_ms / (total_ms - held_up_ms) } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -188,12 +205,15 @@ mod tests {
 
     #[test]
     fn a_device_that_stands_still_most_of_the_time_is_slow() {
-        assert_eq!(typical(&[3.0, 1.0, 1.1, 2.0, 1.5]), 1.0);
+        let steady = Passes(vec![12.0, 1.0, 1.1, 2.0, 1.5]);
+        assert_eq!((steady.usual_ms(), stretch(&[steady])), (1.0, 1.0));
         // 5 ms of every 100 ms: three passes at full speed, one with the pause in it, over and over.
-        let paused = [1.25, 1.25, 96.25, 1.25].repeat(2);
-        assert_eq!(typical(&paused), 25.0);
-        assert!(!is_enough(&paused) && is_enough(&paused.repeat(3)));
-        assert!(!is_enough(&[1.0]) && is_enough(&[20.0, 20.0]) && is_enough(&[1.0; REPETITIONS]));
+        let paused = || Passes([1.25, 1.25, 96.25, 1.25].repeat(2));
+        assert!((stretch(&[paused(), Passes(vec![0.1; 8])]) - 20.0).abs() < 2.0);
+        assert_eq!(paused().usual_ms(), 25.0);
+        assert!(!paused().are_enough() && Passes([1.25, 1.25, 96.25, 1.25].repeat(6)).are_enough());
+        assert!(!Passes(vec![1.0]).are_enough() && Passes(vec![20.0; 2]).are_enough());
+        assert!(Passes(vec![1.0; REPETITIONS]).are_enough());
     }
 
     #[test]
