@@ -61,7 +61,12 @@ describe('a token on WebGPU', { timeout: 900_000 }, () => {
     assert.ok(perToken('dispatchWorkgroups') > layers, 'the counter counts');
     assert.ok(perToken('dispatchWorkgroups') + perToken('dispatchWorkgroupsIndirect') <= 5 * layers + 4);
     assert.ok(perToken('mapAsync') <= 1, `${perToken('mapAsync')} readbacks`);
-    const created = ['createBuffer', 'createComputePipeline', 'createComputePipelineAsync', 'createShaderModule'];
+    const created = [
+      'createBuffer',
+      'createComputePipeline',
+      'createComputePipelineAsync',
+      'createShaderModule',
+    ];
     for (const name of [...created, 'onSubmittedWorkDone']) {
       assert.equal((few[name] ?? 0) + (more[name] ?? 0), 0, `${name} while decoding`);
     }

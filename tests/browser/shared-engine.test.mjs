@@ -121,7 +121,11 @@ describe('the shared engine', { timeout: 600_000 }, () => {
   const capital = ({ page }) =>
     page.evaluate(async () => {
       const messages = [{ role: 'user', content: 'What is the capital of France?' }];
-      const answer = await window.inshore.chat.completions.create({ messages, max_tokens: 12, temperature: 0 });
+      const answer = await window.inshore.chat.completions.create({
+        messages,
+        max_tokens: 12,
+        temperature: 0,
+      });
       return answer.choices[0].message.content;
     });
   const engineWorkers = ({ page }) => page.workers().filter((worker) => /engine\/worker/.test(worker.url()));

@@ -14,7 +14,13 @@ function wrapGpuCalls() {
     }
   };
   count(self.GPUComputePassEncoder, 'dispatchWorkgroups', 'dispatchWorkgroupsIndirect');
-  count(self.GPUDevice, 'createBuffer', 'createComputePipeline', 'createComputePipelineAsync', 'createShaderModule');
+  count(
+    self.GPUDevice,
+    'createBuffer',
+    'createComputePipeline',
+    'createComputePipelineAsync',
+    'createShaderModule',
+  );
   count(self.GPUBuffer, 'mapAsync');
   count(self.GPUQueue, 'submit', 'writeBuffer', 'onSubmittedWorkDone');
 }

@@ -47,7 +47,11 @@ export class EngineClient {
   async load(key: StoredKey, options: LoadOptions = {}): Promise<ModelInfo> {
     this.#onLoadProgress = options.onProgress;
     try {
-      return await this.#port.call('load', { key, contextTokens: options.contextTokens, exact: options.exact });
+      return await this.#port.call('load', {
+        key,
+        contextTokens: options.contextTokens,
+        exact: options.exact,
+      });
     } finally {
       this.#onLoadProgress = undefined;
     }

@@ -57,8 +57,9 @@ pub(crate) fn gemv(input: &Input, weights: &Weights, tile: &Tile) -> (f32, f32) 
         partial[(group * UNIT_ROWS + r) * LANES + lane] = sums[r];
     }
     if comptime!(normalise) {
+        let of_lane = squares.vector_sum();
         if group == 0 {
-            partial[comptime!(GEMV_ROWS * LANES) + lane] = squares.vector_sum();
+            partial[comptime!(GEMV_ROWS * LANES) + lane] = of_lane;
         }
     }
     sync_cube();
