@@ -62,8 +62,8 @@ impl World {
         if trial {
             self.device(&request.local).hysteresis.trial_started();
         }
-        // What a trial finds out decides where the conversation goes on.
-        request.sticks = !trial;
+        // What a trial finds out decides where the conversation goes on, and a model that is being loaded may have it next.
+        request.sticks = !trial && !launch.loads;
         self.stick(request, launch.on_device);
         launch
     }
@@ -135,8 +135,8 @@ impl World {
             // Too slow, but nobody is faster.
             Launch::to_device(Reason::PreferredOnDevice)
         } else if compute_ms <= spec.slo.ttft_ms {
-            // Only loading or the queue is in the way; that passes by itself and is no verdict on the device.
-            Launch::to_cloud(reason)
+            // Only loading or the queue is in the way, which is no verdict on the device. A queue passes by itself.
+            Launch { loads: request.local.load_ms > 0.0, ..Launch::to_cloud(reason) }
         } else if hysteresis.leave(now_ms, time(spec.prompt_tokens), reason, &config) {
             Launch::to_cloud(reason)
         } else {

@@ -254,6 +254,14 @@ pub enum RouteEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decode_tps: Option<f64>,
     },
+    /// A load that was ordered is through.
+    LoadEnded {
+        /// As the order named the engine.
+        key: String,
+        /// In which way it failed; absent: the model is loaded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<FailureKind>,
+    },
     /// The caller aborted.
     Cancelled {
         /// The request.

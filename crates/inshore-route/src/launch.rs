@@ -12,11 +12,13 @@ pub(crate) struct Launch {
     pub(crate) plan: Plan,
     pub(crate) racing: bool,
     pub(crate) after_ms: f64,
+    /// The device was passed over because its model is not loaded yet: it is loaded beside the answer.
+    pub(crate) loads: bool,
 }
 
 impl Launch {
     pub(crate) fn to_device(reason: Reason) -> Self {
-        Self { on_device: true, reason, plan: Plan::Same, racing: false, after_ms: 0.0 }
+        Self { on_device: true, reason, plan: Plan::Same, racing: false, after_ms: 0.0, loads: false }
     }
 
     pub(crate) fn to_cloud(reason: Reason) -> Self {

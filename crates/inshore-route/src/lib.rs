@@ -11,6 +11,8 @@
 //! 5. `hedge`: a race, if the first token is late.
 //! 6. `recover`: stalls and failures; restart here, go on there, or fail.
 //!
+//! Beside them, `load` has a stored model loaded where a request could not wait for it.
+//!
 //! `choose` puts the first four together for a new request; `router` drives them. `trace` replays what was recorded, and
 //! `timeline` shows it.
 
@@ -22,6 +24,7 @@ mod gates;
 mod hedge;
 mod hysteresis;
 mod launch;
+mod load;
 mod order;
 mod predict;
 mod reason;

@@ -119,6 +119,15 @@ pub enum Order {
         /// In the clock of the events.
         at_ms: f64,
     },
+    /// Load the stored model in the background: a request left because loading takes too long, and the next one shall find
+    /// it loaded. Never a download; nothing waits for it. Its end is reported as `load_ended`, and no second load of this
+    /// engine is ordered before.
+    Load {
+        /// Of the engine.
+        key: String,
+        /// Why.
+        reason: Reason,
+    },
     /// A circuit breaker changed.
     Breaker {
         /// Of the engine or the endpoint.

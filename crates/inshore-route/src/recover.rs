@@ -36,7 +36,7 @@ impl Loss {
     pub(crate) const STALLED: Self = Self { reason: Reason::Stalled, kind: None, retry_after_ms: None };
 
     /// Whether it speaks against the engine or the endpoint, rather than against the request.
-    fn counts(&self) -> bool {
+    pub(crate) fn counts(&self) -> bool {
         match self.kind {
             Some(FailureKind::Refused | FailureKind::ContextExceeded | FailureKind::ModelMismatch) => false,
             Some(FailureKind::RateLimited) => self.retry_after_ms.is_none(),

@@ -98,6 +98,7 @@ impl Router {
                     world.finished(request, leg, (prefill_tps, decode_tps), orders);
                 }
             }
+            RouteEvent::LoadEnded { key, kind } => world.load_ended(&key, kind, orders),
             RouteEvent::Cancelled { request } => {
                 if let Some(request) = find(requests, request) {
                     world.fail(request, Reason::Cancelled, None, orders);

@@ -86,6 +86,10 @@ impl<V> Recent<V> {
         self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut V> {
+        self.entries.iter_mut().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
     /// The entry, made where there is none, and now the most recent one.
     pub(crate) fn entry(&mut self, name: &str, make: impl FnOnce() -> V) -> &mut V {
         let entry = match self.entries.iter().position(|(key, _)| key == name) {

@@ -119,6 +119,8 @@ fn happened(event: &RouteEvent) -> String {
             let speed = decode_tps.map_or(String::new(), |tps| format!(" at {tps:.1} tok/s"));
             format!("leg {leg} finished{speed}")
         }
+        RouteEvent::LoadEnded { key, kind: None } => format!("{key} is loaded"),
+        RouteEvent::LoadEnded { key, kind: Some(kind) } => format!("loading of {key} failed: {}", name(kind)),
         RouteEvent::Cancelled { .. } => "cancelled".to_owned(),
         RouteEvent::Wake => "wake".to_owned(),
         RouteEvent::Visibility { hidden } => if *hidden { "page hidden" } else { "page shown" }.to_owned(),
@@ -150,6 +152,7 @@ fn ordered(order: &Order) -> String {
         }
         Order::Done { .. } => "done".to_owned(),
         Order::Wake { at_ms } => format!("wake at {at_ms:.1} ms"),
+        Order::Load { key, reason } => format!("load {key} in the background: {}", name(reason)),
         Order::Breaker { key, state, until_ms } => {
             let until = until_ms.map_or(String::new(), |ms| format!(" until {ms:.1} ms"));
             format!("breaker of {key}: {}{until}", name(state))

@@ -224,6 +224,24 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_trace_from_before_loads_were_ordered_is_read_and_shows_what_is_new() {
+        let mut snapshot = snapshot();
+        snapshot.local.load_ms = 10_000.0;
+        let begin = RouteEvent::Begin { request: 1, spec: spec(Mode::Auto), snapshot };
+        let mut router = Router::new(RouteConfig::default()).expect("lawful");
+        let mut text = "{\"config\": {}}".to_owned();
+        for event in [begin, RouteEvent::Finished { request: 1, leg: 1, prefill_tps: None, decode_tps: None }] {
+            let mut orders = router.push(0.0, event.clone());
+            orders.retain(|order| !matches!(order, Order::Load { .. }));
+            text += "\n";
+            text += &serde_json::to_string(&Recorded { now_ms: 0.0, event, orders, line: 0 }).expect("writes");
+        }
+        let steps = Trace::parse(&text).expect("readable").replay().expect("lawful");
+        assert_eq!(steps.iter().map(|step| step.recorded.is_some()).collect::<Vec<_>>(), [true, false]);
+        assert!(steps[0].orders.iter().any(|order| matches!(order, Order::Load { .. })), "{:?}", steps[0].orders);
+    }
+
+    #[test]
     fn last_digits_do_not_matter_but_others_do() {
         let wake = |at_ms| [Order::Wake { at_ms }];
         assert!(same(&wake(30_000.1), &wake(30_000.100_000_000_004)) && same(&wake(0.0), &wake(1e-12)));

@@ -7,6 +7,7 @@ use crate::gates::{self, Door, Switches};
 use crate::hedge::HedgeBudget;
 use crate::hysteresis::Hysteresis;
 use crate::launch::{Launch, manner};
+use crate::load::Load;
 use crate::order::{Manner, Order};
 use crate::predict::{Forecast, LocalHistory, time};
 use crate::reason::Reason;
@@ -26,6 +27,8 @@ pub(crate) struct Device {
     pub(crate) breaker: Breaker,
     pub(crate) history: LocalHistory,
     pub(crate) hysteresis: Hysteresis,
+    /// Was ordered and has not ended.
+    pub(crate) load: Option<Load>,
 }
 
 /// Everything about one endpoint.
@@ -53,7 +56,7 @@ pub(crate) struct World {
     pub(crate) hidden_since_ms: Option<f64>,
     pub(crate) hedges: HedgeBudget,
     pub(crate) conversations: Recent<Stick>,
-    devices: Recent<Device>,
+    pub(crate) devices: Recent<Device>,
     endpoints: Recent<Endpoint>,
 }
 
@@ -77,6 +80,7 @@ impl World {
             breaker: Breaker::default(),
             history: LocalHistory::new(&config),
             hysteresis: Hysteresis::new(),
+            load: None,
         })
     }
 
@@ -136,7 +140,7 @@ impl World {
     /// Starts a leg. The gates are asked here once more, so that no path leads around them: a leg that they deny does not
     /// start, and the request fails as `denied`.
     pub(crate) fn start(&mut self, request: &mut Request, launch: Launch, orders: &mut Vec<Order>) {
-        let Launch { on_device, reason, plan, racing, after_ms } = launch;
+        let Launch { on_device, reason, plan, racing, after_ms, loads } = launch;
         let door = if on_device { self.device_door(request) } else { self.cloud_door(request) };
         if matches!(door, Door::Denied(_)) {
             return self.fail(request, Reason::Denied, None, orders);
@@ -194,6 +198,9 @@ impl World {
             handover,
             after_ms,
         });
+        if loads {
+            self.load(request, reason, orders);
+        }
     }
 
     /// Ends a leg that did nothing wrong.
@@ -276,11 +283,16 @@ pub(crate) fn ratio(decode_tps: f64, spec: &RequestSpec) -> f64 {
     decode_tps / spec.slo.tokens_per_second
 }
 
-/// Tells of a breaker's change.
+/// Tells of a change of the breaker that watches legs of this source.
 pub(crate) fn report(request: &Request, source: Source, change: Option<Change>, orders: &mut Vec<Order>) {
     let key = match &request.cloud {
         Some(cloud) if !source.is_device() => &cloud.key,
         _ => &request.local.key,
     };
-    orders.extend(change.map(|Change { state, until_ms }| Order::Breaker { key: key.clone(), state, until_ms }));
+    report_of(key, change, orders);
+}
+
+/// Tells of a breaker's change.
+pub(crate) fn report_of(key: &str, change: Option<Change>, orders: &mut Vec<Order>) {
+    orders.extend(change.map(|Change { state, until_ms }| Order::Breaker { key: key.to_owned(), state, until_ms }));
 }

@@ -150,6 +150,8 @@ export type RouteEvent =
       prefill_tps?: number | undefined;
       decode_tps?: number | undefined;
     }
+  /** A load that was ordered is through: the model is loaded, or loading failed in the way of `kind`. */
+  | { type: 'load_ended'; key: string; kind?: FailureKind | undefined }
   /** The caller aborted. */
   | { type: 'cancelled'; request: number }
   /** The time of an order `wake` has come; reporting it early or twice is harmless. */
@@ -209,6 +211,11 @@ export type Order =
   /** The request has ended well. */
   | { type: 'done'; request: number }
   | { type: 'wake'; at_ms: number }
+  /**
+   * Load the stored model in the background: a request left because loading takes too long, and the next one shall find it
+   * loaded. Never a download; nothing waits for it. Its end is reported as `load_ended`.
+   */
+  | { type: 'load'; key: string; reason: Reason }
   | { type: 'breaker'; key: string; state: 'closed' | 'open' | 'half_open'; until_ms?: number | undefined };
 
 /** One line of a recorded trace: `inshore route replay` reads a file of these, the configuration first. */

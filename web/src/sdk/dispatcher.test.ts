@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { InshoreError } from '../error';
 import { type HandDriven, openDispatcher, readAnswer, type Setup } from './dispatcher.testing';
 import { answer, beginStream, chunk, ending, type Handler, serveHttp } from './http-server.testing';
 import { LegError } from './leg';
@@ -109,6 +110,62 @@ describe('the engine dies in the middle', () => {
     expect(error?.code).toBe('worker_crashed');
     expect(finishReason).toBeUndefined();
     expect(legs.map(({ task }) => task.plan)).toEqual(['same', 'same', 'smaller_context']);
+  });
+});
+
+describe('a model that is stored but not loaded', () => {
+  const cold = { load_ms: 10_000 };
+
+  it('is loaded while the cloud answers, and has the next answer', async () => {
+    const { dispatcher, legs, loads, local } = await open({ local: cold });
+    const read = await readAnswer(dispatcher.run(checkedRequest()));
+    expect(read).toMatchObject({ text: 'from the cloud', error: undefined });
+    expect(read.report).toMatchObject({ source: 'in_cloud', reason: 'predicted_ttft_too_long' });
+    // The answer is whole, and the load has not ended: nothing waited for it.
+    expect([loads.length, legs.length]).toEqual([1, 0]);
+    await readAnswer(dispatcher.run(checkedRequest()));
+    expect(loads.length).toBe(1);
+    loads[0]?.done();
+    const { snapshot } = local;
+    local.snapshot = async () => ({ ...(await snapshot()), load_ms: 0 });
+    const reading = readAnswer(dispatcher.run(checkedRequest()));
+    const leg = await legOf(legs, 1);
+    speak(leg, 0);
+    leg.sink.finished({ finishReason: 'stop' });
+    expect((await reading).report).toMatchObject({ source: 'on_device', reason: 'meets_slo' });
+    const told = dispatcher.trace.lines.flatMap((line) => ('event' in line ? [line.event] : []));
+    expect(told.filter(({ type }) => type === 'load_ended')).toEqual([{ type: 'load_ended', key: 'engine' }]);
+  });
+
+  it('is left alone where it fails to load, as an engine that fails to answer is', async () => {
+    const { dispatcher, loads, events } = await open({ local: cold });
+    const moved: string[] = [];
+    events.on('breaker', ({ key, state }) => moved.push(`${key} ${state}`));
+    for (let number = 1; number <= 4; number++) {
+      await readAnswer(dispatcher.run(checkedRequest()));
+      loads[number - 1]?.failed(new InshoreError('out_of_memory', 'Too big. Take a smaller one.'));
+      await expect
+        .poll(() => dispatcher.trace.toJsonl().split('load_ended').length - 1)
+        .toBe(Math.min(number, 3));
+    }
+    expect(loads.length).toBe(3);
+    expect(moved).toEqual(['engine open']);
+  });
+
+  it.each(['only_in_cloud', 'prefer_in_cloud'] as const)('%s does not load it', async (mode) => {
+    const { dispatcher, loads } = await open({ local: cold, settings: { mode } });
+    expect((await readAnswer(dispatcher.run(checkedRequest()))).text).toBe('from the cloud');
+    expect(loads).toEqual([]);
+  });
+
+  it('after destroy its end is nobody’s business', async () => {
+    const { dispatcher, loads } = await open({ local: cold });
+    await readAnswer(dispatcher.run(checkedRequest()));
+    dispatcher.destroy();
+    const lines = dispatcher.trace.lines.length;
+    loads[0]?.done();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(dispatcher.trace.lines.length).toBe(lines);
   });
 });
 

@@ -29,6 +29,12 @@ export interface HandDriven {
   aborted: boolean;
 }
 
+/** One load of the model that the test ends by hand. */
+export interface HandLoad {
+  done(): void;
+  failed(error: Error): void;
+}
+
 /** What a test sets up; the rest is usual. */
 export interface Setup {
   config?: Partial<RouteConfig>;
@@ -52,6 +58,7 @@ export async function openDispatcher(setup: Setup = {}) {
     },
   };
   const legs: HandDriven[] = [];
+  const loads: HandLoad[] = [];
   const gate = { cloudEnabled: true };
   const events = new Emitter<InshoreEvents>();
   const local = {
@@ -75,6 +82,10 @@ export async function openDispatcher(setup: Setup = {}) {
         },
       };
     },
+    load: () =>
+      new Promise<void>((done, failed) => {
+        loads.push({ done, failed });
+      }),
   };
   const settings: Settings = {
     mode: 'auto',
@@ -94,7 +105,7 @@ export async function openDispatcher(setup: Setup = {}) {
     gate,
     ...(setup.now !== undefined && { now: setup.now }),
   });
-  return { dispatcher, legs, events, decided, settings, gate, local };
+  return { dispatcher, legs, loads, events, decided, settings, gate, local };
 }
 
 /** What a reader saw of an answer. */

@@ -13,6 +13,7 @@ import { ActiveRequest, mismatch, type RequestHost } from './active-request';
 import type { CloudEndpoint } from './cloud-leg';
 import type { CheckedRequest, Dispatcher, InshoreEvents } from './contract';
 import type { Emitter } from './emitter';
+import { engineFailure } from './engine-failure';
 import type { Leg, LegSink, LegTask } from './leg';
 import { estimatePromptTokens } from './prompt-tokens';
 import { routeError } from './route-error';
@@ -31,6 +32,8 @@ export interface LocalLegs {
   readonly modelSha256: string | undefined;
   snapshot(request: CheckedRequest): Promise<Snapshot['local']>;
   start(task: LegTask, sink: LegSink): Leg;
+  /** Loads the stored model, if it is not loaded; never downloads one. */
+  load(): Promise<unknown>;
 }
 
 /** What holds for requests that say nothing themselves; may change between requests. */
@@ -214,6 +217,8 @@ export class RouteDispatcher implements Dispatcher {
   #execute(order: Order): void {
     if (order.type === 'wake') {
       this.#time.wakeAt(order.at_ms);
+    } else if (order.type === 'load') {
+      void this.#load(order.key);
     } else if (order.type === 'breaker') {
       const { key, state, until_ms: untilMs } = order;
       this.#parts.events.emit('breaker', { key, state, untilMs });
@@ -226,6 +231,13 @@ export class RouteDispatcher implements Dispatcher {
         this.#collapse(request, InshoreError.from(error));
       }
     }
+  }
+
+  /** Beside whatever runs: nobody waits for it, and its failure is the policy's to judge. */
+  async #load(key: string): Promise<void> {
+    const loaded = (): undefined => undefined;
+    const kind = await this.#parts.local.load().then(loaded, (error) => engineFailure(error).kind);
+    if (!this.#destroyed) this.report({ type: 'load_ended', key, kind });
   }
 
   #collapse(request: ActiveRequest, error: InshoreError): void {

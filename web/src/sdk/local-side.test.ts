@@ -197,8 +197,10 @@ describe('LocalSide', () => {
     expect(seen.pieces.length).toBe(1);
   });
 
-  it('a model that is not there is a typed failure', async () => {
-    const { side } = openSide(false);
+  it('a model that is not there is a typed failure, and never a download', async () => {
+    const { side, workers } = openSide(false);
+    await expect(side.load()).rejects.toMatchObject({ code: 'not_downloaded' });
+    expect(workers.length).toBe(0);
     expect((await side.snapshot()).availability).toBe('downloadable');
     const seen = collector();
     side.start(task(), seen.sink);

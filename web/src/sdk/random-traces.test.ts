@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { InshoreError } from '../error';
 import type { FailureKind, Mode } from '../route/types';
 import type { CloudEndpoint } from './cloud-leg';
 import { openDispatcher, type Read, readAnswer } from './dispatcher.testing';
@@ -112,6 +113,16 @@ async function runMany(seed: number, requests: number): Promise<void> {
     now: () => performance.now(),
   });
   local.start = near.start;
+  const { snapshot } = local;
+  let loading = false;
+  local.snapshot = async () => ({ ...(await snapshot()), load_ms: random.pick([0, 0, 0, 10_000]) });
+  local.load = async () => {
+    expect(loading).toBe(false);
+    loading = true;
+    await new Promise((resolve) => setTimeout(resolve, random.below(20_000)));
+    loading = false;
+    if (random.chance(0.3)) throw new InshoreError('out_of_memory', 'Too big. Take a smaller one.');
+  };
   const reads: Promise<void>[] = [];
   let online = true;
   let hidden = false;
@@ -150,6 +161,7 @@ async function runMany(seed: number, requests: number): Promise<void> {
   if (hidden) events[1]?.();
   await vi.advanceTimersByTimeAsync(3_600_000);
   await Promise.all(reads);
+  expect(loading).toBe(false);
   // What ran is what was decided: every leg has its order, in order, and none outlived its request.
   const orders = decided.flatMap((order) => (order.type === 'start' ? [order] : []));
   for (const [side, isDevice] of [

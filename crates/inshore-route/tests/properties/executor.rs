@@ -42,6 +42,9 @@ pub struct Executor<'a> {
     due: Vec<Due>,
     live: BTreeMap<u64, Live>,
     started_legs: usize,
+    started_loads: usize,
+    /// A model is being loaded in the background.
+    loading: bool,
     hidden: bool,
     outcome: Outcome,
 }
@@ -52,7 +55,18 @@ impl<'a> Executor<'a> {
         let router = Router::new(script.config).expect("lawful constants");
         let outcome = Outcome { history: Vec::new(), ends: BTreeMap::new(), hedges: 0, running: 0 };
         let (due, live) = (Vec::new(), BTreeMap::new());
-        let mut this = Self { script, router, now_ms: 0.0, due, live, started_legs: 0, hidden: false, outcome };
+        let mut this = Self {
+            script,
+            router,
+            now_ms: 0.0,
+            due,
+            live,
+            started_legs: 0,
+            started_loads: 0,
+            loading: false,
+            hidden: false,
+            outcome,
+        };
         this.plan();
         while this.step() {}
         if this.hidden {
@@ -108,6 +122,7 @@ impl<'a> Executor<'a> {
         match &event {
             RouteEvent::Begin { snapshot, .. } => self.hidden = snapshot.hidden,
             RouteEvent::Visibility { hidden } => self.hidden = *hidden,
+            RouteEvent::LoadEnded { .. } => self.loading = false,
             _ => {}
         }
         let orders = self.router.push(self.now_ms, event.clone());
@@ -156,6 +171,14 @@ impl<'a> Executor<'a> {
             Order::Wake { at_ms } => {
                 assert!(at_ms > self.now_ms, "a wake in the past would never end");
                 self.due.push(Due { at_ms, event: RouteEvent::Wake, leg: None });
+            }
+            Order::Load { ref key, .. } => {
+                assert!(!self.loading, "one load at a time");
+                self.loading = true;
+                let (wait_ms, kind) = self.script.loads[self.started_loads % self.script.loads.len()];
+                self.started_loads += 1;
+                let event = RouteEvent::LoadEnded { key: key.clone(), kind };
+                self.due.push(Due { at_ms: self.now_ms + wait_ms, event, leg: None });
             }
             Order::Breaker { .. } => {}
         }

@@ -5,7 +5,7 @@ mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inshore_route::{Mode, Order, Privacy, RouteConfig, RouteEvent, Router};
+use inshore_route::{Availability, Mode, Order, Privacy, RouteConfig, RouteEvent, Router};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -94,7 +94,7 @@ fn the_scripts_reach_every_rule() {
             }
         }
     }
-    let names = "start adopt abort fail done wake breaker on_device edge in_cloud fresh token_ids prefix replace same \
+    let names = "start adopt abort fail done wake load breaker on_device edge in_cloud fresh token_ids prefix replace same \
         smaller_context cpu closed open half_open mode_on_device preferred_on_device meets_slo sticky_on_device \
         probing_recovery no_endpoint cloud_disabled private offline budget_spent cloud_breaker_open cloud_failed \
         mode_in_cloud preferred_in_cloud sticky_in_cloud not_downloaded unsupported_device unsupported_feature \
@@ -126,6 +126,17 @@ fn lawful(script: &Script, history: &[(RouteEvent, Vec<Order>)]) -> Result<(), T
             _ => {}
         }
         for order in orders {
+            if let Order::Load { .. } = order {
+                // Where a request left although a stored model would do, and nowhere else.
+                let RouteEvent::Begin { spec, snapshot, .. } = event else { panic!("a load without a request") };
+                prop_assert!(snapshot.local.availability == Availability::Available && snapshot.local.load_ms > 0.0);
+                prop_assert!(spec.mode == Mode::Auto && spec.privacy == Privacy::CloudAllowed);
+                let leaves = |order: &Order| matches!(order, Order::Start { source, .. } if !source.is_device());
+                prop_assert!(
+                    orders.iter().position(leaves) < orders.iter().position(|other| other == order),
+                    "the answer first"
+                );
+            }
             let Order::Start { request, source, racing, .. } = order else { continue };
             let spec = &script.requests[*request as usize];
             let here = source.is_device();

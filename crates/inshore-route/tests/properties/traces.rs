@@ -43,6 +43,8 @@ pub struct Script {
     pub snapshots: Vec<(f64, Snapshot)>,
     /// Taken in turn by whichever leg starts.
     pub legs: Vec<LegScript>,
+    /// How long loads in the background take, and how they fail; in turn.
+    pub loads: Vec<(f64, Option<FailureKind>)>,
     pub disturbances: Vec<(f64, Disturbance)>,
 }
 
@@ -173,10 +175,11 @@ pub fn any_config() -> impl Strategy<Value = RouteConfig> {
 pub fn any_script() -> impl Strategy<Value = Script> {
     let requests = prop::collection::vec((any_spec(), 0.0..120_000.0, any_snapshot()), 1..12);
     let legs = prop::collection::vec(any_leg(), 1..24);
+    let loads = prop::collection::vec((0.0..20_000.0, prop::option::weighted(0.4, any_kind())), 1..6);
     let disturbances = prop::collection::vec((0.0..150_000.0, any_disturbance()), 0..12);
-    (any_config(), requests, legs, disturbances).prop_map(|(config, requests, legs, disturbances)| {
+    (any_config(), requests, legs, loads, disturbances).prop_map(|(config, requests, legs, loads, disturbances)| {
         let (requests, snapshots) = requests.into_iter().map(|(spec, at, snapshot)| (spec, (at, snapshot))).unzip();
-        Script { config, requests, snapshots, legs, disturbances }
+        Script { config, requests, snapshots, legs, loads, disturbances }
     })
 }
 
@@ -193,6 +196,8 @@ pub fn any_event() -> impl Strategy<Value = RouteEvent> {
         1 => (request.clone(), leg, prop::option::of(quantity(1.0..500.0)), prop::option::of(quantity(1.0..60.0)))
             .prop_map(|(request, leg, prefill_tps, decode_tps)| RouteEvent::Finished { request, leg, prefill_tps, decode_tps }),
         1 => request.prop_map(|request| RouteEvent::Cancelled { request }),
+        2 => (prop::sample::select(vec!["engine", "nobody"]), prop::option::of(any_kind()))
+            .prop_map(|(key, kind)| RouteEvent::LoadEnded { key: key.to_owned(), kind }),
         4 => Just(RouteEvent::Wake),
         1 => any::<bool>().prop_map(|hidden| RouteEvent::Visibility { hidden }),
         1 => any::<bool>().prop_map(|online| RouteEvent::Connectivity { online }),

@@ -157,6 +157,7 @@ fn told(order: &Order) -> String {
         }
         Order::Done { .. } => "done".to_owned(),
         Order::Wake { at_ms } => format!("wake {at_ms}"),
+        Order::Load { key, reason } => format!("load {key} {}", name(reason)),
         Order::Breaker { key, state, until_ms } => match (state, until_ms) {
             (BreakerState::Open, Some(until)) => format!("breaker {key} open until {until}"),
             _ => format!("breaker {key} {}", name(state)),

@@ -3,6 +3,7 @@
 mod beginning;
 mod desk;
 mod failures;
+mod loading;
 mod races;
 mod speed;
 mod switches;
