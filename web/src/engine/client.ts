@@ -85,9 +85,9 @@ export class EngineClient {
     return this.#port.call('info', undefined);
   }
 
-  /** The shape of the model whose file begins with `prefix`; 64 KB are more than enough. */
-  shape(prefix: Uint8Array): Promise<ModelShape> {
-    return this.#port.call('shape', { prefix });
+  /** The shape of a model: of a stored one by its key, of another by the first bytes of its file. */
+  shape(of: StoredKey | Uint8Array): Promise<ModelShape> {
+    return this.#port.call('shape', { of });
   }
 
   /** Predicts the open device's speed with a model of `shape`; not while an answer is generated. */

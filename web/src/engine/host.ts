@@ -5,6 +5,7 @@ import { openStored } from '../store/files';
 import type { StoredKey } from '../store/protocol';
 import type { Handlers } from '../worker-port';
 import { type OpenedDevice, openDevice } from './device';
+import { HEAD_BYTES } from './head';
 import { engineModule } from './instance';
 import type { DeviceChoice, EngineCalls, EngineEvent, LoadSettings, ModelInfo } from './protocol';
 
@@ -52,9 +53,9 @@ export class EngineHost {
       },
       info: async () => (await this.#engine()).info(),
       memory: async () => (await this.#device)?.module.memoryBytes() ?? 0,
-      shape: async ({ prefix }) => {
+      shape: async ({ of }) => {
         const { modelShape } = (await this.#device)?.module ?? (await engineModule('cpu'));
-        return modelShape(prefix);
+        return modelShape(of instanceof Uint8Array ? of : await (await openStored(of)).read(0, HEAD_BYTES));
       },
       probe: async ({ shape, contextTokens }) => {
         if (this.#device === undefined) throw noDevice();

@@ -152,8 +152,8 @@ export type EngineCalls = {
   /** Ends the running generation before its next token; does nothing when it has ended already. */
   stop: { in: { generation: number }; out: undefined };
   info: { in: undefined; out: ModelInfo };
-  /** The shape of the model whose file begins with `prefix` (64 KB are more than enough). */
-  shape: { in: { prefix: Uint8Array }; out: ModelShape };
+  /** The shape of a stored model, or of the one whose file begins with these bytes (64 KB are more than enough). */
+  shape: { in: { of: StoredKey | Uint8Array }; out: ModelShape };
   /** Predicts the open device's speed with a model of `shape`; not while an answer is generated. */
   probe: { in: { shape: ModelShape; contextTokens: number }; out: Probe };
   /** Makes every step take `factor` times as long: for demonstrations and tests. 1 is the device's own speed. */

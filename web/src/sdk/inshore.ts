@@ -1,9 +1,11 @@
 import routeWasmUrl from '#route-wasm-bytes?url';
+import { EngineClient, startEngine } from '../engine/client';
 import { openSession, type Session } from '../engine/session';
 import { type ChatCompletions, createChatCompletions, createOpenAIFetch } from '../openai';
 import { defaultConfig, Router } from '../route/router';
 import type { Availability, Mode, RouteConfig, Slo } from '../route/types';
 import { ModelStore } from '../store/client';
+import { LOST } from '../store/failures';
 import type { ModelRef } from '../store/model';
 import type { Stored } from '../store/protocol';
 import { resolveModel } from '../store/resolve';
@@ -28,7 +30,7 @@ import { type Surroundings, watchSurroundings } from './surroundings';
 /** What counts as good enough where nobody says: reading speed, and a second until it begins. */
 const DEFAULT_SLO: Slo = { ttft_ms: 1_000, tokens_per_second: 8 };
 
-const LOST = new Set(['model_not_stored', 'model_damaged']);
+const NOT_STORED = { key: '', complete: false };
 
 /** What may change while an instance lives; running requests keep what they began with. */
 export interface Changes {
@@ -54,7 +56,7 @@ export interface Inshore {
   availability(): Promise<Availability>;
   /**
    * What the device will do with the model, before a download: from measured answers, else from a probe of some
-   * milliseconds, which fetches the first 64 KB of the model's file and is then remembered.
+   * milliseconds, which reads the first 64 KB of the model's file (fetches them, if it is not stored) and is then remembered.
    */
   estimate(): Promise<Estimate>;
   /** Downloads the model unless it is stored, then loads it. `signal` pauses the download: what arrived is kept. */
@@ -152,10 +154,14 @@ class Instance implements Inshore {
   }
 
   async estimate(): Promise<Estimate> {
-    const { device, contextTokens } = this.#local.setup;
     let record = await this.#local.record();
     if (record === undefined || !(record.prefillTps > 0 && record.decodeTps > 0)) {
-      record = { ...record, ...(await probeDevice(this.#model, device, contextTokens, this.#engineWorker)) };
+      // A browser without file storage can still be measured.
+      const { key, complete } = await this.#find().catch(() => NOT_STORED);
+      const stored = complete ? key : undefined;
+      const engine = new EngineClient(startEngine(this.#engineWorker));
+      const { url } = this.#model;
+      record = { ...record, ...(await probeDevice({ engine, url, stored, setup: this.#local.setup })) };
       await this.#local.keep(record);
     }
     const { memory_fits } = await this.#local.snapshot();
