@@ -7,9 +7,12 @@ export async function openPage(context, url, query = {}) {
   page.setDefaultTimeout(120_000);
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(String(error)));
-  // A refused resource or script (content security policy) is reported on the console only.
+  // A refused resource, script or address of one (content security policy, Trusted Types) is reported on the console only.
   page.on('console', (message) => {
-    if (message.type() === 'error' && /Content Security Policy/.test(message.text()))
+    if (
+      message.type() === 'error' &&
+      /Content Security Policy|'Trusted\w+'|TrustedTypePolicy/.test(message.text())
+    )
       page.problems.push(message.text());
   });
   await page.goto(`${url}/?${new URLSearchParams(query)}`);

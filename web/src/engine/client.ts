@@ -1,5 +1,6 @@
 import { InshoreError } from '../error';
 import type { StoredKey } from '../store/protocol';
+import { startTrusted } from '../trusted-worker';
 import { type WorkerLike, WorkerPort } from '../worker-port';
 import { Answer } from './answer';
 import type {
@@ -141,7 +142,9 @@ export class EngineClient {
 /** A fresh engine worker: the file at `url`, or the package's own beside this module. */
 export function startEngine(url?: string | URL): Worker {
   // Two calls, for bundlers look for this very form.
-  if (url === undefined)
-    return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'inshore-engine' });
-  return new Worker(url, { type: 'module', name: 'inshore-engine' });
+  return startTrusted('Worker', () =>
+    url === undefined
+      ? new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'inshore-engine' })
+      : new Worker(url, { type: 'module', name: 'inshore-engine' }),
+  );
 }

@@ -1,3 +1,4 @@
+import { startTrusted } from '../trusted-worker';
 import type { WorkerLike } from '../worker-port';
 
 /** Whether tabs can share one engine here. */
@@ -8,10 +9,14 @@ export const canShare = (): boolean => typeof SharedWorker !== 'undefined' && na
  * one for the same device and model, a fresh one after a crash.
  */
 export function sharedEngine(name: string): WorkerLike {
-  const worker = new SharedWorker(new URL('./shared-worker.ts', import.meta.url), {
-    type: 'module',
-    name: `inshore-engine-${name}`,
-  });
+  const worker = startTrusted(
+    'SharedWorker',
+    () =>
+      new SharedWorker(new URL('./shared-worker.ts', import.meta.url), {
+        type: 'module',
+        name: `inshore-engine-${name}`,
+      }),
+  );
   const { port } = worker;
   let farewell = (): void => {};
   const alive = `inshore-tab-${crypto.randomUUID()}`;

@@ -4,14 +4,13 @@ import { openSession, type Session } from '../engine/session';
 import { type ChatCompletions, createChatCompletions, createOpenAIFetch } from '../openai';
 import { defaultConfig, Router } from '../route/router';
 import type { Availability, Mode, RouteConfig, Slo } from '../route/types';
-import { ModelStore } from '../store/client';
+import { ModelStore, startStore } from '../store/client';
 import { LOST } from '../store/failures';
 import type { ModelRef } from '../store/model';
 import type { Stored } from '../store/protocol';
 import { resolveModel } from '../store/resolve';
 import { CloudEndpoint } from './cloud-leg';
 import type {
-  Assets,
   CheckedRequest,
   CloudOptions,
   Estimate,
@@ -120,7 +119,7 @@ class Instance implements Inshore {
   constructor(options: InshoreOptions, model: ModelRef, router: Router, config: RouteConfig) {
     this.#model = model;
     this.modelName = model.name;
-    this.#store = openStore(options.assets);
+    this.#store = new ModelStore(() => startStore(options.assets?.storeWorker));
     this.#engineWorker = options.assets?.engineWorker;
     this.#settings = {
       mode: options.mode ?? 'auto',
@@ -279,10 +278,4 @@ class Instance implements Inshore {
     const models = await this.#store.list();
     this.#local.modelSha256 = models.find(({ key }) => key === stored.key)?.sha256;
   }
-}
-
-function openStore(assets: Partial<Assets> | undefined): ModelStore {
-  const url = assets?.storeWorker;
-  if (url === undefined) return new ModelStore();
-  return new ModelStore(() => new Worker(url, { type: 'module', name: 'inshore-store' }));
 }

@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import { startTrusted } from '../trusted-worker';
 import { type WorkerLike, WorkerPort } from '../worker-port';
 import type { ModelRef } from './model';
 import type { DownloadProgress, StoreCalls, Stored, StoredModel, StoreEvent, StoreUsage } from './protocol';
@@ -17,7 +18,7 @@ export class ModelStore {
   #port: WorkerPort<StoreCalls, StoreEvent> | undefined;
   #nextDownload = 1;
 
-  constructor(start: () => WorkerLike = startWorker) {
+  constructor(start: () => WorkerLike = startStore) {
     this.#start = start;
   }
 
@@ -100,6 +101,12 @@ async function askToKeep(): Promise<void> {
   await navigator.storage?.persist?.().catch(() => false);
 }
 
-function startWorker(): Worker {
-  return new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'inshore-store' });
+/** A fresh store worker: the file at `url`, or the package's own beside this module. */
+export function startStore(url?: string | URL): Worker {
+  // Two calls, for bundlers look for this very form.
+  return startTrusted('Worker', () =>
+    url === undefined
+      ? new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'inshore-store' })
+      : new Worker(url, { type: 'module', name: 'inshore-store' }),
+  );
 }
