@@ -35,7 +35,9 @@ impl Loss {
     /// The watchdog found it.
     pub(crate) const STALLED: Self = Self { reason: Reason::Stalled, kind: None, retry_after_ms: None };
 
-    /// Whether it speaks against the engine or the endpoint, rather than against the request.
+    /// Whether it speaks against the engine or the endpoint, rather than against the request. A wrong token, an empty account
+    /// and a wrong address (401 to 404) do: they fail the next request as surely as an outage, which would spend its hand-over
+    /// on it, and whoever corrects them gives the endpoint a new key.
     pub(crate) fn counts(&self) -> bool {
         match self.kind {
             Some(FailureKind::Refused | FailureKind::ContextExceeded | FailureKind::ModelMismatch) => false,

@@ -80,6 +80,8 @@ export class App {
   #models: OfferedModel[] = [];
   #model: OfferedModel | undefined;
   #inshore: Inshore | undefined;
+  /** The endpoint that the instance was given. */
+  #cloud: string | undefined;
   #download: AbortController | undefined;
   #slow = 1;
   #benchRuns = false;
@@ -184,6 +186,7 @@ export class App {
     inshore.on('engine', (event) => void this.#engineChanged(inshore, event));
     if (this.#slow !== 1) this.#slowDown(this.#slow);
     // Before anything can be asked.
+    this.#cloud = undefined;
     this.#configure();
   }
 
@@ -192,13 +195,15 @@ export class App {
     const { current } = this.settings;
     const { mode, slo, neverCloud } = current;
     const name = this.#model?.ref.name ?? '';
+    const cloud = neverCloud ? undefined : cloudOptions(current, location.origin, name);
+    // Given anew, an endpoint begins without breaker and history: not at every move of a slider.
+    const chosen = JSON.stringify([cloud, current.token]);
+    const isNew = chosen !== this.#cloud;
+    this.#cloud = chosen;
+    if (isNew) this.#panel.breakers.forgetCloud();
     try {
       this.#inshore?.setCloudEnabled(!neverCloud);
-      this.#inshore?.configure({
-        mode,
-        slo,
-        cloud: neverCloud ? undefined : cloudOptions(current, location.origin, name),
-      });
+      this.#inshore?.configure({ mode, slo, ...(isNew && { cloud }) });
     } catch (error) {
       this.#errors.show(error);
     }

@@ -29,8 +29,11 @@ export class CloudEndpoint {
   readonly #token: TokenSource;
   readonly #url: string;
 
-  /** Throws {@link InshoreError} `bad_cloud` where the options make no sense. */
-  constructor(cloud: CloudOptions, gates: Gates) {
+  /**
+   * `life`: how many endpoints there were before, for each has a breaker of its own. Throws {@link InshoreError} `bad_cloud`
+   * where the options make no sense.
+   */
+  constructor(cloud: CloudOptions, gates: Gates, life = 0) {
     this.#url = completionsUrl(cloud.baseURL);
     if (typeof cloud.model !== 'string' || cloud.model === '')
       throw new InshoreError('bad_cloud', '`cloud.model` must name the model at the endpoint.');
@@ -39,7 +42,7 @@ export class CloudEndpoint {
     this.#fetch = cloud.fetch ?? ((input, init) => fetch(input, init));
     this.#token = tokenSource(cloud.token, this.#fetch);
     this.source = cloud.source ?? 'in_cloud';
-    this.key = `${cloud.baseURL} ${cloud.model}`;
+    this.key = `${cloud.baseURL} ${cloud.model}${life === 0 ? '' : ` #${life}`}`;
   }
 
   /** What the policy must know. Without the model's hash nobody could tell that token ids mean the same there. */

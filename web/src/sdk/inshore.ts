@@ -37,7 +37,10 @@ export interface Changes {
   slo?: Partial<Slo> | undefined;
   privacy?: 'local_only' | 'cloud_allowed' | undefined;
   hedge?: boolean | undefined;
-  /** Present and undefined: there is no endpoint any more. */
+  /**
+   * Present and undefined: there is no endpoint any more. An endpoint that is given anew is asked at once, also at the same
+   * address: a corrected token need not wait until the breaker of the wrong one closes. What was measured begins anew too.
+   */
   cloud?: CloudOptions | undefined;
 }
 
@@ -115,6 +118,7 @@ class Instance implements Inshore {
   readonly #surroundings: Surroundings;
   readonly #engineWorker: string | URL | undefined;
   #stored: Stored | undefined;
+  #clouds = 0;
 
   constructor(options: InshoreOptions, model: ModelRef, router: Router, config: RouteConfig) {
     this.#model = model;
@@ -212,8 +216,8 @@ class Instance implements Inshore {
     if (slo !== undefined) settings.slo = { ...settings.slo, ...slo };
     if (privacy !== undefined) settings.privacy = privacy;
     if (hedge !== undefined) settings.hedge = hedge;
-    if ('cloud' in changes)
-      settings.cloud = cloud === undefined ? undefined : new CloudEndpoint(cloud, this.#gate);
+    if (!('cloud' in changes)) return;
+    settings.cloud = cloud === undefined ? undefined : new CloudEndpoint(cloud, this.#gate, ++this.#clouds);
   }
 
   contextTokens(): number | undefined {

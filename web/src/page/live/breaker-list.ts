@@ -24,6 +24,12 @@ export class BreakerList {
     this.#show();
   }
 
+  /** There is another endpoint now, or none: how the old one's stands is nobody's business. */
+  forgetCloud(): void {
+    for (const key of this.#breakers.keys()) if (isCloud(key)) this.#breakers.delete(key);
+    this.#show();
+  }
+
   #show(): void {
     clearTimeout(this.#timer);
     const now = performance.now();
@@ -47,6 +53,8 @@ export class BreakerList {
   }
 }
 
+const isCloud = (key: string): boolean => /^https?:/.test(key);
+
 /** Keys name engine, model and adapter, or an endpoint. */
 const nameOf = (key: string): string =>
-  /^https?:/.test(key) ? 'The cloud' : key.length > 40 ? `${key.slice(0, 40)}…` : key;
+  isCloud(key) ? 'The cloud' : key.length > 40 ? `${key.slice(0, 40)}…` : key;
