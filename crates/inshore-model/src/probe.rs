@@ -60,7 +60,7 @@ pub struct Probe {
 pub async fn probe(device: &OpenDevice, shape: &ModelShape, context_tokens: usize) -> Result<Probe, ModelError> {
     let started = Instant::now();
     shape.check()?;
-    let mut weights = Weights::new(shape, &device.device);
+    let mut weights = Weights::new(shape, device);
     let capacity = PREFILL_TOKENS;
     let [few, many] = VOCABS.map(|vocab| vocab.min(shape.vocab));
     let mut empty = Rig::new(weights.llama(0, few, capacity)?, capacity, device);

@@ -1,8 +1,8 @@
 //! Decoders with weights made on the spot: for measuring shapes of which there is no file here.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use inshore_gguf::GgmlType;
-use inshore_ops::{PackedLayout, PackedMatrix, QkvWeights};
+use inshore_ops::{OpsError, PackedLayout, PackedMatrix, QkvWeights, device::OpenDevice};
 
 use crate::ModelError;
 use crate::llama::{DecoderLayer, Llama};
@@ -12,13 +12,13 @@ use crate::shape::ModelShape;
 /// Makes weights of a shape, always the same ones.
 pub struct Weights<'a> {
     shape: &'a ModelShape,
-    device: &'a Device,
+    device: &'a OpenDevice,
     noise: u64,
 }
 
 impl<'a> Weights<'a> {
     /// For `shape`, on `device`.
-    pub const fn new(shape: &'a ModelShape, device: &'a Device) -> Self {
+    pub const fn new(shape: &'a ModelShape, device: &'a OpenDevice) -> Self {
         Self { shape, device, noise: 0x9E37_79B9_7F4A_7C15 }
     }
 
@@ -30,7 +30,7 @@ impl<'a> Weights<'a> {
         let config = self.shape.config(layers, vocab);
         let embed_tokens = self.matrix(self.shape.embedding_kind(), vocab, self.shape.hidden)?;
         let layers = (0..layers).map(|_| self.layer()).collect::<Result<Vec<_>, _>>()?;
-        let rope = rope_table(&config, capacity, None, self.device);
+        let rope = rope_table(&config, capacity, None, &self.device.device);
         let lm_head = embed_tokens.clone();
         Ok(Llama { config, embed_tokens, layers, norm: self.ones(), lm_head, rope })
     }
@@ -40,12 +40,11 @@ impl<'a> Weights<'a> {
         let kind = self.shape.kind();
         Ok(DecoderLayer {
             qkv: {
-                let layouts =
-                    [heads, kv_heads, kv_heads].map(|heads| PackedLayout::new(kind, heads * head_dim, hidden));
+                let layouts = [heads, kv_heads, kv_heads].map(|heads| self.layout(kind, heads * head_dim, hidden));
                 let [q, k, v] = layouts;
                 let layouts = [q?, k?, v?];
                 let words = layouts.iter().flat_map(|layout| self.words(layout)).collect();
-                QkvWeights::new(vec![1.0; hidden], layouts, words, None, self.device)?
+                QkvWeights::new(vec![1.0; hidden], layouts, words, None, &self.device.device)?
             },
             o_proj: self.matrix(kind, hidden, heads * head_dim)?,
             post_attention_layernorm: self.ones(),
@@ -56,8 +55,12 @@ impl<'a> Weights<'a> {
     }
 
     fn matrix(&mut self, kind: GgmlType, rows: usize, cols: usize) -> Result<PackedMatrix, ModelError> {
-        let layout = PackedLayout::new(kind, rows, cols)?;
-        Ok(PackedMatrix::new(layout, self.words(&layout), self.device)?)
+        let layout = self.layout(kind, rows, cols)?;
+        Ok(PackedMatrix::new(layout, self.words(&layout), &self.device.device)?)
+    }
+
+    fn layout(&self, kind: GgmlType, rows: usize, cols: usize) -> Result<PackedLayout, OpsError> {
+        Ok(self.device.arrange(PackedLayout::new(kind, rows, cols)?))
     }
 
     /// Every byte lies in 0x10 to 0x2F: as part of a scale, in any format and at any place, that is a small positive
@@ -75,6 +78,6 @@ impl<'a> Weights<'a> {
 
     fn ones(&self) -> Tensor<1> {
         let ones = vec![1.0f32; self.shape.hidden];
-        Tensor::from_data(TensorData::new(ones, [self.shape.hidden]), (self.device, DType::F32))
+        Tensor::from_data(TensorData::new(ones, [self.shape.hidden]), (&self.device.device, DType::F32))
     }
 }

@@ -118,7 +118,8 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
         words: &mut Vec<u32>,
     ) -> Result<PackedLayout, ModelError> {
         let info = self.tensor(name, &[rows as u64, cols as u64])?;
-        let layout = PackedLayout::new(info.kind, rows, cols)?.with_exact(self.exact);
+        let layout = PackedLayout::new(info.kind, rows, cols)?;
+        let layout = if self.exact { layout } else { self.device.arrange(layout) };
         let piece_rows = (PIECE_BYTES / info.row_bytes().max(1)).max(1);
         let start = words.len();
         words.resize(start + layout.words(), 0);

@@ -40,9 +40,9 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    /// Random values in format `kind`, for exact products.
+    /// Random values in format `kind`.
     pub(crate) fn random(kind: GgmlType, rows: usize, cols: usize, seed: u64) -> Self {
-        let layout = PackedLayout::new(kind, rows, cols).expect("whole blocks").with_exact(true);
+        let layout = PackedLayout::new(kind, rows, cols).expect("whole blocks");
         let gguf = quantize(kind, &random(seed, rows * cols));
         let words = layout.pack(&gguf, |row| row).expect("as many bytes as the layout has");
         Self { layout, words }

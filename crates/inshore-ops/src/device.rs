@@ -2,6 +2,8 @@
 
 use burn::tensor::Device;
 
+use crate::PackedLayout;
+
 #[cfg(feature = "gpu")]
 mod gpu;
 #[cfg(not(feature = "gpu"))]
@@ -124,6 +126,15 @@ impl OpenDevice {
             return Ok(Self::cpu());
         }
         Ok(gpu::open(gpu::Kind::default()).await.unwrap_or_else(|_| Self::cpu()))
+    }
+
+    /// The same matrix as this device multiplies it fastest, activations rounded where it pays.
+    #[must_use]
+    pub const fn arrange(&self, layout: PackedLayout) -> PackedLayout {
+        match self.backend {
+            BackendKind::Flex => layout.in_panels(),
+            BackendKind::Wgpu => layout,
+        }
     }
 
     /// What a GPU was asked for until now; `None` for the CPU.

@@ -9,6 +9,16 @@
 //! F16, BF16:
 //!     row:  values, padded to 4 bytes
 //! ```
+//!
+//! A CPU multiplies sixteen rows side by side where activations may be rounded: the words of such rows are interleaved,
+//!
+//! ```text
+//! panel:  [word 0 of rows 0..16][word 1 of rows 0..16] …
+//! ```
+//!
+//! and the rows that the last panel lacks are zeros.
+
+use std::borrow::Cow;
 
 use inshore_gguf::GgmlType;
 
@@ -23,13 +33,16 @@ pub struct PackedLayout {
     pub rows: usize,
     /// Columns: input features; a multiple of the block length.
     pub cols: usize,
-    /// Whether products keep their activations in f32. Where not, a CPU may round them to 15 bits in runs of 32
-    /// columns, which is several times faster. A value of the matrix, as the operations know nothing else of a model.
-    pub exact: bool,
+    /// Whether sixteen rows each are interleaved. Products with such a matrix round their activations to 15 bits in runs
+    /// of 32 columns, which is several times faster on a CPU; no other device reads it.
+    pub panels: bool,
 }
 
+/// Rows of a panel.
+pub const PANEL_ROWS: usize = 16;
+
 impl PackedLayout {
-    /// Layout of a matrix of `rows` x `cols` in format `kind`.
+    /// Layout of a matrix of `rows` x `cols` in format `kind`, row by row.
     ///
     /// # Errors
     /// [`OpsError::RowNotWholeBlocks`] if a row is no whole number of blocks, [`OpsError::TooLarge`] if the packed size
@@ -38,21 +51,22 @@ impl PackedLayout {
         if cols == 0 || !cols.is_multiple_of(kind.block_len()) {
             return Err(OpsError::RowNotWholeBlocks { kind, cols });
         }
-        let layout = Self { kind, rows, cols, exact: false };
+        let layout = Self { kind, rows, cols, panels: false };
         layout
             .row_blocks()
             .checked_mul(kind.block_bytes())
             .and_then(|bytes| bytes.checked_add(8))
-            .and_then(|bytes| bytes.checked_mul(rows))
+            .and_then(|bytes| bytes.checked_mul(rows.checked_next_multiple_of(PANEL_ROWS)?))
             .filter(|&bytes| bytes <= isize::MAX as usize)
             .ok_or(OpsError::TooLarge { kind, rows, cols })?;
         Ok(layout)
     }
 
-    /// The same matrix with [`exact`](Self::exact) set.
+    /// The same matrix in panels, for a CPU, if there are such products for its format.
     #[must_use]
-    pub const fn with_exact(self, exact: bool) -> Self {
-        Self { exact, ..self }
+    pub const fn in_panels(self) -> Self {
+        use GgmlType::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
+        Self { panels: matches!(self.kind, Q4_0 | Q4_1 | Q5_0 | Q5_1 | Q8_0), ..self }
     }
 
     /// Blocks in a row.
@@ -79,7 +93,7 @@ impl PackedLayout {
         }
     }
 
-    /// 32-bit words from one row to the next.
+    /// 32-bit words of a row.
     pub const fn row_words(&self) -> usize {
         match self.scale_offset() {
             Some(_) => self.scale_words() + self.row_blocks() * self.block_words(),
@@ -89,7 +103,19 @@ impl PackedLayout {
 
     /// 32-bit words of the whole matrix.
     pub const fn words(&self) -> usize {
-        self.rows * self.row_words()
+        let rows = if self.panels { self.rows.next_multiple_of(PANEL_ROWS) } else { self.rows };
+        rows * self.row_words()
+    }
+
+    /// The words of row `at` of the matrix `words`.
+    pub fn row<'a>(&self, words: &'a [u32], at: usize) -> Cow<'a, [u32]> {
+        let row_words = self.row_words();
+        if self.panels {
+            let panel = &words[at / PANEL_ROWS * PANEL_ROWS * row_words..][..PANEL_ROWS * row_words];
+            Cow::Owned(panel.iter().skip(at % PANEL_ROWS).step_by(PANEL_ROWS).copied().collect())
+        } else {
+            Cow::Borrowed(&words[at * row_words..][..row_words])
+        }
     }
 
     /// Where in a GGUF block the f16 scale lies that is moved to the start of the row; `None` if blocks stay whole.
@@ -121,10 +147,20 @@ impl PackedLayout {
     /// of the matrix are left out.
     pub fn pack_rows(&self, first_row: usize, gguf: &[u8], place: impl Fn(usize) -> usize, words: &mut [u32]) {
         let row_words = self.row_words();
+        let mut alone = vec![0; if self.panels { row_words } else { 0 }];
         for (offset, row) in gguf.chunks_exact(self.gguf_row_bytes()).enumerate() {
-            let start = place(first_row + offset) * row_words;
-            if let Some(out) = words.get_mut(start..start + row_words) {
-                self.pack_row(row, bytemuck::cast_slice_mut(out));
+            let at = place(first_row + offset);
+            if at >= self.rows {
+                continue;
+            }
+            if self.panels {
+                self.pack_row(row, bytemuck::cast_slice_mut(&mut alone));
+                let panel = &mut words[at / PANEL_ROWS * PANEL_ROWS * row_words..][..PANEL_ROWS * row_words];
+                for (line, &word) in panel.chunks_exact_mut(PANEL_ROWS).zip(&alone) {
+                    line[at % PANEL_ROWS] = word;
+                }
+            } else {
+                self.pack_row(row, bytemuck::cast_slice_mut(&mut words[at * row_words..][..row_words]));
             }
         }
     }
@@ -146,12 +182,8 @@ impl PackedLayout {
 
     /// Turns packed words back into GGUF bytes: the inverse of [`pack`](Self::pack) with rows in order. For references
     /// and tests; kernels read the words as they are.
-    ///
-    /// # Shapes
-    /// `words` may also be any number of whole rows of the matrix.
     pub fn unpack(&self, words: &[u32]) -> Vec<u8> {
-        let rows = words.chunks_exact(self.row_words());
-        rows.flat_map(|row| self.unpack_row(bytemuck::cast_slice(row))).collect()
+        (0..self.rows).flat_map(|row| self.unpack_row(bytemuck::cast_slice(&self.row(words, row)))).collect()
     }
 
     fn unpack_row(&self, packed: &[u8]) -> Vec<u8> {
@@ -172,9 +204,10 @@ mod tests {
     use super::*;
 
     fn layouts() -> impl Strategy<Value = PackedLayout> {
-        (0..GgmlType::ALL.len(), 1usize..4, 1usize..6).prop_map(|(kind, rows, blocks)| {
+        (0..GgmlType::ALL.len(), 1usize..20, 1usize..6, any::<bool>()).prop_map(|(kind, rows, blocks, panels)| {
             let kind = GgmlType::ALL[kind];
-            PackedLayout::new(kind, rows, blocks * kind.block_len()).expect("whole blocks")
+            let layout = PackedLayout::new(kind, rows, blocks * kind.block_len()).expect("whole blocks");
+            if panels { layout.in_panels() } else { layout }
         })
     }
 
@@ -222,6 +255,21 @@ mod tests {
         assert_eq!(words[..2], [0xA002_A001, 0x0000_A003], "three scales and padding");
         assert_eq!([words[2], words[10], words[18]], [0x10, 0x11, 0x12], "blocks of eight words");
         assert_eq!(words.len(), 2 + 3 * 8);
+    }
+
+    #[test]
+    fn a_panel_has_the_same_word_of_sixteen_rows_side_by_side() {
+        let layout = PackedLayout::new(GgmlType::Q4_1, 17, 32).expect("whole blocks").in_panels();
+        let gguf: Vec<u8> = (0..17u8).flat_map(|row| (0..20).map(move |at| row * 5 + at / 4)).collect();
+        let words = layout.pack(&gguf, |row| row).expect("the right size");
+        let word = |row: u32, at: u32| (row * 5 + at) * 0x0101_0101;
+        assert_eq!(words[..17], (0..16).map(|row| word(row, 0)).chain([word(0, 1)]).collect::<Vec<_>>());
+        assert_eq!(
+            [words[5 * 16], words[5 * 16 + 1], words[6 * 16]],
+            [word(16, 0), 0, word(16, 1)],
+            "the second panel"
+        );
+        assert_eq!(words.len(), 2 * 5 * 16);
     }
 
     #[test]

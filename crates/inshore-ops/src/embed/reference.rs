@@ -7,7 +7,7 @@ use crate::PackedLayout;
 /// All values of a packed matrix: `[rows, cols]`.
 pub fn unpacked(words: &[u32], layout: PackedLayout) -> Vec<f32> {
     let gguf = layout.unpack(words);
-    let mut values = vec![0.0; words.len() / layout.row_words() * layout.cols];
+    let mut values = vec![0.0; layout.rows * layout.cols];
     block::dequantize(layout.kind, &gguf, &mut values).expect("as many values as whole rows have");
     values
 }

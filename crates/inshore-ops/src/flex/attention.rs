@@ -1,188 +1,250 @@
-//! Causal grouped-query attention on the CPU: one task per head and strip of tokens.
+//! Causal grouped-query attention on the CPU, as in FlashAttention (arXiv 2205.14135): blocks of positions, a running
+//! maximum, no score matrix. A task is a key head with all queries that share it, for a strip of tokens or, in decode, for
+//! a span of positions (Flash-Decoding); what the spans found is put together at the end.
 
+mod tiles;
+
+use std::ops::Range;
+
+use self::tiles::{score_tile, value_tile};
+use super::cache::CacheShape;
 use super::exp::exp;
-use super::matmul::dots;
-use super::parallel::{columns, for_each};
+use super::parallel::for_each;
 use super::simd::{self, Kernel, LANES, Simd};
 use crate::AttentionShape;
 
-/// Tokens of one task: they share the scores' buffer and find keys in the cache that others just used.
+/// Tokens of one task, which share the blocks of the cache.
 const STRIP_TOKENS: usize = 16;
+/// Positions of one task in decode. Not a matter of threads: results do not depend on their number.
+const SPAN_POSITIONS: usize = 256;
+/// Positions between two looks at the maximum: keys and values of a block stay in the L1 or L2 cache.
+const BLOCK: usize = 128;
 
 /// # Shapes
-/// `q: [tokens, heads, head_dim]`, `keys`, `values: [capacity, kv_heads, head_dim]` → `[tokens, heads * head_dim]`.
-pub fn attention(q: &[f32], keys: &[f32], values: &[f32], shape: AttentionShape) -> Vec<f32> {
-    let AttentionShape { heads, kv_heads, head_dim, .. } = shape;
+/// `q: [tokens, heads, head_dim]`, `cache` as `cached` says → `[tokens, heads * head_dim]`.
+pub fn attention(q: &[f32], cache: &[f32], cached: CacheShape, shape: AttentionShape) -> Vec<f32> {
+    let AttentionShape { heads, kv_heads, head_dim, position } = shape;
     assert!(heads.is_multiple_of(kv_heads), "{heads} heads cannot share {kv_heads} key heads evenly");
-    let mut out = vec![0.0; q.len()];
+    let tokens = q.len() / (heads * head_dim);
+    let span = if tokens == 1 { SPAN_POSITIONS } else { usize::MAX };
     let mut tasks = Vec::new();
-    for mut part in columns(&mut out, heads * head_dim, head_dim) {
-        let head = part.first / head_dim;
-        let mut first_token = 0;
-        while !part.rows.is_empty() {
-            let later = part.rows.split_off(part.rows.len().min(STRIP_TOKENS));
-            let out = std::mem::replace(&mut part.rows, later);
-            let count = out.len();
-            tasks.push(Strip { q, keys, values, shape, head, first_token, out });
-            first_token += count;
+    for kv_head in 0..kv_heads {
+        for first in (0..tokens).step_by(STRIP_TOKENS) {
+            let strip = first..(first + STRIP_TOKENS).min(tokens);
+            let end = position + strip.end;
+            for first_position in (0..end).step_by(span) {
+                let positions = first_position..first_position.saturating_add(span).min(end);
+                let rows = Rows { kv_head, tokens: strip.clone(), shape };
+                tasks.push((rows, positions, Found::default()));
+            }
         }
     }
-    for_each(tasks, simd::run);
+    let work = tasks.iter_mut().map(|(rows, positions, found)| Span {
+        keys: cached.keys(cache, rows.kv_head),
+        values: cached.values(cache, rows.kv_head),
+        q,
+        rows,
+        positions: positions.clone(),
+        found,
+    });
+    for_each(work.collect(), simd::run);
+
+    let mut out = vec![0.0; q.len()];
+    let mut tasks = tasks.into_iter().peekable();
+    while let Some((rows, _, mut found)) = tasks.next() {
+        while let Some((_, _, more)) = tasks.next_if(|(next, _, _)| next.same_queries(&rows)) {
+            found.join(more, head_dim);
+        }
+        for row in 0..rows.count() {
+            let norm = found.sums[row].recip();
+            let values = &found.values[row * head_dim..][..head_dim];
+            for (out, value) in out[rows.place(row)..][..head_dim].iter_mut().zip(values) {
+                *out = value * norm;
+            }
+        }
+    }
     out
 }
 
-struct Strip<'a> {
-    q: &'a [f32],
-    keys: &'a [f32],
-    values: &'a [f32],
+/// The queries of a task: of each token those that share a key head.
+struct Rows {
+    kv_head: usize,
+    tokens: Range<usize>,
     shape: AttentionShape,
-    head: usize,
-    first_token: usize,
-    /// The head's part of each token's output.
-    out: Vec<&'a mut [f32]>,
 }
 
-impl Strip<'_> {
-    /// Positions that token `at` of the strip sees.
-    #[inline(always)]
-    fn seen(&self, at: usize) -> usize {
-        self.shape.position + self.first_token + at + 1
+impl Rows {
+    const fn group(&self) -> usize {
+        self.shape.heads / self.shape.kv_heads
     }
 
-    #[inline(always)]
-    fn query(&self, at: usize) -> &[f32] {
-        let AttentionShape { heads, head_dim, .. } = self.shape;
-        &self.q[((self.first_token + at) * heads + self.head) * head_dim..][..head_dim]
+    fn count(&self) -> usize {
+        self.tokens.len() * self.group()
     }
 
-    /// The part of `cache: [capacity, kv_heads, head_dim]` that begins with this head's row of position `at`.
-    #[inline(always)]
-    fn cached<'c>(&self, cache: &'c [f32], at: usize) -> &'c [f32] {
-        let AttentionShape { heads, kv_heads, head_dim, .. } = self.shape;
-        &cache[(at * kv_heads + self.head / (heads / kv_heads)) * head_dim..][..head_dim]
+    /// Where a row begins in queries and output.
+    fn place(&self, row: usize) -> usize {
+        let token = self.tokens.start + row / self.group();
+        let head = self.kv_head * self.group() + row % self.group();
+        (token * self.shape.heads + head) * self.shape.head_dim
     }
 
-    /// `q · k` of every token and position that it sees: `scores: [tokens, positions]`. Scores beyond are not defined.
-    #[inline(always)]
-    fn scores<S: Simd, const K: usize, const T: usize>(&self, simd: S, scores: &mut [f32], positions: usize) {
-        for position in (0..positions).step_by(K) {
-            // At the end a key may come twice; only its first score is kept.
-            let mut keys = [&[][..]; K];
-            for (at, key) in keys.iter_mut().enumerate() {
-                *key = self.cached(self.keys, (position + at).min(positions - 1));
+    /// Positions that a row sees.
+    fn seen(&self, row: usize) -> usize {
+        self.shape.position + self.tokens.start + row / self.group() + 1
+    }
+
+    fn same_queries(&self, other: &Self) -> bool {
+        self.kv_head == other.kv_head && self.tokens == other.tokens
+    }
+}
+
+/// Of each row: the largest score, `Σ e^(score - max)`, and `Σ e^(score - max) value`.
+#[derive(Default)]
+struct Found {
+    maxima: Vec<f32>,
+    sums: Vec<f32>,
+    values: Vec<f32>,
+}
+
+impl Found {
+    fn nothing(rows: usize, head_dim: usize) -> Self {
+        Self { maxima: vec![f32::NEG_INFINITY; rows], sums: vec![0.0; rows], values: vec![0.0; rows * head_dim] }
+    }
+
+    /// Takes in what the same rows found at later positions, of which each has seen some.
+    fn join(&mut self, more: Self, head_dim: usize) {
+        for row in 0..self.sums.len() {
+            let max = self.maxima[row].max(more.maxima[row]);
+            let [own, others] = [self.maxima[row], more.maxima[row]].map(|found| exp(found - max));
+            self.maxima[row] = max;
+            self.sums[row] = self.sums[row] * own + more.sums[row] * others;
+            let range = row * head_dim..(row + 1) * head_dim;
+            for (value, more) in self.values[range.clone()].iter_mut().zip(&more.values[range]) {
+                *value = *value * own + more * others;
             }
-            let count = K.min(positions - position);
-            for token in (0..self.out.len()).step_by(T) {
-                let last = self.out.len() - 1;
-                if self.seen((token + T - 1).min(last)) <= position {
+        }
+    }
+
+    /// Turns a row's scores of a block into weights and scales what was found before to the new maximum.
+    #[inline(always)]
+    fn weigh(&mut self, row: usize, scores: &mut [f32], head_dim: usize) {
+        let max = largest(scores, self.maxima[row]);
+        let factor = exp(self.maxima[row] - max);
+        self.maxima[row] = max;
+        self.sums[row] = self.sums[row] * factor + exponentials(scores, max);
+        if factor != 1.0 {
+            self.values[row * head_dim..][..head_dim].iter_mut().for_each(|value| *value *= factor);
+        }
+    }
+}
+
+/// One task.
+struct Span<'a> {
+    q: &'a [f32],
+    keys: &'a [[f32; LANES]],
+    values: &'a [f32],
+    rows: &'a Rows,
+    positions: Range<usize>,
+    found: &'a mut Found,
+}
+
+impl Kernel for Span<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        // Rows, and runs of values, whose sums fit the registers beside the operands.
+        match S::REGISTERS {
+            32 if self.rows.count() > 4 => self.blocks::<S, 6, 4>(simd),
+            32 => self.blocks::<S, 4, 4>(simd),
+            8 => self.blocks::<S, 4, 1>(simd),
+            _ => self.blocks::<S, 2, 1>(simd),
+        }
+    }
+}
+
+impl Span<'_> {
+    #[inline(always)]
+    fn blocks<S: Simd, const R: usize, const N: usize>(self, simd: S) {
+        let (rows, positions) = (self.rows, &self.positions);
+        let (count, head_dim) = (rows.count(), rows.shape.head_dim);
+        let mut now = Found::nothing(count, head_dim);
+        let queries = self.queries::<R>();
+        let mut scores = vec![0.0; count.next_multiple_of(R) * BLOCK];
+        for first in positions.clone().step_by(BLOCK) {
+            let positions = BLOCK.min(positions.end - first);
+            let keys = &self.keys[first / LANES * head_dim..][..positions.div_ceil(LANES) * head_dim];
+            let values = &self.values[first * head_dim..][..positions * head_dim];
+            // The last row of a tile sees the most.
+            let seen = |row: usize| rows.seen(row.min(count - 1)).saturating_sub(first).min(positions);
+            let tiles = queries.chunks_exact(head_dim).zip(scores.chunks_exact_mut(R * BLOCK)).enumerate();
+            for (tile, (queries, scores)) in tiles {
+                let visible = seen(tile * R + R - 1);
+                if visible == 0 {
                     continue;
                 }
-                let mut queries = [&[][..]; T];
-                for (at, query) in queries.iter_mut().enumerate() {
-                    *query = self.query((token + at).min(last));
-                }
-                let products = dots(simd, keys, queries);
-                for at in 0..T.min(self.out.len() - token) {
-                    let row = &mut scores[(token + at) * positions + position..][..count];
-                    for (score, product) in row.iter_mut().zip(&products) {
-                        *score = product[at];
+                score_tile::<S, R>(simd, queries, &keys[..visible.div_ceil(LANES) * head_dim], scores);
+                for (at, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {
+                    let row = tile * R + at;
+                    let seen = seen(row);
+                    if row < count && seen > 0 {
+                        now.weigh(row, &mut scores[..seen], head_dim);
                     }
+                    scores[seen..visible].fill(0.0);
+                }
+                let last = (tile * R + R).min(count);
+                let out = &mut now.values[tile * R * head_dim..last * head_dim];
+                value_tile::<S, R, N>(simd, scores, &values[..visible * head_dim], head_dim, out);
+            }
+        }
+        *self.found = now;
+    }
+
+    /// Queries, scaled by `1 / sqrt(head_dim)`, in tiles of `R` rows: `[tiles, head_dim]`. The last tile repeats its last
+    /// row.
+    fn queries<const R: usize>(&self) -> Vec<[f32; R]> {
+        let (count, head_dim) = (self.rows.count(), self.rows.shape.head_dim);
+        let scale = (head_dim as f32).sqrt().recip();
+        let mut queries = vec![[0.0; R]; count.div_ceil(R) * head_dim];
+        for (tile, queries) in queries.chunks_exact_mut(head_dim).enumerate() {
+            for at in 0..R {
+                let query = &self.q[self.rows.place((tile * R + at).min(count - 1))..][..head_dim];
+                for (out, value) in queries.iter_mut().zip(query) {
+                    out[at] = value * scale;
                 }
             }
         }
+        queries
     }
 }
 
-impl Kernel for Strip<'_> {
-    #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        let positions = self.seen(self.out.len() - 1);
-        let mut scores = vec![0.0; self.out.len() * positions];
-        match (S::REGISTERS, self.out.len()) {
-            (32, 1) => self.scores::<S, 8, 1>(simd, &mut scores, positions),
-            (32, _) => self.scores::<S, 4, 4>(simd, &mut scores, positions),
-            (8, 1) => self.scores::<S, 4, 1>(simd, &mut scores, positions),
-            (8, _) => self.scores::<S, 3, 2>(simd, &mut scores, positions),
-            _ => self.scores::<S, 2, 1>(simd, &mut scores, positions),
-        }
-        let scale = (self.shape.head_dim as f32).sqrt().recip();
-        let mut out = std::mem::take(&mut self.out);
-        for (at, (out, scores)) in out.iter_mut().zip(scores.chunks_exact_mut(positions)).enumerate() {
-            let weights = &mut scores[..self.seen(at)];
-            let sum = weights_of_scores(weights, scale);
-            self.weighted_values(simd, weights, sum.recip(), out);
-        }
-    }
-}
-
-/// Softmax without its division: `scores` become `e^(scale (score - max))`; returns their sum.
+/// The largest of `scores` and `least`.
 #[inline(always)]
-fn weights_of_scores(scores: &mut [f32], scale: f32) -> f32 {
-    let (runs, rest) = scores.as_chunks_mut::<LANES>();
-    let mut maxima = [f32::NEG_INFINITY; LANES];
-    for run in runs.iter() {
+fn largest(scores: &[f32], least: f32) -> f32 {
+    let (runs, rest) = scores.as_chunks::<LANES>();
+    let mut maxima = [least; LANES];
+    for run in runs {
         for (max, &score) in maxima.iter_mut().zip(run) {
             *max = if score > *max { score } else { *max };
         }
     }
-    let max = maxima.iter().chain(rest.iter()).copied().fold(f32::NEG_INFINITY, f32::max);
+    maxima.iter().chain(rest).copied().fold(least, f32::max)
+}
+
+/// `scores` become `e^(score - max)`; returns their sum.
+#[inline(always)]
+fn exponentials(scores: &mut [f32], max: f32) -> f32 {
+    let (runs, rest) = scores.as_chunks_mut::<LANES>();
     let mut sums = [0.0; LANES];
     for run in runs {
         for (sum, score) in sums.iter_mut().zip(run) {
-            *score = exp((*score - max) * scale);
+            *score = exp(*score - max);
             *sum += *score;
         }
     }
     let mut rest_sum = 0.0;
     for score in rest {
-        *score = exp((*score - max) * scale);
+        *score = exp(*score - max);
         rest_sum += *score;
     }
     sums.iter().sum::<f32>() + rest_sum
-}
-
-impl Strip<'_> {
-    /// `out = Σ weight v * norm`: runs of the head in registers, four at a time while there are as many.
-    #[inline(always)]
-    fn weighted_values<S: Simd>(&self, simd: S, weights: &[f32], norm: f32, out: &mut [f32]) {
-        let (runs, rest) = out.as_chunks_mut::<LANES>();
-        let (fours, ones) = runs.as_chunks_mut::<4>();
-        let mut first = 0;
-        for four in fours {
-            self.weighted_runs(simd, weights, norm, first, four);
-            first += 4 * LANES;
-        }
-        for one in ones {
-            self.weighted_runs(simd, weights, norm, first, std::array::from_mut(one));
-            first += LANES;
-        }
-        for (at, out) in rest.iter_mut().enumerate() {
-            let value = |position: usize| self.cached(self.values, position)[first + at];
-            let sum: f32 = weights.iter().enumerate().map(|(position, weight)| weight * value(position)).sum();
-            *out = sum * norm;
-        }
-    }
-
-    #[inline(always)]
-    fn weighted_runs<S: Simd, const N: usize>(
-        &self,
-        simd: S,
-        weights: &[f32],
-        norm: f32,
-        first: usize,
-        out: &mut [[f32; LANES]; N],
-    ) {
-        let mut sums = [simd.splat(0.0); N];
-        for (position, &weight) in weights.iter().enumerate() {
-            let weight = simd.splat(weight);
-            let (runs, _) = self.cached(self.values, position)[first..].as_chunks::<LANES>();
-            let runs: &[_; N] = runs.first_chunk().expect("the head has the runs that its output has");
-            for run in 0..N {
-                sums[run] = simd.mul_add(weight, simd.load(&runs[run]), sums[run]);
-            }
-        }
-        for run in 0..N {
-            simd.store(simd.mul(sums[run], simd.splat(norm)), &mut out[run]);
-        }
-    }
 }

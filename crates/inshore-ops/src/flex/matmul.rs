@@ -1,5 +1,5 @@
-//! Products with packed matrices, `out += x Wᵀ`: by integer dot products ([`int8`]) where the format has them and the matrix
-//! is not `exact`, else with f32 activations, which is what the rest of this file is about.
+//! Products with packed matrices, `out += x Wᵀ`: by integer dot products ([`int8`]) where the matrix lies in panels, else
+//! with f32 activations, which is what the rest of this file is about.
 //!
 //! One token: every weight is unpacked in registers and used at once. Several: a block of rows is unpacked once into a
 //! buffer that stays in the L2 cache, and multiplied with all tokens in register tiles.
@@ -11,6 +11,7 @@ use super::parallel::{Columns, columns, for_each, threads};
 use super::simd::{self, Kernel, LANES, Simd};
 use super::unpack::{Sink, unpack_row};
 use crate::PackedLayout;
+use crate::packed::PANEL_ROWS;
 
 /// Multiply-accumulates that are worth a task of their own (a few microseconds).
 const TASK_VALUES: usize = 32 * 1024;
@@ -38,21 +39,29 @@ impl<'a> Matrix<'a> {
         self.layout
     }
 
-    /// The words of some rows.
-    pub fn rows(&self, rows: Range<usize>) -> &'a [u32] {
+    /// The words of some rows of a matrix that is not in panels.
+    fn rows(&self, rows: Range<usize>) -> &'a [u32] {
         let words = self.layout.row_words();
         &self.words[rows.start * words..rows.end * words]
     }
 
+    /// The words of the panels of some rows, the first of which begins a panel.
+    pub fn panels(&self, rows: Range<usize>) -> &'a [u32] {
+        assert!(rows.start.is_multiple_of(PANEL_ROWS), "row {} is inside of a panel", rows.start);
+        let words = self.layout.row_words();
+        &self.words[rows.start * words..rows.end.next_multiple_of(PANEL_ROWS) * words]
+    }
+
     /// Rows for one task: enough to be worth it, few enough for all threads and for the buffer.
     pub fn task_rows(&self, tokens: usize) -> usize {
-        let PackedLayout { rows, cols, .. } = self.layout;
+        let PackedLayout { rows, cols, panels, .. } = self.layout;
         let shared = rows.div_ceil(threads() * 4);
+        if panels {
+            let worth = if tokens > 1 { 1 } else { 4 * TASK_VALUES.div_ceil(cols) };
+            return shared.max(worth).next_multiple_of(PANEL_ROWS);
+        }
         let rows = match tokens {
-            0 | 1 if int8::serves(&self.layout) => shared.max(4 * TASK_VALUES.div_ceil(cols)),
             0 | 1 => shared.max(TASK_VALUES.div_ceil(cols)),
-            // Panels are small, and cut to size by the products themselves.
-            _ if int8::serves(&self.layout) => return shared.next_multiple_of(32),
             _ => shared.max(TASK_VALUES.div_ceil(cols * tokens)).min((BUFFER_VALUES / cols).max(4)),
         };
         // A multiple of every tile height.
@@ -109,7 +118,7 @@ impl<'a> Input<'a> {
     /// `values: [tokens, cols]`, for products with matrices of these layouts.
     pub fn new<const N: usize>(values: &'a [f32], layouts: [PackedLayout; N]) -> Self {
         let exact = Rows::new(values, layouts[0].cols);
-        Self { exact, rounded: layouts.iter().any(int8::serves).then(|| Activations::of(exact)) }
+        Self { exact, rounded: layouts.iter().any(|layout| layout.panels).then(|| Activations::of(exact)) }
     }
 
     /// Number of tokens.
@@ -128,7 +137,7 @@ pub fn add_product(x: &[f32], matrix: Matrix<'_>, out: &mut [f32]) {
 /// The columns of `out += x Wᵀ` that `part` names; on this thread.
 pub fn add_columns(x: &Input<'_>, matrix: Matrix<'_>, part: Columns<'_>) {
     match &x.rounded {
-        Some(rounded) if int8::serves(&matrix.layout) => int8::add_columns(rounded, matrix, part),
+        Some(rounded) if matrix.layout.panels => int8::add_columns(rounded, matrix, part),
         _ => add_exact_columns(x.exact, matrix, part),
     }
 }
@@ -152,7 +161,7 @@ pub fn unpack_rows(matrix: Matrix<'_>, rows: &[usize], out: &mut [f32]) {
         fn run<S: Simd>(self, simd: S) {
             let Self(matrix, rows, out) = self;
             for (&row, out) in rows.iter().zip(out.chunks_exact_mut(matrix.layout.cols)) {
-                unpack_row(simd, &matrix.layout, matrix.rows(row..row + 1), &mut Store::new(out));
+                unpack_row(simd, &matrix.layout, &matrix.layout.row(matrix.words, row), &mut Store::new(out));
             }
         }
     }

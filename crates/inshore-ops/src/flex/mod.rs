@@ -2,6 +2,7 @@
 //! ([`parallel`]). Weights stay packed; activations stay f32 or are rounded for a product ([`int8`]).
 
 mod attention;
+mod cache;
 mod exp;
 mod int8;
 mod matmul;
@@ -17,6 +18,7 @@ mod unpack;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_flex::Flex;
 
+use self::cache::CacheShape;
 use self::exp::silu;
 use self::matmul::{Input, Matrix, add_columns, add_product, unpack_rows};
 use self::norm::rms_norm;
@@ -52,16 +54,7 @@ impl DecoderOps for Flex {
         let x = Input::new(&normed, [shape.q, shape.k, shape.v]);
         let tokens = x.tokens();
 
-        let mut cache = contiguous(cache.cache);
-        let mut queries = vec![0.0; tokens * shape.q.rows];
-        // Shared caches are copied here; the caller keeps them unshared.
-        let appended = |width: usize| shape.position * width..(shape.position + tokens) * width;
-        let both = cache.storage_mut::<f32>();
-        let (keys, values) = both.split_at_mut(both.len() / 2);
-        let keys_out = &mut keys[appended(shape.k.rows)];
-        let values_out = &mut values[appended(shape.v.rows)];
-        let mut outs = [&mut queries[..], keys_out, values_out];
-
+        let mut outs = matrices.map(|matrix| vec![0.0; tokens * matrix.layout().rows]);
         for (out, matrix) in outs.iter_mut().zip(matrices) {
             let own = bias.split_off(..matrix.layout().rows.min(bias.len())).unwrap_or_default();
             start_with(own, out, matrix.layout().rows);
@@ -73,9 +66,13 @@ impl DecoderOps for Flex {
         for_each(tasks.collect(), |(matrix, part)| add_columns(&x, matrix, part));
 
         let angles = &floats(&rope)[shape.position * shape.head_dim..][..tokens * shape.head_dim];
-        let [queries_out, keys_out, _] = outs;
-        rope::rotate(queries_out, shape.q.rows, angles, shape.head_dim);
-        rope::rotate(keys_out, shape.k.rows, angles, shape.head_dim);
+        let [mut queries, mut keys, values] = outs;
+        rope::rotate(&mut queries, shape.q.rows, angles, shape.head_dim);
+        rope::rotate(&mut keys, shape.k.rows, angles, shape.head_dim);
+        let mut cache = contiguous(cache.cache);
+        let cached = CacheShape::of(cache.layout().shape());
+        // Shared caches are copied here; the caller keeps them unshared.
+        cached.append(cache.storage_mut(), shape.position, &keys, &values);
 
         let q = from_floats(queries, [tokens, shape.q.rows / shape.head_dim, shape.head_dim]);
         KvTensors { q, cache }
@@ -89,8 +86,8 @@ impl DecoderOps for Flex {
     ) -> FloatTensor<Self> {
         let [q, cache] = [q, cache].map(contiguous);
         let width = shape.heads * shape.head_dim;
-        let (keys, values) = floats(&cache).split_at(floats(&cache).len() / 2);
-        let out = attention::attention(floats(&q), keys, values, shape);
+        let cached = CacheShape::of(cache.layout().shape());
+        let out = attention::attention(floats(&q), floats(&cache), cached, shape);
         let tokens = out.len() / width;
         from_floats(out, [tokens, width])
     }
@@ -120,7 +117,9 @@ impl DecoderOps for Flex {
         let [gate, up] = [Matrix::new(gate.storage(), layouts.0), Matrix::new(up.storage(), layouts.1)];
         let (tokens, width) = (x.tokens(), layouts.0.rows);
         let mut out = vec![0.0; tokens * width];
-        for_each(columns(&mut out, width, gate.task_rows(tokens)), |part| gated_columns(&x, gate, up, part));
+        // Whole panels of the one that has panels.
+        let block = if up.layout().panels { up } else { gate }.task_rows(tokens);
+        for_each(columns(&mut out, width, block), |part| gated_columns(&x, gate, up, part));
         from_floats(out, [tokens, width])
     }
 

@@ -19,7 +19,7 @@ fn random(seed: u64, count: usize) -> Vec<f32> {
     (0..count as u32).map(|at| noise_bits(seed, 0, at) as i32 as f32 / 2_147_483_648.0).collect()
 }
 
-/// A random packed matrix, for exact products unless a test says otherwise.
+/// A random packed matrix.
 struct Packed {
     layout: PackedLayout,
     words: Vec<u32>,
@@ -27,9 +27,14 @@ struct Packed {
 
 impl Packed {
     fn random(kind: GgmlType, rows: usize, cols: usize, seed: u64) -> Self {
-        let layout = PackedLayout::new(kind, rows, cols).expect("whole blocks").with_exact(true);
+        let layout = PackedLayout::new(kind, rows, cols).expect("whole blocks");
         let gguf = quantize(kind, &random(seed, rows * cols));
         Self { layout, words: layout.pack(&gguf, |row| row).expect("the right size") }
+    }
+
+    fn in_panels(&self) -> Self {
+        let layout = self.layout.in_panels();
+        Self { layout, words: layout.pack(&self.layout.unpack(&self.words), |row| row).expect("the right size") }
     }
 
     fn tensor(&self) -> FlexTensor {

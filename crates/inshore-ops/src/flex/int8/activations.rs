@@ -20,9 +20,9 @@ pub struct Activations {
 pub struct Token<'a, S: Int8> {
     /// Rounded values.
     pub runs: &'a [S::Run],
-    /// What a rounded value of each run stands for; padded with 0 to a multiple of four.
+    /// What a rounded value of each run stands for.
     pub scales: &'a [f32],
-    /// `scale * Σ q` of each run; padded likewise.
+    /// `scale * Σ q` of each run.
     pub sums: &'a [f32],
 }
 
@@ -43,13 +43,12 @@ impl Activations {
             fn run<S: Simd>(self, _: S) {
                 let Self(x, out) = self;
                 out.bytes = vec![0; x.count() * out.runs * size_of::<S::Run>() / 8];
-                let padded = out.padded_runs();
                 let all_runs: &mut [S::Run] = bytemuck::cast_slice_mut(&mut out.bytes);
                 for token in 0..x.count() {
                     let values = x.row(token).as_chunks::<RUN>().0;
-                    let runs = &mut all_runs[token * out.runs..][..out.runs];
-                    let scales = &mut out.scales[token * padded..][..padded];
-                    let sums = &mut out.sums[token * padded..][..padded];
+                    let own = token * out.runs..(token + 1) * out.runs;
+                    let (scales, sums) = (&mut out.scales[own.clone()], &mut out.sums[own.clone()]);
+                    let runs = &mut all_runs[own];
                     for (((values, run), scale), sum) in values.iter().zip(runs).zip(scales).zip(sums) {
                         let (rounded, run_scale) = round(values);
                         *run = S::arrange(&rounded);
@@ -60,8 +59,8 @@ impl Activations {
             }
         }
         let mut out = Self { bytes: Vec::new(), scales: Vec::new(), sums: Vec::new(), runs: x.cols() / RUN };
-        let padded = x.count() * out.padded_runs();
-        (out.scales, out.sums) = (vec![0.0; padded], vec![0.0; padded]);
+        let all = x.count() * out.runs;
+        (out.scales, out.sums) = (vec![0.0; all], vec![0.0; all]);
         simd::run(Quantise(x, &mut out));
         out
     }
@@ -71,20 +70,12 @@ impl Activations {
         self.runs
     }
 
-    const fn padded_runs(&self) -> usize {
-        self.runs.next_multiple_of(4)
-    }
-
     /// The activations of token `at`; `S` must be what [`simd::run`] chose when they were made.
     #[inline(always)]
     pub fn token<S: Int8>(&self, at: usize) -> Token<'_, S> {
         let all_runs: &[S::Run] = bytemuck::cast_slice(&self.bytes);
-        let padded = self.padded_runs();
-        Token {
-            runs: &all_runs[at * self.runs..][..self.runs],
-            scales: &self.scales[at * padded..][..padded],
-            sums: &self.sums[at * padded..][..padded],
-        }
+        let own = at * self.runs..(at + 1) * self.runs;
+        Token { runs: &all_runs[own.clone()], scales: &self.scales[own.clone()], sums: &self.sums[own] }
     }
 }
 

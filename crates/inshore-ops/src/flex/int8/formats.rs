@@ -1,106 +1,89 @@
-//! Where the numbers, scales and offsets of each block format lie in a packed row.
+//! Where numbers, scales and offsets of each block format lie in a panel: sixteen rows whose words are interleaved.
 
-use std::marker::PhantomData;
-
-use bytemuck::Pod;
-
-use super::super::simd::int8::{Int8, RUN};
+use super::super::simd::int8::{GROUPS, Int8, Line};
 use crate::PackedLayout;
+use crate::packed::PANEL_ROWS;
 
-/// Scales and offsets of four neighbouring runs.
-pub type Four = [[f32; 4]; 2];
-
-/// A format whose blocks are runs of 32 columns: value = `d * number + m`.
+/// A format whose blocks are runs of 32 columns: value = `d * (number - centre) + m`.
 pub trait Format: Copy + Send + Sync {
-    /// A block in a packed row.
-    type Block: Pod;
+    /// Lines of a block with numbers; they are its last ones.
+    const LINES: usize;
+    /// Lines of a block.
+    const BLOCK: usize;
     /// Whether numbers are signed bytes; else they are below 128.
     const SIGNED: bool;
+    /// The number that stands for 0, where that is the same for all blocks.
+    const CENTRE: f32 = 0.0;
+    /// Whether blocks have an offset `m`.
+    const OFFSETS: bool = false;
 
-    /// The numbers of a block.
-    fn numbers<S: Int8>(simd: S, block: &Self::Block) -> S::Numbers;
-    /// `d` and `m` of blocks `first..first + 4`; beyond the last block, those of any block.
-    fn four<S: Int8>(simd: S, row: Row<'_, Self>, first: usize) -> Four;
+    /// `d` of the run, and `m` if there is one.
+    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2];
+    /// The numbers of a group of four columns, a byte each; `group` is `line` or, in formats of nibbles, `line + 4`.
+    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words;
 }
 
-/// One packed row.
-pub struct Row<'a, F: Format> {
-    /// The f16 scales in front of the blocks, where the format has them there.
-    pub scales: &'a [u16],
-    /// One block per run.
-    pub blocks: &'a [F::Block],
-}
-
-impl<F: Format> Clone for Row<'_, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<F: Format> Copy for Row<'_, F> {}
-
-/// Packed rows.
+/// Sixteen rows.
 #[derive(Clone, Copy)]
-pub struct Rows<'a, F: Format> {
-    words: &'a [u32],
+pub struct Panel<'a> {
+    /// The f16 scales of neighbouring runs in pairs, where the format has them in front of the blocks.
+    pub scales: &'a [Line],
+    /// The blocks, run by run.
+    pub blocks: &'a [Line],
+}
+
+/// Neighbouring panels of a matrix.
+#[derive(Clone, Copy)]
+pub struct Panels<'a> {
+    lines: &'a [Line],
     layout: PackedLayout,
-    format: PhantomData<F>,
 }
 
-impl<'a, F: Format> Rows<'a, F> {
-    /// `words` are whole rows of a matrix of `layout`, whose format is `F`.
-    pub const fn new(words: &'a [u32], layout: PackedLayout) -> Self {
-        Self { words, layout, format: PhantomData }
+impl<'a> Panels<'a> {
+    /// `words` are whole panels of a matrix of `layout`.
+    pub fn new(words: &'a [u32], layout: PackedLayout) -> Self {
+        Self { lines: words.as_chunks::<PANEL_ROWS>().0, layout }
     }
 
-    /// How many there are.
-    pub const fn count(&self) -> usize {
-        self.words.len() / self.layout.row_words()
-    }
-
-    #[inline(always)]
-    pub fn row(&self, at: usize) -> Row<'a, F> {
-        let words = self.layout.row_words();
-        let (scales, blocks) = self.words[at * words..][..words].split_at(self.layout.scale_words());
-        Row { scales: bytemuck::cast_slice(scales), blocks: bytemuck::cast_slice(blocks) }
+    /// Panel by panel.
+    pub fn iter(self) -> impl Iterator<Item = Panel<'a>> {
+        self.lines.chunks_exact(self.layout.row_words()).map(move |lines| {
+            let (scales, blocks) = lines.split_at(self.layout.scale_words());
+            Panel { scales, blocks }
+        })
     }
 }
 
-/// Four of `all` from `first` on; past the end the last one again.
+/// `d` in front of the blocks, two runs a word.
 #[inline(always)]
-fn four_of<T: Copy>(all: &[T], first: usize) -> [T; 4] {
-    match all[first..].first_chunk() {
-        Some(four) => *four,
-        None => std::array::from_fn(|at| all[(first + at).min(all.len() - 1)]),
-    }
+fn scale_in_front<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
+    let pair = simd.words(&panel.scales[run / 2], part);
+    let d = if run.is_multiple_of(2) { simd.low_halves(pair) } else { simd.high_halves(pair) };
+    [d, simd.lanes(0.0)]
 }
 
-/// The leading words of four blocks from `first` on, which hold `d` and `m` as halves.
+/// `d` and `m` in the first word of the block.
 #[inline(always)]
-fn heads<const N: usize>(blocks: &[[u8; N]], first: usize) -> [u32; 4] {
-    let head = |block: &[u8; N]| u32::from_le_bytes([block[0], block[1], block[2], block[3]]);
-    match blocks[first..].first_chunk::<4>() {
-        Some([a, b, c, d]) => [head(a), head(b), head(c), head(d)],
-        None => std::array::from_fn(|at| head(&blocks[(first + at).min(blocks.len() - 1)])),
-    }
+fn scale_and_offset<S: Int8, F: Format>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
+    let both = simd.words(&panel.blocks[run * F::BLOCK], part);
+    [simd.low_halves(both), simd.high_halves(both)]
 }
 
-/// Scales in front of the row; the offset is `-centre * d`.
+/// Columns 0 to 15 of a block are the low nibbles of four lines, 16 to 31 the high ones.
 #[inline(always)]
-fn centred<S: Int8, F: Format>(simd: S, row: Row<'_, F>, first: usize, centre: f32) -> Four {
-    // The scales are padded to whole words; what is behind the last one does no harm.
-    let d = simd.four_halves(four_of(row.scales, first));
-    [d, d.map(|d| d * -centre)]
+fn nibbles<S: Int8, F: Format>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
+    let words = simd.words(&block[F::BLOCK - F::LINES + line], part);
+    let words = if group < GROUPS / 2 { words } else { simd.shr(words, 4) };
+    simd.and(words, 0x0F0F_0F0F)
 }
 
+/// `number | bit << 4` in each byte; line `bits` of the block holds the fifth bits of all 32 columns.
 #[inline(always)]
-fn sixteen<const N: usize>(block: &[u8; N], at: usize) -> &[u8; 16] {
-    block[at..].first_chunk().expect("the block holds sixteen bytes from here on")
-}
-
-#[inline(always)]
-fn fifth_bits<const N: usize>(block: &[u8; N], at: usize) -> u32 {
-    u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
+fn with_fifth<S: Int8>(simd: S, numbers: S::Words, bits: &Line, group: usize, part: usize) -> S::Words {
+    let four = simd.and(simd.shr(simd.words(bits, part), 4 * group as u32), 15);
+    // Bit `i` goes to bit `8 i`: copies that do not overlap, and of each copy one bit.
+    let spread = simd.and(simd.multiply(four, 0x0020_4081), 0x0101_0101);
+    simd.or(numbers, simd.shl(spread, 4))
 }
 
 #[derive(Clone, Copy)]
@@ -115,76 +98,87 @@ pub struct Q5_1;
 pub struct Q8_0;
 
 impl Format for Q4_0 {
-    type Block = [u8; 16];
+    const LINES: usize = 4;
+    const BLOCK: usize = 4;
     const SIGNED: bool = false;
+    const CENTRE: f32 = 8.0;
 
     #[inline(always)]
-    fn numbers<S: Int8>(simd: S, block: &Self::Block) -> S::Numbers {
-        simd.nibbles(block)
+    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
+        scale_in_front(simd, panel, run, part)
     }
 
     #[inline(always)]
-    fn four<S: Int8>(simd: S, row: Row<'_, Self>, first: usize) -> Four {
-        centred(simd, row, first, 8.0)
+    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
+        nibbles::<S, Self>(simd, block, line, group, part)
     }
 }
 
 impl Format for Q4_1 {
-    type Block = [u8; 20];
+    const LINES: usize = 4;
+    const BLOCK: usize = 5;
     const SIGNED: bool = false;
+    const OFFSETS: bool = true;
 
     #[inline(always)]
-    fn numbers<S: Int8>(simd: S, block: &Self::Block) -> S::Numbers {
-        simd.nibbles(sixteen(block, 4))
+    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
+        scale_and_offset::<S, Self>(simd, panel, run, part)
     }
 
     #[inline(always)]
-    fn four<S: Int8>(simd: S, row: Row<'_, Self>, first: usize) -> Four {
-        simd.half_pairs(heads(row.blocks, first))
+    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
+        nibbles::<S, Self>(simd, block, line, group, part)
     }
 }
 
 impl Format for Q5_0 {
-    type Block = [u8; 20];
+    const LINES: usize = 4;
+    const BLOCK: usize = 5;
     const SIGNED: bool = false;
+    const CENTRE: f32 = 16.0;
 
     #[inline(always)]
-    fn numbers<S: Int8>(simd: S, block: &Self::Block) -> S::Numbers {
-        simd.with_fifth(simd.nibbles(sixteen(block, 4)), fifth_bits(block, 0))
+    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
+        scale_in_front(simd, panel, run, part)
     }
 
     #[inline(always)]
-    fn four<S: Int8>(simd: S, row: Row<'_, Self>, first: usize) -> Four {
-        centred(simd, row, first, 16.0)
+    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
+        let low = nibbles::<S, Self>(simd, block, line, group, part);
+        with_fifth(simd, low, &block[0], group, part)
     }
 }
 
 impl Format for Q5_1 {
-    type Block = [u8; 24];
+    const LINES: usize = 4;
+    const BLOCK: usize = 6;
     const SIGNED: bool = false;
+    const OFFSETS: bool = true;
 
     #[inline(always)]
-    fn numbers<S: Int8>(simd: S, block: &Self::Block) -> S::Numbers {
-        simd.with_fifth(simd.nibbles(sixteen(block, 8)), fifth_bits(block, 4))
+    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
+        scale_and_offset::<S, Self>(simd, panel, run, part)
     }
 
     #[inline(always)]
-    fn four<S: Int8>(simd: S, row: Row<'_, Self>, first: usize) -> Four {
-        simd.half_pairs(heads(row.blocks, first))
+    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
+        let low = nibbles::<S, Self>(simd, block, line, group, part);
+        with_fifth(simd, low, &block[1], group, part)
     }
 }
 
 impl Format for Q8_0 {
-    type Block = [u8; RUN];
+    const LINES: usize = 8;
+    const BLOCK: usize = 8;
     const SIGNED: bool = true;
 
     #[inline(always)]
-    fn numbers<S: Int8>(simd: S, block: &Self::Block) -> S::Numbers {
-        Int8::bytes(simd, block)
+    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
+        scale_in_front(simd, panel, run, part)
     }
 
     #[inline(always)]
-    fn four<S: Int8>(simd: S, row: Row<'_, Self>, first: usize) -> Four {
-        [simd.four_halves(four_of(row.scales, first)), [0.0; 4]]
+    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, _: usize, part: usize) -> S::Words {
+        simd.words(&block[line], part)
     }
 }

@@ -7,31 +7,27 @@
 //! Σ_runs  (d * scale) * Σ n q  +  m * (scale * Σ q)
 //! ```
 //!
-//! with `Σ n q` an exact integer. One token: [`gemv`]. Several: [`gemm`].
+//! with `Σ n q` an exact integer. The matrix lies in panels of sixteen rows, one row a lane: no sum goes across lanes.
 
 mod activations;
 mod formats;
-mod gemm;
-mod gemv;
+mod product;
+
+use std::marker::PhantomData;
 
 use inshore_gguf::GgmlType;
 
 pub use self::activations::Activations;
 #[cfg(test)]
 pub use self::activations::round;
-use self::formats::{Format, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
+use self::formats::{Format, Panels, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
+use self::product::Product;
 use super::matmul::Matrix;
 use super::parallel::Columns;
 use super::simd;
-use crate::PackedLayout;
 
-/// Whether products with matrices of this layout take rounded activations.
-pub fn serves(layout: &PackedLayout) -> bool {
-    use GgmlType::*;
-    !layout.exact && matches!(layout.kind, Q4_0 | Q4_1 | Q5_0 | Q5_1 | Q8_0)
-}
-
-/// The columns of `out += x Wᵀ` that `part` names; on this thread. The layout is one that [`serves`] says yes to.
+/// The columns of `out += x Wᵀ` that `part` names; on this thread. The matrix is in panels, and
+/// `part` begins with one.
 pub fn add_columns(x: &Activations, matrix: Matrix<'_>, part: Columns<'_>) {
     match matrix.layout().kind {
         GgmlType::Q4_0 => with_format::<Q4_0>(x, matrix, part),
@@ -44,12 +40,9 @@ pub fn add_columns(x: &Activations, matrix: Matrix<'_>, part: Columns<'_>) {
 }
 
 fn with_format<F: Format>(x: &Activations, matrix: Matrix<'_>, part: Columns<'_>) {
-    let Columns { first, rows: mut out } = part;
+    let Columns { first, rows: out } = part;
     let Some(count) = out.first().map(|row| row.len()) else { return };
     assert_eq!(x.runs() * simd::int8::RUN, matrix.layout().cols, "activations and matrix differ in width");
-    let rows = formats::Rows::<F>::new(matrix.rows(first..first + count), matrix.layout());
-    match &mut out[..] {
-        [out] => simd::run(gemv::OneToken { rows, x, out }),
-        _ => simd::run(gemm::ManyTokens { rows, x, out }),
-    }
+    let panels = Panels::new(matrix.panels(first..first + count), matrix.layout());
+    simd::run(Product::<F> { panels, x, out, format: PhantomData });
 }

@@ -6,6 +6,8 @@
 
 use bytemuck::Pod;
 
+use crate::packed::PANEL_ROWS;
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -19,85 +21,95 @@ mod wasm;
 pub const RUN: usize = 32;
 /// Groups of four columns in a run: what one lane of [`Int8::group_dot`] takes at a time.
 pub const GROUPS: usize = RUN / 4;
+/// The same word of the sixteen rows of a panel.
+pub type Line = [u32; PANEL_ROWS];
 
-/// Registers of 32-bit lanes and their integer dot products. Every method is inlined into the kernel that uses it.
+/// Registers of 32-bit lanes, one lane a row, and their integer dot products. Every method is inlined into the kernel that
+/// uses it.
 pub trait Int8: Copy {
-    /// Lanes of a register: as many rows of a matrix are multiplied side by side in a panel.
+    /// Lanes of a register: rows of a panel that are multiplied side by side.
     const ROWS: usize;
     /// Planes of activations.
     const PLANES: usize;
-    /// Added to signed numbers in a panel, for CPUs whose instruction wants them unsigned; a multiple of 128.
+    /// Added to signed numbers for CPUs whose instruction wants them unsigned; a multiple of 128.
     const BIAS: u8 = 0;
 
     /// A run of activations in memory, in the order that the instructions want.
     type Run: Pod;
-    /// A run of numbers of one row, in registers.
-    type Numbers: Copy;
-    /// Four columns of [`ROWS`](Self::ROWS) rows in memory: a word per row.
-    type Group: Pod;
-    /// The same in registers.
+    /// A register of u32.
+    type Words: Copy;
+    /// Four columns of each row, made ready for [`group_dot`](Self::group_dot).
     type Quad: Copy;
     /// A register of i32.
     type Sums: Copy;
     /// A register of f32.
     type Lanes: Copy;
-    /// A register of f32 in memory.
-    type Row: Pod + AsRef<[f32]> + AsMut<[f32]>;
 
     /// Puts rounded activations (-16256..=16256) in order.
     fn arrange(values: &[i16; RUN]) -> Self::Run;
 
-    /// Low nibbles, then high nibbles.
-    fn nibbles(self, bytes: &[u8; 16]) -> Self::Numbers;
-    /// Bytes as they are.
-    fn bytes(self, bytes: &[u8; RUN]) -> Self::Numbers;
-    /// `number | bit << 4`, bit `i` of `bits` for number `i`.
-    fn with_fifth(self, numbers: Self::Numbers, bits: u32) -> Self::Numbers;
-    /// To memory, in order.
-    fn store_numbers(self, numbers: Self::Numbers) -> [u8; RUN];
+    /// The words of rows `part * ROWS..` of a panel.
+    fn words(self, line: &Line, part: usize) -> Self::Words;
+    /// `words & mask`.
+    fn and(self, words: Self::Words, mask: u32) -> Self::Words;
+    /// `a | b`.
+    fn or(self, a: Self::Words, b: Self::Words) -> Self::Words;
+    /// `words >> by`.
+    fn shr(self, words: Self::Words, by: u32) -> Self::Words;
+    /// `words << by`.
+    fn shl(self, words: Self::Words, by: u32) -> Self::Words;
+    /// `words * factor`, modulo 2^32.
+    fn multiply(self, words: Self::Words, factor: u32) -> Self::Words;
+    /// Widens the IEEE binary16 numbers in the low half of each word, which are finite.
+    fn low_halves(self, words: Self::Words) -> Self::Lanes;
+    /// Widens those in the high halves.
+    #[inline(always)]
+    fn high_halves(self, words: Self::Words) -> Self::Lanes {
+        self.low_halves(self.shr(words, 16))
+    }
 
-    /// Dot product of one row's run, in parts spread over the lanes.
-    fn dot<const SIGNED: bool>(self, numbers: Self::Numbers, run: &Self::Run) -> Self::Sums;
-
-    /// A panel's group, made ready for [`group_dot`](Self::group_dot).
-    fn quad<const SIGNED: bool>(self, group: &Self::Group) -> Self::Quad;
-    /// Adds to lane `r` the dot product of row `r`'s four columns with columns `4 * group..` of a plane of the run.
-    fn group_dot<const SIGNED: bool>(
+    /// Four numbers of each row, a byte each, made ready. `signed` is known at compile time.
+    fn quad(self, signed: bool, numbers: Self::Words) -> Self::Quad;
+    /// Adds to each lane the dot product of its row's four columns with columns `4 * group..` of a plane of the run.
+    fn group_dot(
         self,
+        signed: bool,
         sums: Self::Sums,
         quad: Self::Quad,
         run: &Self::Run,
-        plane: usize,
-        group: usize,
+        place: [usize; 2],
     ) -> Self::Sums;
-    /// `128 * sums`: what the high plane's sums are worth among the low plane's.
-    fn raise(self, sums: Self::Sums) -> Self::Sums;
+    /// `128 * high + low`.
+    fn raised_plus(self, high: Self::Sums, low: Self::Sums) -> Self::Sums;
 
     /// All lanes 0.
     fn no_sums(self) -> Self::Sums;
+    /// As f32.
+    fn floats(self, sums: Self::Sums) -> Self::Lanes;
     /// All lanes `value`.
     fn lanes(self, value: f32) -> Self::Lanes;
-    /// From memory.
-    fn load_row(self, row: &Self::Row) -> Self::Lanes;
-    /// To memory.
-    fn store_row(self, lanes: Self::Lanes) -> Self::Row;
     /// `a * b`.
     fn times(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
     /// `acc + a * b`, rounded once or twice.
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
-    /// `acc + sums * scale`.
-    fn plus_scaled(self, acc: Self::Lanes, sums: Self::Sums, scale: Self::Lanes) -> Self::Lanes;
-    /// Sum of the lanes of both.
-    fn total(self, a: Self::Lanes, b: Self::Lanes) -> f32;
+    /// To `out[part * ROWS..]`.
+    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize);
 
     /// Asks for the memory at `address`, which need not be valid, ahead of its use.
     #[inline(always)]
     fn prefetch(self, address: *const u8) {
         let _ = address;
     }
+}
 
-    /// Widens four IEEE binary16 numbers, which are finite.
-    fn four_halves(self, bits: [u16; 4]) -> [f32; 4];
-    /// Widens the low and the high halves of four words, all of them finite.
-    fn half_pairs(self, words: [u32; 4]) -> [[f32; 4]; 2];
+/// The lanes of a register in a line.
+#[inline(always)]
+fn part_of<T, const N: usize>(line: &[T; PANEL_ROWS], part: usize) -> &[T; N] {
+    line[part * N..].first_chunk().expect("a line has whole registers")
+}
+
+/// The same to write to.
+#[inline(always)]
+fn part_of_mut<T, const N: usize>(line: &mut [T; PANEL_ROWS], part: usize) -> &mut [T; N] {
+    line[part * N..].first_chunk_mut().expect("a line has whole registers")
 }

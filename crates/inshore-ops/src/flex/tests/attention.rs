@@ -4,9 +4,28 @@ use inshore_gguf::GgmlType;
 use super::*;
 use crate::attention::reference::{self, QkvSlices};
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
+use crate::flex::cache::CacheShape;
+use crate::flex::simd::LANES;
 use crate::flex::simd::tests::with_each_isa;
 
 const CAPACITY: usize = 80;
+
+/// More than a block, a span in decode and a strip in prefill.
+#[test]
+fn long_contexts() {
+    let (heads, kv_heads, head_dim, capacity) = (9, 3, 20, 704);
+    let [k, v] = [2, 3].map(|seed| random(seed, capacity * kv_heads * head_dim));
+    let cache = cache_of(&k, &v, [2, capacity, kv_heads, head_dim]);
+    with_each_isa(|isa| {
+        for (position, tokens) in [(127, 1), (128, 1), (255, 1), (256, 1), (600, 1), (700, 1), (100, 150), (250, 40)] {
+            let shape = AttentionShape { heads, kv_heads, head_dim, position };
+            let q: Vec<f32> = random(1, tokens * heads * head_dim).iter().map(|x| 5.0 * x).collect();
+            let out = Flex::attention(floats(&q, [tokens, heads, head_dim]), cache.clone(), no_word(), shape);
+            let expected = reference::attention(&q, &k, &v, &shape);
+            assert_close(values(&out), &expected, 16 * head_dim, &format!("{isa} {tokens} tokens, {shape:?}"));
+        }
+    });
+}
 
 #[test]
 fn attention_agrees() {
@@ -17,7 +36,7 @@ fn attention_agrees() {
                     let shape = AttentionShape { heads, kv_heads, head_dim, position };
                     let q = random(1, tokens * heads * head_dim);
                     let [k, v] = [2, 3].map(|seed| random(seed, CAPACITY * kv_heads * head_dim));
-                    let cache = floats(&[&k[..], &v].concat(), [2, CAPACITY, kv_heads, head_dim]);
+                    let cache = cache_of(&k, &v, [2, CAPACITY, kv_heads, head_dim]);
                     let out = Flex::attention(floats(&q, [tokens, heads, head_dim]), cache, no_word(), shape);
                     assert_eq!(&out.layout().shape()[..], [tokens, heads * head_dim]);
                     let expected = reference::attention(&q, &k, &v, &shape);
@@ -31,7 +50,7 @@ fn attention_agrees() {
 #[test]
 fn large_scores_do_not_overflow() {
     let shape = AttentionShape { heads: 1, kv_heads: 1, head_dim: 2, position: 1 };
-    let cache = floats(&[1e4, 0.0, -1e4, 0.0, 1.0, 2.0, 3.0, 4.0], [2, 2, 1, 2]);
+    let cache = cache_of(&[1e4, 0.0, -1e4, 0.0], &[1.0, 2.0, 3.0, 4.0], [2, 16, 1, 2]);
     let out = Flex::attention(floats(&[1e4, 0.0], [1, 1, 2]), cache, no_word(), shape);
     assert_eq!(values(&out), [1.0, 2.0]);
 }
@@ -41,11 +60,39 @@ fn attention_does_not_depend_on_threads() {
     let (tokens, head_dim) = (40, 16);
     let shape = AttentionShape { heads: 6, kv_heads: 2, head_dim, position: 9 };
     let q = random(4, tokens * 6 * head_dim);
-    let cache = random(5, 2 * CAPACITY * 2 * head_dim);
+    let [k, v] = [5, 6].map(|seed| random(seed, CAPACITY * 2 * head_dim));
     assert_same_on_any_threads(|| {
-        let cache = floats(&cache, [2, CAPACITY, 2, head_dim]);
+        let cache = cache_of(&k, &v, [2, CAPACITY, 2, head_dim]);
         values(&Flex::attention(floats(&q, [tokens, 6, head_dim]), cache, no_word(), shape)).to_vec()
     });
+}
+
+/// A cache that holds `keys` and `values: [tokens, kv_heads, head_dim]` from position 0 on.
+fn cache_of(keys: &[f32], values: &[f32], dims: [usize; 4]) -> FlexTensor {
+    let mut cache = vec![0.0; dims.iter().product()];
+    CacheShape::of(&dims).append(&mut cache, 0, keys, values);
+    floats(&cache, dims)
+}
+
+/// Keys, then values: `[2, capacity, kv_heads, head_dim]`.
+fn in_order(cache: &FlexTensor) -> Vec<f32> {
+    let dims = cache.layout().shape();
+    let &[2, capacity, kv_heads, head_dim] = &dims[..] else { panic!("{dims:?}") };
+    let shape = CacheShape::of(dims);
+    let cache = values(cache);
+    let mut out = Vec::new();
+    for position in 0..capacity {
+        for head in 0..kv_heads {
+            let lines = &shape.keys(cache, head)[position / LANES * head_dim..][..head_dim];
+            out.extend(lines.iter().map(|line| line[position % LANES]));
+        }
+    }
+    for position in 0..capacity {
+        for head in 0..kv_heads {
+            out.extend(&shape.values(cache, head)[position * head_dim..][..head_dim]);
+        }
+    }
+    out
 }
 
 /// The position in the device's memory, which this backend does not read.
@@ -88,7 +135,8 @@ impl Layer {
     }
 
     fn cache_tensor(&self) -> FlexTensor {
-        floats(&self.cache, [2, CAPACITY, self.kv_heads, self.head_dim])
+        let (keys, values) = self.cache.split_at(self.cache.len() / 2);
+        cache_of(keys, values, [2, CAPACITY, self.kv_heads, self.head_dim])
     }
 
     fn run(&self, cache: FlexTensor) -> KvTensors<Flex> {
@@ -119,13 +167,14 @@ fn qkv_rope_agrees_and_leaves_other_positions_alone() {
             let out = layer.run(layer.cache_tensor());
             assert_eq!(&out.q.layout().shape()[..], [tokens, layer.heads, layer.head_dim]);
             let what = format!("{isa}: {tokens} tokens at {position}");
-            for (got, expected) in [&out.q, &out.cache].into_iter().zip(layer.expected()) {
-                assert_close(values(got), &expected, 64 * 4, &what);
-            }
+            let [q, cache] = layer.expected();
+            assert_close(values(&out.q), &q, 64 * 4, &what);
             let (before, width) = (position * 20, 20);
-            assert_eq!(values(&out.cache)[..before], layer.cache[..before], "{what}");
+            let got = in_order(&out.cache);
+            assert_close(&got, &cache, 64 * 4, &what);
+            assert_eq!(got[..before], layer.cache[..before], "{what}");
             let behind = (CAPACITY + position + tokens) * width;
-            assert_eq!(values(&out.cache)[behind..], layer.cache[behind..], "{what}");
+            assert_eq!(got[behind..], layer.cache[behind..], "{what}");
         }
     });
 }
@@ -144,6 +193,6 @@ fn a_shared_cache_is_copied() {
     let layer = Layer::random(2, 1, 8, 3, 4, false);
     let cache = layer.cache_tensor();
     let out = layer.run(cache.clone());
-    assert_eq!(values(&cache), layer.cache);
-    assert_close(values(&out.cache), &layer.expected()[1], 64 * 4, "keys and values");
+    assert_eq!(in_order(&cache), layer.cache);
+    assert_close(&in_order(&out.cache), &layer.expected()[1], 64 * 4, "keys and values");
 }

@@ -1,10 +1,10 @@
-//! AVX-512 with VNNI: `vpdpbusd` multiplies unsigned by signed bytes and adds four products to a 32-bit lane. One row at
-//! a time is as wide as a run (256 bits); a panel is sixteen rows.
+//! AVX-512 with VNNI: `vpdpbusd` multiplies unsigned by signed bytes and adds four products to a 32-bit lane.
 
 use std::arch::x86_64::*;
 
 use super::super::avx512::Avx512;
-use super::{Int8, RUN, avx2};
+use super::avx2::{planes, word};
+use super::{Int8, Line, PANEL_ROWS, RUN, part_of, part_of_mut};
 
 impl Int8 for Avx512 {
     const ROWS: usize = 16;
@@ -12,73 +12,76 @@ impl Int8 for Avx512 {
     const BIAS: u8 = 128;
 
     type Run = [i8; 2 * RUN];
-    type Numbers = __m256i;
-    type Group = [u32; 16];
+    type Words = __m512i;
     type Quad = __m512i;
     type Sums = __m512i;
     type Lanes = __m512;
-    type Row = [f32; 16];
 
     #[inline(always)]
     fn arrange(values: &[i16; RUN]) -> Self::Run {
-        avx2::planes(values)
+        planes(values)
     }
 
     #[inline(always)]
-    fn nibbles(self, bytes: &[u8; 16]) -> Self::Numbers {
-        self.bytes.nibbles(bytes)
-    }
-
-    #[inline(always)]
-    fn bytes(self, bytes: &[u8; RUN]) -> Self::Numbers {
-        Int8::bytes(self.bytes, bytes)
-    }
-
-    #[inline(always)]
-    fn with_fifth(self, numbers: Self::Numbers, bits: u32) -> Self::Numbers {
-        self.bytes.with_fifth(numbers, bits)
-    }
-
-    #[inline(always)]
-    fn store_numbers(self, numbers: Self::Numbers) -> [u8; RUN] {
-        self.bytes.store_numbers(numbers)
-    }
-
-    #[inline(always)]
-    fn dot<const SIGNED: bool>(self, numbers: Self::Numbers, run: &Self::Run) -> Self::Sums {
-        let plane = |at| avx2::load(self.bytes, avx2::plane(run, at));
-        let (high_numbers, high) = self.bytes.magnitudes::<SIGNED>(numbers, plane(0));
-        let (low_numbers, low) = self.bytes.magnitudes::<SIGNED>(numbers, plane(1));
-        // SAFETY: the token proves the features. The upper half of the register is 0.
-        unsafe {
-            let sums = _mm256_dpbusd_epi32(_mm256_setzero_si256(), high_numbers, high);
-            _mm512_zextsi256_si512(_mm256_dpbusd_epi32(_mm256_slli_epi32::<7>(sums), low_numbers, low))
-        }
-    }
-
-    #[inline(always)]
-    fn quad<const SIGNED: bool>(self, group: &Self::Group) -> Self::Quad {
+    fn words(self, line: &Line, part: usize) -> Self::Words {
+        let words: &[u32; 16] = part_of(line, part);
         // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
-        unsafe { _mm512_loadu_si512(group.as_ptr().cast()) }
+        unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
     }
 
     #[inline(always)]
-    fn group_dot<const SIGNED: bool>(
-        self,
-        sums: Self::Sums,
-        quad: Self::Quad,
-        run: &Self::Run,
-        plane: usize,
-        group: usize,
-    ) -> Self::Sums {
+    fn and(self, words: Self::Words, mask: u32) -> Self::Words {
         // SAFETY: the token proves the features.
-        unsafe { _mm512_dpbusd_epi32(sums, quad, _mm512_set1_epi32(avx2::word(run, plane, group))) }
+        unsafe { _mm512_and_si512(words, _mm512_set1_epi32(mask as i32)) }
     }
 
     #[inline(always)]
-    fn raise(self, sums: Self::Sums) -> Self::Sums {
+    fn or(self, a: Self::Words, b: Self::Words) -> Self::Words {
         // SAFETY: the token proves the features.
-        unsafe { _mm512_slli_epi32::<7>(sums) }
+        unsafe { _mm512_or_si512(a, b) }
+    }
+
+    #[inline(always)]
+    fn shr(self, words: Self::Words, by: u32) -> Self::Words {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_srl_epi32(words, _mm_cvtsi32_si128(by as i32)) }
+    }
+
+    #[inline(always)]
+    fn shl(self, words: Self::Words, by: u32) -> Self::Words {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_sll_epi32(words, _mm_cvtsi32_si128(by as i32)) }
+    }
+
+    #[inline(always)]
+    fn multiply(self, words: Self::Words, factor: u32) -> Self::Words {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_mullo_epi32(words, _mm512_set1_epi32(factor as i32)) }
+    }
+
+    #[inline(always)]
+    fn low_halves(self, words: Self::Words) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_cvtph_ps(_mm512_cvtepi32_epi16(words)) }
+    }
+
+    #[inline(always)]
+    fn quad(self, signed: bool, numbers: Self::Words) -> Self::Quad {
+        // A number and its bias, modulo 256, are a change of the sign bit.
+        // SAFETY: the token proves the features.
+        unsafe { if signed { _mm512_xor_si512(numbers, _mm512_set1_epi32(0x8080_8080_u32 as i32)) } else { numbers } }
+    }
+
+    #[inline(always)]
+    fn group_dot(self, _: bool, sums: Self::Sums, quad: Self::Quad, run: &Self::Run, place: [usize; 2]) -> Self::Sums {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_dpbusd_epi32(sums, quad, _mm512_set1_epi32(word(run, place))) }
+    }
+
+    #[inline(always)]
+    fn raised_plus(self, high: Self::Sums, low: Self::Sums) -> Self::Sums {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_add_epi32(_mm512_slli_epi32::<7>(high), low) }
     }
 
     #[inline(always)]
@@ -88,23 +91,15 @@ impl Int8 for Avx512 {
     }
 
     #[inline(always)]
+    fn floats(self, sums: Self::Sums) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_cvtepi32_ps(sums) }
+    }
+
+    #[inline(always)]
     fn lanes(self, value: f32) -> Self::Lanes {
         // SAFETY: the token proves the features.
         unsafe { _mm512_set1_ps(value) }
-    }
-
-    #[inline(always)]
-    fn load_row(self, row: &Self::Row) -> Self::Lanes {
-        // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
-        unsafe { _mm512_loadu_ps(row.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn store_row(self, lanes: Self::Lanes) -> Self::Row {
-        let mut row = [0.0; 16];
-        // SAFETY: the token proves the features; the store is as long as the array, and needs no alignment.
-        unsafe { _mm512_storeu_ps(row.as_mut_ptr(), lanes) };
-        row
     }
 
     #[inline(always)]
@@ -120,29 +115,15 @@ impl Int8 for Avx512 {
     }
 
     #[inline(always)]
-    fn plus_scaled(self, acc: Self::Lanes, sums: Self::Sums, scale: Self::Lanes) -> Self::Lanes {
-        // SAFETY: the token proves the features.
-        unsafe { _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scale, acc) }
-    }
-
-    #[inline(always)]
-    fn total(self, a: Self::Lanes, b: Self::Lanes) -> f32 {
-        // SAFETY: the token proves the features.
-        super::super::Simd::sum(self, unsafe { _mm512_add_ps(a, b) })
+    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize) {
+        let out: &mut [f32; 16] = part_of_mut(out, part);
+        // SAFETY: the token proves the features; the store is as long as the array, and needs no alignment.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), lanes) };
     }
 
     #[inline(always)]
     fn prefetch(self, address: *const u8) {
-        self.bytes.prefetch(address);
-    }
-
-    #[inline(always)]
-    fn four_halves(self, bits: [u16; 4]) -> [f32; 4] {
-        self.bytes.four_halves(bits)
-    }
-
-    #[inline(always)]
-    fn half_pairs(self, words: [u32; 4]) -> [[f32; 4]; 2] {
-        self.bytes.half_pairs(words)
+        // SAFETY: a prefetch reads nothing that anyone sees, and never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
     }
 }

@@ -2,19 +2,13 @@
 
 use super::super::f16_to_f32;
 use super::super::portable::Portable;
-use super::{Int8, RUN};
+use super::{Int8, Line, PANEL_ROWS, RUN, part_of, part_of_mut};
 
 const ROWS: usize = 8;
 
-/// `SIGNED` says what the byte of a number means.
 #[inline(always)]
-fn number<const SIGNED: bool>(byte: u8) -> i32 {
-    if SIGNED { i32::from(byte as i8) } else { i32::from(byte) }
-}
-
-#[inline(always)]
-fn each(f: impl Fn(usize) -> f32) -> [f32; ROWS] {
-    let mut out = [0.0; ROWS];
+fn each<T: Copy + Default>(f: impl Fn(usize) -> T) -> [T; ROWS] {
+    let mut out = [T::default(); ROWS];
     for (lane, out) in out.iter_mut().enumerate() {
         *out = f(lane);
     }
@@ -26,12 +20,10 @@ impl Int8 for Portable {
     const PLANES: usize = 1;
 
     type Run = [i16; RUN];
-    type Numbers = [u8; RUN];
-    type Group = [u32; ROWS];
+    type Words = [u32; ROWS];
     type Quad = [u32; ROWS];
     type Sums = [i32; ROWS];
     type Lanes = [f32; ROWS];
-    type Row = [f32; ROWS];
 
     #[inline(always)]
     fn arrange(values: &[i16; RUN]) -> Self::Run {
@@ -39,67 +31,65 @@ impl Int8 for Portable {
     }
 
     #[inline(always)]
-    fn nibbles(self, bytes: &[u8; 16]) -> Self::Numbers {
-        let mut out = [0; RUN];
-        for (at, byte) in bytes.iter().enumerate() {
-            out[at] = byte & 15;
-            out[at + 16] = byte >> 4;
-        }
-        out
+    fn words(self, line: &Line, part: usize) -> Self::Words {
+        *part_of(line, part)
     }
 
     #[inline(always)]
-    fn bytes(self, bytes: &[u8; RUN]) -> Self::Numbers {
-        *bytes
+    fn and(self, words: Self::Words, mask: u32) -> Self::Words {
+        each(|lane| words[lane] & mask)
     }
 
     #[inline(always)]
-    fn with_fifth(self, mut numbers: Self::Numbers, bits: u32) -> Self::Numbers {
-        for (at, number) in numbers.iter_mut().enumerate() {
-            *number |= ((bits >> at) as u8 & 1) << 4;
-        }
+    fn or(self, a: Self::Words, b: Self::Words) -> Self::Words {
+        each(|lane| a[lane] | b[lane])
+    }
+
+    #[inline(always)]
+    fn shr(self, words: Self::Words, by: u32) -> Self::Words {
+        each(|lane| words[lane] >> by)
+    }
+
+    #[inline(always)]
+    fn shl(self, words: Self::Words, by: u32) -> Self::Words {
+        each(|lane| words[lane] << by)
+    }
+
+    #[inline(always)]
+    fn multiply(self, words: Self::Words, factor: u32) -> Self::Words {
+        each(|lane| words[lane].wrapping_mul(factor))
+    }
+
+    #[inline(always)]
+    fn low_halves(self, words: Self::Words) -> Self::Lanes {
+        each(|lane| f16_to_f32(words[lane] as u16))
+    }
+
+    #[inline(always)]
+    fn quad(self, _: bool, numbers: Self::Words) -> Self::Quad {
         numbers
     }
 
     #[inline(always)]
-    fn store_numbers(self, numbers: Self::Numbers) -> [u8; RUN] {
-        numbers
-    }
-
-    #[inline(always)]
-    fn dot<const SIGNED: bool>(self, numbers: Self::Numbers, run: &Self::Run) -> Self::Sums {
-        let mut sums = [0; ROWS];
-        for at in 0..RUN {
-            sums[at % ROWS] += number::<SIGNED>(numbers[at]) * i32::from(run[at]);
-        }
-        sums
-    }
-
-    #[inline(always)]
-    fn quad<const SIGNED: bool>(self, group: &Self::Group) -> Self::Quad {
-        *group
-    }
-
-    #[inline(always)]
-    fn group_dot<const SIGNED: bool>(
+    fn group_dot(
         self,
-        mut sums: Self::Sums,
+        signed: bool,
+        sums: Self::Sums,
         quad: Self::Quad,
         run: &Self::Run,
-        _: usize,
-        group: usize,
+        [_, group]: [usize; 2],
     ) -> Self::Sums {
-        for (sum, word) in sums.iter_mut().zip(quad) {
-            for (at, byte) in word.to_le_bytes().into_iter().enumerate() {
-                *sum += number::<SIGNED>(byte) * i32::from(run[group * 4 + at]);
-            }
-        }
-        sums
+        let number = |byte: u8| if signed { i32::from(byte as i8) } else { i32::from(byte) };
+        each(|lane| {
+            let [a, b, c, d] = quad[lane].to_le_bytes();
+            let product = |byte, at: usize| number(byte) * i32::from(run[group * 4 + at]);
+            sums[lane] + product(a, 0) + product(b, 1) + product(c, 2) + product(d, 3)
+        })
     }
 
     #[inline(always)]
-    fn raise(self, sums: Self::Sums) -> Self::Sums {
-        sums.map(|sum| sum << 7)
+    fn raised_plus(self, high: Self::Sums, low: Self::Sums) -> Self::Sums {
+        each(|lane| (high[lane] << 7) + low[lane])
     }
 
     #[inline(always)]
@@ -108,18 +98,13 @@ impl Int8 for Portable {
     }
 
     #[inline(always)]
+    fn floats(self, sums: Self::Sums) -> Self::Lanes {
+        each(|lane| sums[lane] as f32)
+    }
+
+    #[inline(always)]
     fn lanes(self, value: f32) -> Self::Lanes {
         [value; ROWS]
-    }
-
-    #[inline(always)]
-    fn load_row(self, row: &Self::Row) -> Self::Lanes {
-        *row
-    }
-
-    #[inline(always)]
-    fn store_row(self, lanes: Self::Lanes) -> Self::Row {
-        lanes
     }
 
     #[inline(always)]
@@ -133,22 +118,7 @@ impl Int8 for Portable {
     }
 
     #[inline(always)]
-    fn plus_scaled(self, acc: Self::Lanes, sums: Self::Sums, scale: Self::Lanes) -> Self::Lanes {
-        each(|lane| acc[lane] + sums[lane] as f32 * scale[lane])
-    }
-
-    #[inline(always)]
-    fn total(self, a: Self::Lanes, b: Self::Lanes) -> f32 {
-        each(|lane| a[lane] + b[lane]).iter().sum()
-    }
-
-    #[inline(always)]
-    fn four_halves(self, bits: [u16; 4]) -> [f32; 4] {
-        bits.map(f16_to_f32)
-    }
-
-    #[inline(always)]
-    fn half_pairs(self, words: [u32; 4]) -> [[f32; 4]; 2] {
-        [words.map(|word| f16_to_f32(word as u16)), words.map(|word| f16_to_f32((word >> 16) as u16))]
+    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize) {
+        *part_of_mut(out, part) = lanes;
     }
 }

@@ -3,13 +3,14 @@
 
 use std::arch::wasm32::*;
 
-use super::{RUN, fixed, load};
+use super::{RUN, fixed};
 
 pub const PLANES: usize = 2;
 
 /// For signed numbers as [`fixed::Run`]; for others as bytes, the high plane, then the low one: `value = 128 * high + low`,
 /// `low` in -64..=63.
 pub type Run = [fixed::Run; 2];
+pub type Quad = fixed::Quad;
 
 #[inline(always)]
 pub fn arrange(values: &[i16; RUN]) -> Run {
@@ -23,43 +24,22 @@ pub fn arrange(values: &[i16; RUN]) -> Run {
     [fixed::arrange(values), bytemuck::cast(planes)]
 }
 
-/// Both planes of a run.
 #[inline(always)]
-fn planes(run: &Run) -> &[u8; 2 * RUN] {
-    bytemuck::cast_ref(&run[1])
-}
-
-/// `sums + bytes * numbers`, four neighbours in each lane.
-#[inline(always)]
-fn add_products(sums: v128, bytes: v128, numbers: v128) -> v128 {
-    i32x4_relaxed_dot_i8x16_i7x16_add(bytes, numbers, sums)
-}
-
-#[inline(always)]
-pub fn dot<const SIGNED: bool>(numbers: [v128; 2], run: &Run) -> v128 {
-    if SIGNED {
-        return fixed::dot::<true>(numbers, &run[0]);
-    }
-    let planes = planes(run);
-    let high = add_products(i32x4_splat(0), load(planes, 0), numbers[0]);
-    let high = add_products(high, load(planes, 16), numbers[1]);
-    let sums = add_products(i32x4_shl(high, 7), load(planes, RUN), numbers[0]);
-    add_products(sums, load(planes, RUN + 16), numbers[1])
-}
-
-#[inline(always)]
-pub fn quad<const SIGNED: bool>(bytes: v128) -> [v128; 2] {
-    if SIGNED { fixed::quad::<true>(bytes) } else { [bytes; 2] }
+pub fn quad(signed: bool, bytes: v128) -> Quad {
+    if signed { fixed::quad(true, bytes) } else { [bytes; 2] }
 }
 
 /// Signed numbers have it all in the low plane.
 #[inline(always)]
-pub fn group_dot<const SIGNED: bool>(sums: v128, quad: [v128; 2], run: &Run, (plane, group): (usize, usize)) -> v128 {
-    if !SIGNED {
-        let four: [u8; 4] = *planes(run)[plane * RUN + group * 4..].first_chunk().expect("a plane has eight groups");
-        return add_products(sums, i32x4_splat(i32::from_le_bytes(four)), quad[0]);
+pub fn group_dot(signed: bool, sums: v128, quad: Quad, run: &Run, [plane, group]: [usize; 2]) -> v128 {
+    if signed {
+        return if plane == 0 { sums } else { fixed::group_dot(true, sums, quad, &run[0], [0, group]) };
     }
-    if plane == 0 { sums } else { fixed::group_dot::<true>(sums, quad, &run[0], (0, group)) }
+    let planes: &[u8; 2 * RUN] = bytemuck::cast_ref(&run[1]);
+    let four: &[u8; 4] = planes[plane * RUN + group * 4..].first_chunk().expect("a plane has eight groups");
+    // SAFETY: the load is as long as the array, and needs no alignment.
+    let four = unsafe { v128_load32_splat(four.as_ptr().cast()) };
+    i32x4_relaxed_dot_i8x16_i7x16_add(four, quad[0], sums)
 }
 
 #[inline(always)]

@@ -1,0 +1,96 @@
+//! The two products of attention in register tiles.
+
+use super::super::simd::{LANES, Simd};
+use super::BLOCK;
+
+/// How far ahead of the use keys and values are asked for. CPUs' own prefetchers stop at every 4 KiB page.
+const AHEAD_BYTES: usize = 4096;
+
+/// Scores of `R` rows: lane by lane for the positions of each panel.
+///
+/// # Shapes
+/// `queries: [head_dim]`, `keys: [panels, head_dim]` → `scores: [R, BLOCK]`.
+#[inline(always)]
+pub fn score_tile<S: Simd, const R: usize>(simd: S, queries: &[[f32; R]], keys: &[[f32; LANES]], scores: &mut [f32]) {
+    for (panel, keys) in keys.chunks_exact(queries.len()).enumerate() {
+        let mut sums = [simd.splat(0.0); R];
+        for (query, key) in queries.iter().zip(keys) {
+            simd.prefetch(key.as_ptr().cast::<u8>().wrapping_add(AHEAD_BYTES));
+            let key = simd.load(key);
+            for r in 0..R {
+                sums[r] = simd.mul_add(simd.splat(query[r]), key, sums[r]);
+            }
+        }
+        for r in 0..R {
+            let out = scores[r * BLOCK + panel * LANES..].first_chunk_mut().expect("a block has whole panels");
+            simd.store(sums[r], out);
+        }
+    }
+}
+
+/// `out += weights values`, for up to `R` rows, `N` runs of values at a time.
+///
+/// # Shapes
+/// `weights: [R, BLOCK]`, `values: [positions, head_dim]` → `out: [rows, head_dim]`.
+#[inline(always)]
+pub fn value_tile<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    weights: &[f32],
+    values: &[f32],
+    head_dim: usize,
+    out: &mut [f32],
+) {
+    let positions = values.len() / head_dim;
+    let mut rows = [&[][..]; R];
+    for (row, weights) in rows.iter_mut().zip(weights.chunks_exact(BLOCK)) {
+        *row = &weights[..positions];
+    }
+    let runs = head_dim / LANES;
+    let whole = runs / N * N;
+    for run in (0..whole).step_by(N) {
+        value_runs::<S, R, N>(simd, rows, values, [head_dim, run * LANES], out);
+    }
+    for run in whole..runs {
+        value_runs::<S, R, 1>(simd, rows, values, [head_dim, run * LANES], out);
+    }
+    for column in runs * LANES..head_dim {
+        for (out, weights) in out.chunks_exact_mut(head_dim).zip(rows) {
+            let values = values.iter().skip(column).step_by(head_dim);
+            out[column] += weights.iter().zip(values).map(|(weight, value)| weight * value).sum::<f32>();
+        }
+    }
+}
+
+/// The part of [`value_tile`] for columns `first..first + 16 * N`.
+#[inline(always)]
+fn value_runs<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    weights: [&[f32]; R],
+    values: &[f32],
+    [head_dim, first]: [usize; 2],
+    out: &mut [f32],
+) {
+    let mut sums = [[simd.splat(0.0); N]; R];
+    for (position, values) in values.chunks_exact(head_dim).enumerate() {
+        let (runs, _) = values[first..].as_chunks::<LANES>();
+        let runs: &[_; N] = runs.first_chunk().expect("the head has these runs");
+        let mut value = [simd.splat(0.0); N];
+        for n in 0..N {
+            simd.prefetch(runs[n].as_ptr().cast::<u8>().wrapping_add(AHEAD_BYTES));
+            value[n] = simd.load(&runs[n]);
+        }
+        for r in 0..R {
+            let weight = simd.splat(weights[r][position]);
+            for n in 0..N {
+                sums[r][n] = simd.mul_add(weight, value[n], sums[r][n]);
+            }
+        }
+    }
+    for (out, sums) in out.chunks_exact_mut(head_dim).zip(sums) {
+        let (runs, _) = out[first..].as_chunks_mut::<LANES>();
+        for (out, sum) in runs.iter_mut().zip(sums) {
+            let so_far = simd.load(out);
+            simd.store(simd.add(so_far, sum), out);
+        }
+    }
+}
