@@ -5,6 +5,8 @@ use crate::backends::{Packed, assert_close, devices, floats, random, read};
 use crate::{AttentionShape, Heads, KvLayer, Position, QkvInputs, QkvShape, QkvWeights, attention, qkv_rope};
 
 const EPS: f32 = 1e-5;
+/// Scores here reach 300, where neighbouring f32 are 3e-5 apart; a weight is as far off as its score.
+const OF_WEIGHTS: f32 = 1e-4;
 
 /// A layer's shape.
 #[derive(Debug, Clone, Copy)]
@@ -66,12 +68,8 @@ fn check(layer: Layer, steps: &[usize]) {
             let got = qkv_rope(floats(&x, [tokens, hidden], device), weights, cache, inputs);
             let what = format!("{name}, {layer:?}, {tokens} tokens at {}", position.tokens());
             assert_close(&read(got.clone()), &queries, 5e-5, &format!("queries of {what}"));
-            assert_close(
-                &read(attention(got, cache, Heads { heads, kv_heads, head_dim }, &position)),
-                &expected,
-                5e-5,
-                &what,
-            );
+            let got = read(attention(got, cache, Heads { heads, kv_heads, head_dim }, &position));
+            assert_close(&got, &expected, OF_WEIGHTS, &what);
         }
         position += tokens;
     }

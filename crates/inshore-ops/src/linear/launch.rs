@@ -4,7 +4,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::kernel::gemm::{GEMM_UNITS, TILE_ROWS, TILE_TOKENS};
-use super::kernel::gemv::{GEMV_ROWS, GEMV_UNITS};
+use super::kernel::gemv::{GEMV_UNITS, gemv_rows, unit_rows};
 use super::kernel::plain::{PLAIN_ROWS, PLAIN_UNITS};
 use super::kernel::product::{plain_product, plain_qkv, product, product_qkv};
 use super::kernel::{
@@ -92,11 +92,6 @@ impl Activations<'_> {
 }
 
 impl Ready {
-    /// Whether there is one token, for a product that takes whole chunks.
-    const fn one_token(&self) -> bool {
-        self.tokens == 1
-    }
-
     /// `keep_norm`: the biases behind it are needed though the input is normalised.
     fn launch(self, keep_norm: bool) -> InputLaunch {
         let norm = self.norm.filter(|_| self.normalise || keep_norm).map(CubeTensor::into_buffer_arg);
@@ -123,9 +118,8 @@ pub(crate) fn linear(input: &Activations<'_>, weights: Matrices<'_>, residual: O
         let dim = CubeDim::new_1d(PLAIN_UNITS as u32);
         plain_product::launch(client, count, dim, ready.x.into_buffer_arg(), weights_arg, residual, output);
     } else {
-        let (count, dim) = grid(&weights, tokens);
-        let one_token = ready.one_token();
-        product::launch(client, count, dim, ready.launch(false), weights_arg, residual, output, one_token);
+        let Grid { count, dim, unit_rows } = grid(input.x, &weights);
+        product::launch(client, count, dim, ready.launch(false), weights_arg, residual, output, unit_rows);
     }
     out
 }
@@ -166,20 +160,29 @@ pub(crate) fn linear_qkv(input: &Activations<'_>, words: &CubeTensor, shape: &Qk
         let dim = CubeDim::new_1d(PLAIN_UNITS as u32);
         plain_qkv::launch(client, count, dim, ready.x.into_buffer_arg(), bias, weights_arg, heads, q, cache);
     } else {
-        let (count, dim) = grid(&weights, tokens);
-        let one_token = ready.one_token();
+        let Grid { count, dim, unit_rows } = grid(input.x, &weights);
         let input = ready.launch(shape.has_bias);
-        product_qkv::launch(client, count, dim, input, weights_arg, heads, q, cache, one_token);
+        product_qkv::launch(client, count, dim, input, weights_arg, heads, q, cache, unit_rows);
     }
 }
 
 /// Cubes and units of a product of whole chunks.
-fn grid(weights: &Matrices<'_>, tokens: usize) -> (CubeCount, CubeDim) {
+struct Grid {
+    count: CubeCount,
+    dim: CubeDim,
+    /// Of one token: rows a unit.
+    unit_rows: Option<usize>,
+}
+
+fn grid(x: &CubeTensor, weights: &Matrices<'_>) -> Grid {
+    let tokens = x.meta.shape()[0];
     if tokens == 1 {
-        (cube_grid(weights.tiles(GEMV_ROWS)), CubeDim::new_1d(GEMV_UNITS as u32))
+        let unit_rows = unit_rows(x.client.properties().hardware.plane_size_max);
+        let count = cube_grid(weights.tiles(gemv_rows(unit_rows)));
+        Grid { count, dim: CubeDim::new_1d(GEMV_UNITS as u32), unit_rows: Some(unit_rows) }
     } else {
         let count = CubeCount::new_2d(weights.tiles(TILE_ROWS) as u32, tokens.div_ceil(TILE_TOKENS) as u32);
-        (count, CubeDim::new_1d(GEMM_UNITS as u32))
+        Grid { count, dim: CubeDim::new_1d(GEMM_UNITS as u32), unit_rows: None }
     }
 }
 

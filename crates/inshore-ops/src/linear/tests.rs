@@ -46,6 +46,25 @@ fn sizes_around_the_tiles() {
     }
 }
 
+/// The adapter here has narrow planes: what wide ones run is asked for.
+#[cfg(feature = "gpu")]
+#[test]
+fn one_token_on_narrow_and_wide_planes() {
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::kernel::gemv::PLANE_UNITS;
+
+    for units in [8, 32] {
+        PLANE_UNITS.store(units, Relaxed);
+        for kind in [GgmlType::Q4_1, GgmlType::Q8_0, GgmlType::Q6K] {
+            for rows in [1, 31, 32, 33, 127, 128, 130, 300] {
+                check_linear_add(&Packed::random(kind, rows, 768, 5), 1);
+            }
+        }
+    }
+    PLANE_UNITS.store(0, Relaxed);
+}
+
 #[test]
 fn rows_that_are_no_whole_chunks() {
     for kind in [GgmlType::F32, GgmlType::F16, GgmlType::Bf16] {

@@ -2,6 +2,7 @@
 //! dot product, and is never written.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::super::simd::int8::{GROUPS, Int8, Line};
 use super::super::simd::{Kernel, Simd};
@@ -39,30 +40,35 @@ impl<F: Format> Product<'_, F> {
     /// `ALL` registers hold a panel's rows; tiles have `P` of them by `T` tokens, single tokens have all.
     #[inline(always)]
     fn tiles<S: Simd, const ALL: usize, const P: usize, const T: usize>(mut self, simd: S) {
-        let whole = self.out.len() / T * T;
+        let tokens = self.out.len();
         for (at, panel) in self.panels.iter().enumerate() {
-            for token in (0..whole).step_by(T) {
-                for part in (0..ALL).step_by(P) {
-                    self.tile::<S, P, T>(simd, panel, [at, part], token);
+            if tokens < T {
+                for token in 0..tokens {
+                    self.tile::<S, ALL, 1>(simd, panel, [at, 0], token..token + 1);
                 }
+                continue;
             }
-            for token in whole..self.out.len() {
-                self.tile::<S, ALL, 1>(simd, panel, [at, 0], token);
+            for token in (0..tokens).step_by(T) {
+                for part in (0..ALL).step_by(P) {
+                    self.tile::<S, P, T>(simd, panel, [at, part], token..tokens.min(token + T));
+                }
             }
         }
     }
 
+    /// Adds the products of `tokens`, at most `T` of them; of fewer, some before are computed again.
     #[inline(always)]
     fn tile<S: Simd, const P: usize, const T: usize>(
         &mut self,
         simd: S,
         panel: Panel<'_>,
         [at, first_part]: [usize; 2],
-        token: usize,
+        tokens: Range<usize>,
     ) {
-        let x: [Token<'_, S>; T] = std::array::from_fn(|t| self.x.token(token + t));
+        let first = tokens.end - T;
+        let x: [Token<'_, S>; T] = std::array::from_fn(|t| self.x.token(first + t));
         let products = products::<S, F, P, T>(simd, panel, first_part, x);
-        for (out, products) in self.out[token..token + T].iter_mut().zip(&products) {
+        for (out, products) in self.out[tokens.clone()].iter_mut().zip(&products[tokens.start - first..]) {
             let first_row = at * PANEL_ROWS + first_part * S::ROWS;
             for (out, product) in out.iter_mut().skip(first_row).zip(&products[..P * S::ROWS]) {
                 *out += product;

@@ -4,7 +4,7 @@ use cubecl::prelude::*;
 
 use super::epilogue::{Heads, Residual, store};
 use super::gemm::{GEMM_UNITS, STRIDE, TILE_ROWS, TILE_TOKENS, TOKEN_STEP, UNIT_TOKENS, gemm};
-use super::gemv::{GEMV_ROWS, gemv};
+use super::gemv::{gemv, gemv_rows};
 use super::input::Input;
 use super::plain::{PLAIN_ROWS, plain};
 use super::weights::Weights;
@@ -17,15 +17,17 @@ pub(crate) fn product(
     weights: &Weights,
     residual: &Residual,
     out: &mut [f32],
-    #[comptime] one_token: bool,
+    #[comptime] unit_rows: Option<usize>,
 ) {
     let cut = comptime!(weights.format.cut);
     let unit = UNIT_POS as usize;
-    if comptime!(one_token) {
-        let tile = weights.tile(CUBE_POS, GEMV_ROWS);
-        let pair = gemv(input, weights, &tile);
+    if comptime!(unit_rows.is_some()) {
+        let unit_rows = comptime!(unit_rows.unwrap_or_default());
+        let rows = comptime!(gemv_rows(unit_rows));
+        let tile = weights.tile(CUBE_POS, rows);
+        let pair = gemv(input, weights, &tile, unit_rows);
         let row = tile.first_row + unit * 2;
-        if unit * 2 < GEMV_ROWS && row < tile.rows {
+        if unit * 2 < rows && row < tile.rows {
             store(pair, (row, 0usize), &tile, residual, out, cut);
         }
     } else {
@@ -59,14 +61,16 @@ pub(crate) fn product_qkv(
     heads: &Heads,
     q: &mut [f32],
     cache: &mut [f32],
-    #[comptime] one_token: bool,
+    #[comptime] unit_rows: Option<usize>,
 ) {
     let unit = UNIT_POS as usize;
-    if comptime!(one_token) {
-        let tile = weights.tile(CUBE_POS, GEMV_ROWS);
-        let pair = gemv(input, weights, &tile);
+    if comptime!(unit_rows.is_some()) {
+        let unit_rows = comptime!(unit_rows.unwrap_or_default());
+        let rows = comptime!(gemv_rows(unit_rows));
+        let tile = weights.tile(CUBE_POS, rows);
+        let pair = gemv(input, weights, &tile, unit_rows);
         let row = tile.first_row + unit * 2;
-        if unit * 2 < GEMV_ROWS && row < tile.rows {
+        if unit * 2 < rows && row < tile.rows {
             let bias = heads.bias(&input.norm, weights, &tile, row);
             heads.store((pair.0 + bias.0, pair.1 + bias.1), (row, 0usize), &tile, q, cache);
         }
