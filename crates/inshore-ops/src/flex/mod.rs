@@ -3,7 +3,7 @@
 
 mod attention;
 mod cache;
-mod exp;
+pub mod exp;
 mod int8;
 mod matmul;
 mod norm;

@@ -45,12 +45,17 @@ impl<'a> Panels<'a> {
         Self { lines: words.as_chunks::<PANEL_ROWS>().0, layout }
     }
 
-    /// Panel by panel.
-    pub fn iter(self) -> impl Iterator<Item = Panel<'a>> {
-        self.lines.chunks_exact(self.layout.row_words()).map(move |lines| {
-            let (scales, blocks) = lines.split_at(self.layout.scale_words());
-            Panel { scales, blocks }
-        })
+    /// How many there are.
+    pub const fn count(&self) -> usize {
+        self.lines.len() / self.layout.row_words()
+    }
+
+    /// Panel `at`.
+    #[inline(always)]
+    pub fn panel(&self, at: usize) -> Panel<'a> {
+        let lines = self.layout.row_words();
+        let (scales, blocks) = self.lines[at * lines..][..lines].split_at(self.layout.scale_words());
+        Panel { scales, blocks }
     }
 }
 

@@ -27,112 +27,147 @@ impl<F: Format> Kernel for Product<'_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         // All rows of a panel at once for one token, and as many sums as registers can hold beside the operands for more.
-        match (S::ROWS, S::PLANES) {
-            (16, _) => self.tiles::<S, 1, 1, 8>(simd),
-            (8, _) => self.tiles::<S, 2, 2, 2>(simd),
-            (_, 1) => self.tiles::<S, 4, 4, 2>(simd),
-            _ => self.tiles::<S, 4, 2, 2>(simd),
+        match (self.out.len(), S::ROWS) {
+            (1, 16) => self.one_token::<S, 1, 1>(simd),
+            (1, 8) => self.one_token::<S, 2, 1>(simd),
+            // Without prefetches, memory answers faster to four readers.
+            (1, _) => self.one_token::<S, 4, 4>(simd),
+            (_, 16) => self.tokens::<S, 1, 1, 8>(simd),
+            (_, 8) => self.tokens::<S, 2, 2, 2>(simd),
+            _ => self.tokens::<S, 4, 1, 4>(simd),
         }
     }
 }
 
 impl<F: Format> Product<'_, F> {
-    /// `ALL` registers hold a panel's rows; tiles have `P` of them by `T` tokens, single tokens have all.
+    /// One token, `N` panels from all over the matrix side by side, `ALL` registers of rows each.
     #[inline(always)]
-    fn tiles<S: Simd, const ALL: usize, const P: usize, const T: usize>(mut self, simd: S) {
-        let tokens = self.out.len();
-        for (at, panel) in self.panels.iter().enumerate() {
-            if tokens < T {
-                for token in 0..tokens {
-                    self.tile::<S, ALL, 1>(simd, panel, [at, 0], token..token + 1);
+    fn one_token<S: Simd, const ALL: usize, const N: usize>(mut self, simd: S) {
+        let apart = self.panels.count() / N;
+        for first in 0..apart {
+            let places = std::array::from_fn(|n| first + n * apart);
+            self.tile::<S, N, ALL, 1>(simd, places, 0, 0..1);
+        }
+        for last in apart * N..self.panels.count() {
+            self.tile::<S, 1, ALL, 1>(simd, [last], 0, 0..1);
+        }
+    }
+
+    /// Several tokens, `T` at a time, by `P` of the `ALL` registers that hold a panel's rows.
+    #[inline(always)]
+    fn tokens<S: Simd, const ALL: usize, const P: usize, const T: usize>(mut self, simd: S) {
+        let count = self.out.len();
+        for place in 0..self.panels.count() {
+            if count < T {
+                for token in 0..count {
+                    self.tile::<S, 1, ALL, 1>(simd, [place], 0, token..token + 1);
                 }
                 continue;
             }
-            for token in (0..tokens).step_by(T) {
+            for token in (0..count).step_by(T) {
                 for part in (0..ALL).step_by(P) {
-                    self.tile::<S, P, T>(simd, panel, [at, part], token..tokens.min(token + T));
+                    self.tile::<S, 1, P, T>(simd, [place], part, token..count.min(token + T));
                 }
             }
         }
     }
 
-    /// Adds the products of `tokens`, at most `T` of them; of fewer, some before are computed again.
+    /// Adds the products of panels `places` and `tokens`, at most `T` of them; of fewer, some before are computed again.
     #[inline(always)]
-    fn tile<S: Simd, const P: usize, const T: usize>(
+    fn tile<S: Simd, const N: usize, const P: usize, const T: usize>(
         &mut self,
         simd: S,
-        panel: Panel<'_>,
-        [at, first_part]: [usize; 2],
+        places: [usize; N],
+        first_part: usize,
         tokens: Range<usize>,
     ) {
         let first = tokens.end - T;
         let x: [Token<'_, S>; T] = std::array::from_fn(|t| self.x.token(first + t));
-        let products = products::<S, F, P, T>(simd, panel, first_part, x);
-        for (out, products) in self.out[tokens.clone()].iter_mut().zip(&products[tokens.start - first..]) {
-            let first_row = at * PANEL_ROWS + first_part * S::ROWS;
-            for (out, product) in out.iter_mut().skip(first_row).zip(&products[..P * S::ROWS]) {
-                *out += product;
+        let panels = places.map(|place| self.panels.panel(place));
+        let products = products::<S, F, N, P, T>(simd, panels, first_part, x);
+        for (place, products) in places.into_iter().zip(&products) {
+            let first_row = place * PANEL_ROWS + first_part * S::ROWS;
+            for (out, products) in self.out[tokens.clone()].iter_mut().zip(&products[tokens.start - first..]) {
+                for (out, product) in out.iter_mut().skip(first_row).zip(&products[..P * S::ROWS]) {
+                    *out += product;
+                }
             }
         }
     }
 }
 
-/// Products of `T` tokens with `P` registers of rows of a panel, from register `first_part` on.
+/// Products of `T` tokens with `P` registers of rows, from register `first_part` on, of each panel.
 #[expect(clippy::needless_range_loop, reason = "iterators hide from the compiler that sums are registers")]
 #[inline(always)]
-fn products<S: Int8, F: Format, const P: usize, const T: usize>(
+fn products<S: Int8, F: Format, const N: usize, const P: usize, const T: usize>(
     simd: S,
-    panel: Panel<'_>,
+    panels: [Panel<'_>; N],
     first_part: usize,
     x: [Token<'_, S>; T],
-) -> [[f32; PANEL_ROWS]; T] {
+) -> [[[f32; PANEL_ROWS]; T]; N] {
     let centre = F::CENTRE + if F::SIGNED { f32::from(S::BIAS) } else { 0.0 };
-    let runs = x[0].runs.len();
-    let blocks = &panel.blocks[..runs * F::BLOCK];
-    let mut out = [[simd.lanes(0.0); P]; T];
-    for (run, block) in blocks.chunks_exact(F::BLOCK).enumerate() {
-        let mut sums = [[[simd.no_sums(); P]; T]; 2];
-        for line in 0..F::LINES {
-            if T == 1 {
-                simd.prefetch(block.as_ptr().wrapping_add(line + AHEAD_LINES).cast());
-            }
-            for half in 0..GROUPS / F::LINES {
-                let group = line + half * F::LINES;
-                for p in 0..P {
-                    let quad = simd.quad(F::SIGNED, F::numbers(simd, block, line, group, first_part + p));
-                    for t in 0..T {
-                        for plane in 0..S::PLANES {
-                            let sum = &mut sums[plane][t][p];
-                            *sum = simd.group_dot(F::SIGNED, *sum, quad, &x[t].runs[run], [plane, group]);
-                        }
+    let mut out = [[[simd.lanes(0.0); P]; T]; N];
+    for run in 0..x[0].runs.len() {
+        for n in 0..N {
+            let sums = sums_of_run::<S, F, P, T>(simd, panels[n], (run, first_part), &x);
+            for p in 0..P {
+                let [d, m] = F::scales(simd, panels[n], run, first_part + p);
+                for t in 0..T {
+                    let [high, low] = sums[t][p];
+                    let sum = if S::PLANES == 2 { simd.raised_plus(high, low) } else { high };
+                    let (scale, x_sum) = (x[t].scales[run], x[t].sums[run]);
+                    let mut value = simd.times(simd.floats(sum), simd.lanes(scale));
+                    if centre != 0.0 {
+                        value = simd.plus_product(value, simd.lanes(-centre), simd.lanes(x_sum));
+                    }
+                    out[n][t][p] = simd.plus_product(out[n][t][p], d, value);
+                    if F::OFFSETS {
+                        out[n][t][p] = simd.plus_product(out[n][t][p], m, simd.lanes(x_sum));
                     }
                 }
             }
         }
-        for p in 0..P {
-            let [d, m] = F::scales(simd, panel, run, first_part + p);
-            for t in 0..T {
-                let [high, low] = [sums[0][t][p], sums[1][t][p]];
-                let sum = if S::PLANES == 2 { simd.raised_plus(high, low) } else { high };
-                let (scale, x_sum) = (x[t].scales[run], x[t].sums[run]);
-                let mut value = simd.times(simd.floats(sum), simd.lanes(scale));
-                if centre != 0.0 {
-                    value = simd.plus_product(value, simd.lanes(-centre), simd.lanes(x_sum));
-                }
-                out[t][p] = simd.plus_product(out[t][p], d, value);
-                if F::OFFSETS {
-                    out[t][p] = simd.plus_product(out[t][p], m, simd.lanes(x_sum));
+    }
+    let mut rows = [[[0.0; PANEL_ROWS]; T]; N];
+    for n in 0..N {
+        for t in 0..T {
+            for p in 0..P {
+                simd.store_lanes(out[n][t][p], &mut rows[n][t], p);
+            }
+        }
+    }
+    rows
+}
+
+/// `Σ n q` of a run, by planes.
+#[expect(clippy::needless_range_loop, reason = "iterators hide from the compiler that sums are registers")]
+#[inline(always)]
+fn sums_of_run<S: Int8, F: Format, const P: usize, const T: usize>(
+    simd: S,
+    panel: Panel<'_>,
+    (run, first_part): (usize, usize),
+    x: &[Token<'_, S>; T],
+) -> [[[S::Sums; 2]; P]; T] {
+    let block = &panel.blocks[run * F::BLOCK..][..F::BLOCK];
+    let mut sums = [[[simd.no_sums(); 2]; P]; T];
+    for line in 0..F::LINES {
+        if T == 1 {
+            simd.prefetch(block.as_ptr().wrapping_add(line + AHEAD_LINES).cast());
+        }
+        for half in 0..GROUPS / F::LINES {
+            let group = line + half * F::LINES;
+            for p in 0..P {
+                let quad = simd.quad(F::SIGNED, F::numbers(simd, block, line, group, first_part + p));
+                for t in 0..T {
+                    for plane in 0..S::PLANES {
+                        let sum = &mut sums[t][p][plane];
+                        *sum = simd.group_dot(F::SIGNED, *sum, quad, &x[t].runs[run], [plane, group]);
+                    }
                 }
             }
         }
     }
-    let mut rows = [[0.0; PANEL_ROWS]; T];
-    for t in 0..T {
-        for p in 0..P {
-            simd.store_lanes(out[t][p], &mut rows[t], p);
-        }
-    }
-    rows
+    sums
 }
 
 const _: () = assert!(size_of::<Line>() == 4 * PANEL_ROWS);
