@@ -77,13 +77,15 @@ impl Chunk {
     }
 }
 
-/// The bits `mask` of the bytes of `word >> shift`. Shifts are constants: some devices shift by variables one by one.
+/// The bits `mask` of the bytes of `word >> shift`. Shifts are constants: some devices shift by variables one by one. CPUs,
+/// and so devices emulated on them, convert signed integers in one instruction and unsigned ones in several.
 #[cube]
 fn fields(word: u32, #[comptime] shift: u32, #[comptime] mask: u32) -> Quad {
     let mut quad = Quad::empty();
     #[unroll]
     for i in 0..4usize {
-        quad.insert(i, f32::cast_from((word >> comptime!(8 * i as u32 + shift)) & mask));
+        let field = (word >> comptime!(8 * i as u32 + shift)) & mask;
+        quad.insert(i, f32::cast_from(i32::cast_from(field)));
     }
     quad
 }

@@ -4,7 +4,7 @@ use super::super::f16_to_f32;
 use super::super::portable::Portable;
 use super::{Int8, Line, PANEL_ROWS, RUN, part_of, part_of_mut};
 
-const ROWS: usize = 8;
+const ROWS: usize = 4;
 
 #[inline(always)]
 fn each<T: Copy + Default>(f: impl Fn(usize) -> T) -> [T; ROWS] {
