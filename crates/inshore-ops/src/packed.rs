@@ -19,6 +19,7 @@
 //! and the rows that the last panel lacks are zeros.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use inshore_gguf::GgmlType;
 
@@ -107,11 +108,18 @@ impl PackedLayout {
         rows * self.row_words()
     }
 
+    /// Where the words of the panel lie that row `at` is in.
+    const fn panel_of(&self, at: usize) -> Range<usize> {
+        let panel_words = PANEL_ROWS * self.row_words();
+        let start = at / PANEL_ROWS * panel_words;
+        start..start + panel_words
+    }
+
     /// The words of row `at` of the matrix `words`.
     pub fn row<'a>(&self, words: &'a [u32], at: usize) -> Cow<'a, [u32]> {
         let row_words = self.row_words();
         if self.panels {
-            let panel = &words[at / PANEL_ROWS * PANEL_ROWS * row_words..][..PANEL_ROWS * row_words];
+            let panel = &words[self.panel_of(at)];
             Cow::Owned(panel.iter().skip(at % PANEL_ROWS).step_by(PANEL_ROWS).copied().collect())
         } else {
             Cow::Borrowed(&words[at * row_words..][..row_words])
@@ -155,8 +163,7 @@ impl PackedLayout {
             }
             if self.panels {
                 self.pack_row(row, bytemuck::cast_slice_mut(&mut alone));
-                let panel = &mut words[at / PANEL_ROWS * PANEL_ROWS * row_words..][..PANEL_ROWS * row_words];
-                for (line, &word) in panel.chunks_exact_mut(PANEL_ROWS).zip(&alone) {
+                for (line, &word) in words[self.panel_of(at)].chunks_exact_mut(PANEL_ROWS).zip(&alone) {
                     line[at % PANEL_ROWS] = word;
                 }
             } else {

@@ -4,6 +4,7 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
+use crate::flex::PANEL_POSITIONS;
 use crate::{OpsError, PackedLayout, SampleParams};
 
 /// A weight matrix that stays quantised in the device's memory.
@@ -73,9 +74,6 @@ impl QkvWeights {
     }
 }
 
-/// Positions whose keys the CPU keeps side by side: a cache has room for a multiple of it.
-const KV_PANEL: usize = 16;
-
 /// Keys and values of one layer: `[2, capacity, kv_heads, head_dim]`, allocated once.
 #[derive(Debug)]
 pub struct KvLayer {
@@ -87,7 +85,7 @@ pub struct KvLayer {
 impl KvLayer {
     /// An empty cache for at least `capacity` tokens.
     pub fn new(capacity: usize, kv_heads: usize, head_dim: usize, device: &Device) -> Self {
-        let capacity = capacity.next_multiple_of(KV_PANEL);
+        let capacity = capacity.next_multiple_of(PANEL_POSITIONS);
         let tensor = Tensor::<4>::zeros([2, capacity, kv_heads, head_dim], (device, DType::F32));
         let unused = Tensor::from_data(TensorData::new(vec![0.0f32], [1]), (device, DType::F32));
         Self { tensor: Some(tensor), unused }

@@ -8,6 +8,9 @@
 
 use super::simd::LANES;
 
+/// Positions whose keys lie side by side: a cache has room for a multiple of it.
+pub const PANEL_POSITIONS: usize = LANES;
+
 /// Sizes of a cache.
 #[derive(Clone, Copy)]
 pub struct CacheShape {

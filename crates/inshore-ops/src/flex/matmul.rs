@@ -311,7 +311,7 @@ fn tile<S: Simd, const W: usize, const T: usize>(
 
 /// Dot products of every row of `a` with every row of `b`, all of the same length.
 #[inline(always)]
-pub fn dots<S: Simd, const A: usize, const B: usize>(simd: S, a: [&[f32]; A], b: [&[f32]; B]) -> [[f32; B]; A] {
+fn dots<S: Simd, const A: usize, const B: usize>(simd: S, a: [&[f32]; A], b: [&[f32]; B]) -> [[f32; B]; A] {
     let len = a[0].len() / LANES;
     let (a_runs, b_runs) = (runs_of(a, len), runs_of(b, len));
     let mut sums = [[simd.splat(0.0); B]; A];

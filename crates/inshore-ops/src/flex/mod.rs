@@ -27,6 +27,7 @@ use self::tensor::{contiguous, floats, from_floats, from_words, integers};
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
 use crate::{PackedLayout, SampleParams, sample};
 
+pub use self::cache::PANEL_POSITIONS;
 pub use self::parallel::threads;
 
 impl DecoderOps for Flex {

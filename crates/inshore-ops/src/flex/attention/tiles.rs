@@ -3,9 +3,6 @@
 use super::super::simd::{LANES, Simd};
 use super::BLOCK;
 
-/// How far ahead of the use keys and values are asked for. CPUs' own prefetchers stop at every 4 KiB page.
-const AHEAD_BYTES: usize = 4096;
-
 /// Scores of `R` rows: lane by lane for the positions of each panel.
 ///
 /// # Shapes
@@ -15,7 +12,7 @@ pub fn score_tile<S: Simd, const R: usize>(simd: S, queries: &[[f32; R]], keys: 
     for (panel, keys) in keys.chunks_exact(queries.len()).enumerate() {
         let mut sums = [simd.splat(0.0); R];
         for (query, key) in queries.iter().zip(keys) {
-            simd.prefetch(key.as_ptr().cast::<u8>().wrapping_add(AHEAD_BYTES));
+            simd.prefetch_behind(key);
             let key = simd.load(key);
             for r in 0..R {
                 sums[r] = simd.mul_add(simd.splat(query[r]), key, sums[r]);
@@ -76,7 +73,7 @@ fn value_runs<S: Simd, const R: usize, const N: usize>(
         let runs: &[_; N] = runs.first_chunk().expect("the head has these runs");
         let mut value = [simd.splat(0.0); N];
         for n in 0..N {
-            simd.prefetch(runs[n].as_ptr().cast::<u8>().wrapping_add(AHEAD_BYTES));
+            simd.prefetch_behind(&runs[n]);
             value[n] = simd.load(&runs[n]);
         }
         for r in 0..R {

@@ -6,21 +6,18 @@ use crate::packed::PANEL_ROWS;
 
 /// A format whose blocks are runs of 32 columns: value = `d * (number - centre) + m`.
 pub trait Format: Copy + Send + Sync {
-    /// Lines of a block with numbers; they are its last ones.
-    const LINES: usize;
-    /// Lines of a block.
+    /// Lines of a block. Those with numbers are its last ones.
     const BLOCK: usize;
+    /// Lines with numbers: four of nibbles, or eight of signed bytes.
+    const LINES: usize;
     /// Whether numbers are signed bytes; else they are below 128.
-    const SIGNED: bool;
+    const SIGNED: bool = Self::LINES == GROUPS;
     /// The number that stands for 0, where that is the same for all blocks.
     const CENTRE: f32 = 0.0;
-    /// Whether blocks have an offset `m`.
+    /// Whether `d` and an offset `m` are the first line of a block; else `d` is in front of the blocks, and `m` is 0.
     const OFFSETS: bool = false;
-
-    /// `d` of the run, and `m` if there is one.
-    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2];
-    /// The numbers of a group of four columns, a byte each; `group` is `line` or, in formats of nibbles, `line + 4`.
-    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words;
+    /// The line of a block that holds the fifth bits of its 32 numbers.
+    const FIFTH_BITS: Option<usize> = None;
 }
 
 /// Sixteen rows.
@@ -59,36 +56,34 @@ impl<'a> Panels<'a> {
     }
 }
 
-/// `d` in front of the blocks, two runs a word.
+/// `d` and `m` of a run.
 #[inline(always)]
-fn scale_in_front<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
+pub fn scales<S: Int8, F: Format>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
+    if F::OFFSETS {
+        let both = simd.words(&panel.blocks[run * F::BLOCK], part);
+        return [simd.low_halves(both), simd.high_halves(both)];
+    }
+    // Two runs share a word.
     let pair = simd.words(&panel.scales[run / 2], part);
     let d = if run.is_multiple_of(2) { simd.low_halves(pair) } else { simd.high_halves(pair) };
     [d, simd.lanes(0.0)]
 }
 
-/// `d` and `m` in the first word of the block.
+/// The numbers of a group of four columns, a byte each; `group` is `line` or, in formats of nibbles, `line + 4`: columns 0
+/// to 15 of a block are low nibbles, 16 to 31 the high ones.
 #[inline(always)]
-fn scale_and_offset<S: Int8, F: Format>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
-    let both = simd.words(&panel.blocks[run * F::BLOCK], part);
-    [simd.low_halves(both), simd.high_halves(both)]
-}
-
-/// Columns 0 to 15 of a block are the low nibbles of four lines, 16 to 31 the high ones.
-#[inline(always)]
-fn nibbles<S: Int8, F: Format>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
+pub fn numbers<S: Int8, F: Format>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
     let words = simd.words(&block[F::BLOCK - F::LINES + line], part);
+    if F::LINES == GROUPS {
+        return words;
+    }
     let words = if group < GROUPS / 2 { words } else { simd.shr(words, 4) };
-    simd.and(words, 0x0F0F_0F0F)
-}
-
-/// `number | bit << 4` in each byte; line `bits` of the block holds the fifth bits of all 32 columns.
-#[inline(always)]
-fn with_fifth<S: Int8>(simd: S, numbers: S::Words, bits: &Line, group: usize, part: usize) -> S::Words {
-    let four = simd.and(simd.shr(simd.words(bits, part), 4 * group as u32), 15);
+    let nibbles = simd.and(words, 0x0F0F_0F0F);
+    let Some(bits) = F::FIFTH_BITS else { return nibbles };
+    let four = simd.and(simd.shr(simd.words(&block[bits], part), 4 * group as u32), 15);
     // Bit `i` goes to bit `8 i`: copies that do not overlap, and of each copy one bit.
     let spread = simd.and(simd.multiply(four, 0x0020_4081), 0x0101_0101);
-    simd.or(numbers, simd.shl(spread, 4))
+    simd.or(nibbles, simd.shl(spread, 4))
 }
 
 #[derive(Clone, Copy)]
@@ -103,87 +98,32 @@ pub struct Q5_1;
 pub struct Q8_0;
 
 impl Format for Q4_0 {
-    const LINES: usize = 4;
     const BLOCK: usize = 4;
-    const SIGNED: bool = false;
+    const LINES: usize = 4;
     const CENTRE: f32 = 8.0;
-
-    #[inline(always)]
-    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
-        scale_in_front(simd, panel, run, part)
-    }
-
-    #[inline(always)]
-    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
-        nibbles::<S, Self>(simd, block, line, group, part)
-    }
 }
 
 impl Format for Q4_1 {
-    const LINES: usize = 4;
     const BLOCK: usize = 5;
-    const SIGNED: bool = false;
+    const LINES: usize = 4;
     const OFFSETS: bool = true;
-
-    #[inline(always)]
-    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
-        scale_and_offset::<S, Self>(simd, panel, run, part)
-    }
-
-    #[inline(always)]
-    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
-        nibbles::<S, Self>(simd, block, line, group, part)
-    }
 }
 
 impl Format for Q5_0 {
-    const LINES: usize = 4;
     const BLOCK: usize = 5;
-    const SIGNED: bool = false;
+    const LINES: usize = 4;
     const CENTRE: f32 = 16.0;
-
-    #[inline(always)]
-    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
-        scale_in_front(simd, panel, run, part)
-    }
-
-    #[inline(always)]
-    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
-        let low = nibbles::<S, Self>(simd, block, line, group, part);
-        with_fifth(simd, low, &block[0], group, part)
-    }
+    const FIFTH_BITS: Option<usize> = Some(0);
 }
 
 impl Format for Q5_1 {
-    const LINES: usize = 4;
     const BLOCK: usize = 6;
-    const SIGNED: bool = false;
+    const LINES: usize = 4;
     const OFFSETS: bool = true;
-
-    #[inline(always)]
-    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
-        scale_and_offset::<S, Self>(simd, panel, run, part)
-    }
-
-    #[inline(always)]
-    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
-        let low = nibbles::<S, Self>(simd, block, line, group, part);
-        with_fifth(simd, low, &block[1], group, part)
-    }
+    const FIFTH_BITS: Option<usize> = Some(1);
 }
 
 impl Format for Q8_0 {
-    const LINES: usize = 8;
     const BLOCK: usize = 8;
-    const SIGNED: bool = true;
-
-    #[inline(always)]
-    fn scales<S: Int8>(simd: S, panel: Panel<'_>, run: usize, part: usize) -> [S::Lanes; 2] {
-        scale_in_front(simd, panel, run, part)
-    }
-
-    #[inline(always)]
-    fn numbers<S: Int8>(simd: S, block: &[Line], line: usize, _: usize, part: usize) -> S::Words {
-        simd.words(&block[line], part)
-    }
+    const LINES: usize = 8;
 }

@@ -4,15 +4,11 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::simd::int8::{GROUPS, Int8, Line};
+use super::super::simd::int8::{GROUPS, Int8};
 use super::super::simd::{Kernel, Simd};
 use super::activations::{Activations, Token};
-use super::formats::{Format, Panel, Panels};
+use super::formats::{Format, Panel, Panels, numbers, scales};
 use crate::packed::PANEL_ROWS;
-
-/// How far ahead of the use weights are asked for: what memory delivers while it takes to answer. CPUs' own prefetchers
-/// stop at every 4 KiB page.
-const AHEAD_LINES: usize = 64;
 
 /// `out += x Wᵀ` for neighbouring panels.
 pub struct Product<'a, F: Format> {
@@ -111,7 +107,7 @@ fn products<S: Int8, F: Format, const N: usize, const P: usize, const T: usize>(
         for n in 0..N {
             let sums = sums_of_run::<S, F, P, T>(simd, panels[n], (run, first_part), &x);
             for p in 0..P {
-                let [d, m] = F::scales(simd, panels[n], run, first_part + p);
+                let [d, m] = scales::<S, F>(simd, panels[n], run, first_part + p);
                 for t in 0..T {
                     let [high, low] = sums[t][p];
                     let sum = if S::PLANES == 2 { simd.raised_plus(high, low) } else { high };
@@ -152,12 +148,12 @@ fn sums_of_run<S: Int8, F: Format, const P: usize, const T: usize>(
     let mut sums = [[[simd.no_sums(); 2]; P]; T];
     for line in 0..F::LINES {
         if T == 1 {
-            simd.prefetch(block.as_ptr().wrapping_add(line + AHEAD_LINES).cast());
+            simd.prefetch_behind(&block[line]);
         }
         for half in 0..GROUPS / F::LINES {
             let group = line + half * F::LINES;
             for p in 0..P {
-                let quad = simd.quad(F::SIGNED, F::numbers(simd, block, line, group, first_part + p));
+                let quad = simd.quad(F::SIGNED, numbers::<S, F>(simd, block, line, group, first_part + p));
                 for t in 0..T {
                     for plane in 0..S::PLANES {
                         let sum = &mut sums[t][p][plane];
@@ -169,5 +165,3 @@ fn sums_of_run<S: Int8, F: Format, const P: usize, const T: usize>(
     }
     sums
 }
-
-const _: () = assert!(size_of::<Line>() == 4 * PANEL_ROWS);

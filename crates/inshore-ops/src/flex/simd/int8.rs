@@ -21,6 +21,9 @@ mod wasm;
 pub const RUN: usize = 32;
 /// Groups of four columns in a run: what one lane of [`Int8::group_dot`] takes at a time.
 pub const GROUPS: usize = RUN / 4;
+/// How far ahead of the use memory is asked for: what it delivers while it takes to answer. CPUs' own prefetchers stop at
+/// every 4 KiB page.
+const AHEAD_BYTES: usize = 4096;
 /// The same word of the sixteen rows of a panel.
 pub type Line = [u32; PANEL_ROWS];
 
@@ -95,11 +98,38 @@ pub trait Int8: Copy {
     /// To `out[part * ROWS..]`.
     fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize);
 
-    /// Asks for the memory at `address`, which need not be valid, ahead of its use.
+    /// Asks for the memory at `address`, which need not be valid, ahead of its use; not every CPU can be asked.
     #[inline(always)]
     fn prefetch(self, address: *const u8) {
         let _ = address;
     }
+    /// Asks for what will be read next by who reads `now`, an ascending stream.
+    #[inline(always)]
+    fn prefetch_behind<T>(self, now: &T) {
+        self.prefetch(std::ptr::from_ref(now).cast::<u8>().wrapping_add(AHEAD_BYTES));
+    }
+}
+
+/// Rounded activations as two planes of bytes, the high one, then the low one: `value = 128 * high + low`, `low` in
+/// -64..=63.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", feature = "relaxed-simd")))]
+#[inline(always)]
+fn planes(values: &[i16; RUN]) -> [i8; 2 * RUN] {
+    let mut out = [0; 2 * RUN];
+    for (at, value) in values.iter().enumerate() {
+        // Wrapping: what became of a value that is not finite may be any number.
+        let high = value.wrapping_add(64) >> 7;
+        out[at] = high as i8;
+        out[RUN + at] = value.wrapping_sub(high << 7) as i8;
+    }
+    out
+}
+
+/// Columns `4 * group..` of a plane as four bytes.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", feature = "relaxed-simd")))]
+#[inline(always)]
+fn group_of(planes: &[i8; 2 * RUN], [plane, group]: [usize; 2]) -> &[i8; 4] {
+    planes[(plane * GROUPS + group) * 4..].first_chunk().expect("a plane has eight groups")
 }
 
 /// The lanes of a register in a line.

@@ -3,27 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::avx2::Avx2;
-use super::{GROUPS, Int8, Line, PANEL_ROWS, RUN, part_of, part_of_mut};
-
-/// The high plane, then the low plane: `value = 128 * high + low`, `low` in -64..=63.
-#[inline(always)]
-pub(super) fn planes(values: &[i16; RUN]) -> [i8; 2 * RUN] {
-    let mut out = [0; 2 * RUN];
-    for (at, value) in values.iter().enumerate() {
-        // Wrapping: what became of a value that is not finite may be any number.
-        let high = value.wrapping_add(64) >> 7;
-        out[at] = high as i8;
-        out[RUN + at] = value.wrapping_sub(high << 7) as i8;
-    }
-    out
-}
-
-/// Columns `4 * group..` of a plane as a word.
-#[inline(always)]
-pub(super) fn word(run: &[i8; 2 * RUN], [plane, group]: [usize; 2]) -> i32 {
-    let bytes: &[u8; 2 * RUN] = bytemuck::cast_ref(run);
-    i32::from_le_bytes(*bytes[(plane * GROUPS + group) * 4..].first_chunk().expect("a plane has eight groups"))
-}
+use super::{Int8, Line, PANEL_ROWS, RUN, group_of, part_of, part_of_mut, planes};
 
 impl Int8 for Avx2 {
     const ROWS: usize = 8;
@@ -103,7 +83,7 @@ impl Int8 for Avx2 {
     ) -> Self::Sums {
         // SAFETY: the token proves the features.
         unsafe {
-            let x = _mm256_set1_epi32(word(run, place));
+            let x = _mm256_set1_epi32(bytemuck::cast(*group_of(run, place)));
             // Signed numbers become their magnitude, the sign goes to the activations; both stay in their range, also
             // for -128.
             let (numbers, x) = if signed { (_mm256_abs_epi8(quad), _mm256_sign_epi8(x, quad)) } else { (quad, x) };

@@ -3,8 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::avx512::Avx512;
-use super::avx2::{planes, word};
-use super::{Int8, Line, PANEL_ROWS, RUN, part_of, part_of_mut};
+use super::{Int8, Line, PANEL_ROWS, RUN, group_of, part_of, part_of_mut, planes};
 
 impl Int8 for Avx512 {
     const ROWS: usize = 16;
@@ -75,7 +74,7 @@ impl Int8 for Avx512 {
     #[inline(always)]
     fn group_dot(self, _: bool, sums: Self::Sums, quad: Self::Quad, run: &Self::Run, place: [usize; 2]) -> Self::Sums {
         // SAFETY: the token proves the features.
-        unsafe { _mm512_dpbusd_epi32(sums, quad, _mm512_set1_epi32(word(run, place))) }
+        unsafe { _mm512_dpbusd_epi32(sums, quad, _mm512_set1_epi32(bytemuck::cast(*group_of(run, place)))) }
     }
 
     #[inline(always)]
