@@ -114,9 +114,11 @@ pub trait DecoderOps: Backend {
         norm_eps: f32,
     ) -> FloatTensor<Self>;
 
-    /// `RMSNorm(last row of x) Wᵀ`: `[tokens, cols]` → `[rows]`.
+    /// `RMSNorm(x) Wᵀ` of the rows of x from `first` on, one behind the other: `[tokens, cols]` → `[(tokens − first) *
+    /// rows]`.
     fn logits(
         x: FloatTensor<Self>,
+        first: usize,
         norm: FloatTensor<Self>,
         weight: IntTensor<Self>,
         layout: PackedLayout,

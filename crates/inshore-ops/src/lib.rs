@@ -12,6 +12,7 @@
 //! | [`linear_add`] | projection plus residual | `[tokens, in]` → `[tokens, out]` |
 //! | [`gated_mlp`] | RMSNorm, SiLU(gate) * up | `[tokens, hidden]` → `[tokens, intermediate]` |
 //! | [`logits`] | final RMSNorm and output projection of the last position | `[tokens, hidden]` → `[vocab]` |
+//! | [`all_logits`] | the same of all positions | `[tokens, hidden]` → `[tokens, vocab]` |
 //! | [`sample`] | penalties, top-k, top-p, min-p, temperature, draw | `[vocab]` → packed result |
 
 pub mod device;
@@ -33,9 +34,11 @@ mod flex;
 
 pub use error::OpsError;
 pub use extension::{AttentionShape, QkvShape};
+#[cfg(target_family = "wasm")]
+pub use flex::{Team, use_team};
 pub use packed::PackedLayout;
 pub use sample::{SampleParams, Sampled};
 pub use tensors::{
-    Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, attention, embed, gated_mlp, linear_add, logits,
-    qkv_rope, sample,
+    Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, all_logits, attention, embed, gated_mlp, linear_add,
+    logits, qkv_rope, sample,
 };

@@ -207,8 +207,20 @@ pub fn gated_mlp(x: Tensor<2>, norm: &Tensor<1>, norm_eps: f32, gate: &PackedMat
 
 /// Logits of the last position: `[tokens, hidden]` → `[vocab]`.
 pub fn logits(x: Tensor<2>, norm: &Tensor<1>, norm_eps: f32, weight: &PackedMatrix) -> Tensor<1> {
+    let [tokens, _] = x.dims();
+    logits_from(x, tokens - 1, norm, norm_eps, weight)
+}
+
+/// Logits of all positions: `[tokens, hidden]` → `[tokens, vocab]`.
+pub fn all_logits(x: Tensor<2>, norm: &Tensor<1>, norm_eps: f32, weight: &PackedMatrix) -> Tensor<2> {
+    let [tokens, _] = x.dims();
+    logits_from(x, 0, norm, norm_eps, weight).reshape([tokens, weight.layout.rows])
+}
+
+fn logits_from(x: Tensor<2>, first: usize, norm: &Tensor<1>, norm_eps: f32, weight: &PackedMatrix) -> Tensor<1> {
     Tensor::from_dispatch(Dispatch::logits(
         x.into_dispatch(),
+        first,
         norm.clone().into_dispatch(),
         weight.words.clone().into_dispatch(),
         weight.layout,

@@ -71,18 +71,19 @@ impl DecoderOps for CubeBackend {
 
     fn logits(
         x: FloatTensor<Self>,
+        first: usize,
         norm_weight: FloatTensor<Self>,
         weight: IntTensor<Self>,
         layout: PackedLayout,
         norm_eps: f32,
     ) -> FloatTensor<Self> {
         let x = floats(x);
-        let first = x.meta.shape()[0] - 1;
         // Apart: the matrix has so many rows that each cube's share of the norm would add up to more than a launch.
         let normed = norm(&x, &floats(norm_weight), (first, layout.cols), norm_eps);
         let input = Activations { x: &normed, norm: None };
         let out = linear(&input, Matrices::One(&words(weight), layout), None);
-        CubeTensor::new_contiguous(out.client.clone(), out.device(), Shape::from([layout.rows]), out.handle, out.dtype)
+        let shape = Shape::from([out.meta.num_elements()]);
+        CubeTensor::new_contiguous(out.client.clone(), out.device(), shape, out.handle, out.dtype)
     }
 
     fn sample(logits: FloatTensor<Self>, history: IntTensor<Self>, params: SampleParams) -> IntTensor<Self> {

@@ -126,17 +126,18 @@ impl DecoderOps for Flex {
 
     fn logits(
         x: FloatTensor<Self>,
+        first: usize,
         norm: FloatTensor<Self>,
         weight: IntTensor<Self>,
         layout: PackedLayout,
         norm_eps: f32,
     ) -> FloatTensor<Self> {
         let [x, norm, weight] = [x, norm, weight].map(contiguous);
-        let last = floats(&x).rchunks_exact(layout.cols).next().expect("logits belong to a last token");
-        let normed = rms_norm(last, floats(&norm), norm_eps);
-        let mut out = vec![0.0; layout.rows];
+        let normed = rms_norm(&floats(&x)[first * layout.cols..], floats(&norm), norm_eps);
+        let values = normed.len() / layout.cols * layout.rows;
+        let mut out = vec![0.0; values];
         add_product(&normed, Matrix::new(weight.storage(), layout), &mut out);
-        from_floats(out, [layout.rows])
+        from_floats(out, [values])
     }
 
     fn sample(logits: FloatTensor<Self>, history: IntTensor<Self>, params: SampleParams) -> IntTensor<Self> {

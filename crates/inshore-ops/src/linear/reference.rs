@@ -42,8 +42,7 @@ pub fn gated_mlp(
     linear(&n, gate.0, gate.1).into_iter().zip(linear(&n, up.0, up.1)).map(gated).collect()
 }
 
-/// `RMSNorm(last row of x) Wᵀ`: `[tokens, cols]` → `[rows]`.
+/// `RMSNorm(x) Wᵀ`: `[tokens, cols]` → `[tokens, rows]`.
 pub fn logits(x: &[f32], norm: &[f32], words: &[u32], layout: PackedLayout, norm_eps: f32) -> Vec<f32> {
-    let last = &x[x.len() - layout.cols..];
-    linear(&rms_norm(last, norm, norm_eps), words, layout)
+    linear(&rms_norm(x, norm, norm_eps), words, layout)
 }

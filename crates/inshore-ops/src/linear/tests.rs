@@ -2,7 +2,7 @@ use inshore_gguf::GgmlType;
 
 use super::reference;
 use crate::backends::{Packed, assert_close, devices, floats, random, read};
-use crate::{gated_mlp, linear_add, logits};
+use crate::{all_logits, gated_mlp, linear_add, logits};
 
 const EPS: f32 = 1e-5;
 
@@ -116,7 +116,7 @@ fn gates_of_any_size_stay_finite() {
 }
 
 #[test]
-fn logits_are_those_of_the_last_token() {
+fn logits_are_those_of_the_last_token_or_of_all() {
     for (kind, rows, cols) in [(GgmlType::Q8_0, 1000, 576), (GgmlType::Q6K, 77, 512), (GgmlType::F16, 9, 33)] {
         for tokens in [1, 2, 40] {
             let weight = Packed::random(kind, rows, cols, 1);
@@ -124,8 +124,12 @@ fn logits_are_those_of_the_last_token() {
             let expected = reference::logits(&x, &norm, &weight.words, weight.layout, EPS);
             for (backend, device) in devices() {
                 let norm = floats(&norm, [cols], &device);
-                let got = read(logits(floats(&x, [tokens, cols], &device), &norm, EPS, &weight.on(&device)));
-                assert_close(&got, &expected, 8.0 * tolerance(cols), &format!("{backend}, {kind}, {tokens} tokens"));
+                let (x, weight) = (floats(&x, [tokens, cols], &device), weight.on(&device));
+                let of_what = format!("{backend}, {kind}, {tokens} tokens");
+                let all = read(all_logits(x.clone(), &norm, EPS, &weight));
+                assert_close(&all, &expected, 8.0 * tolerance(cols), &of_what);
+                let last = read(logits(x, &norm, EPS, &weight));
+                assert_close(&last, &expected[(tokens - 1) * rows..], 8.0 * tolerance(cols), &of_what);
             }
         }
     }

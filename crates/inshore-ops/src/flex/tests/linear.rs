@@ -110,13 +110,16 @@ fn gated_mlp_agrees_with_mixed_formats() {
 }
 
 #[test]
-fn logits_are_those_of_the_last_token() {
+fn logits_are_those_of_the_tokens_from_the_first_asked_for() {
     let weight = Packed::random(GgmlType::Q6K, 300, 256, 15);
     let (x, norm) = (random(16, 3 * 256), random(17, 256));
-    let out = Flex::logits(floats(&x, [3, 256]), floats(&norm, [256]), weight.tensor(), weight.layout, EPS);
-    assert_eq!(&out.layout().shape()[..], [300]);
     let expected = reference::logits(&x, &norm, &weight.words, weight.layout, EPS);
-    assert_close(values(&out), &expected, 256, "logits");
+    for first in 0..3 {
+        let [x, norm] = [floats(&x, [3, 256]), floats(&norm, [256])];
+        let out = Flex::logits(x, first, norm, weight.tensor(), weight.layout, EPS);
+        assert_eq!(&out.layout().shape()[..], [(3 - first) * 300]);
+        assert_close(values(&out), &expected[first * 300..], 256, "logits");
+    }
 }
 
 #[test]
