@@ -130,8 +130,8 @@ fn answer(
         _ => "",
     };
     eprintln!(
-        "[TTFT {:.0} ms, {:.1} tok/s, {} + {} tokens{note}]",
-        timings.ttft_ms, timings.decode_tps, timings.prompt_tokens, timings.completion_tokens
+        "[TTFT {:.0} ms, {:.1} tok/s, {} ({} kept) + {} tokens{note}]",
+        timings.ttft_ms, timings.decode_tps, timings.prompt_tokens, timings.cached_tokens, timings.completion_tokens
     );
     Ok(generation.text().to_owned())
 }

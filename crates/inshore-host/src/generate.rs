@@ -64,6 +64,8 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
     let mut generation = engine.start(request)?;
     let mut top_logprobs = Vec::new();
     let interrupt = Interrupt::listen()?;
+        // What follows is measured, and so must run its whole prompt.
+        engine.forget();
     let on_step = |engine: &Engine, step: &Step| {
         if args.logprobs > 0 {
             top_logprobs.push(named(engine, &step.top));

@@ -62,6 +62,35 @@ async fn a_stream_has_role_deltas_end_usage_and_done() {
     assert!(events.iter().all(|event| event == "[DONE]" || event["id"] == events[0]["id"]));
 }
 
+#[tokio::test]
+async fn a_second_turn_runs_only_what_is_new() {
+    let folder = TempDir::new();
+    let server = Server::start(&tiny_model(&folder, 1), &[]).await;
+    let question = json!({ "role": "user", "content": "What does the sea say to the stones at night?" });
+    let ask = |messages: Value| json!({ "messages": messages, "max_tokens": 8, "temperature": 0 });
+    let usage = |answer: &Value| {
+        let usage = &answer["usage"];
+        let count = |value: &Value| value.as_u64().expect("a count");
+        (count(&usage["prompt_tokens"]), count(&usage["prompt_tokens_details"]["cached_tokens"]))
+    };
+    let (_, first) = server.chat_json(ask(json!([question]))).await;
+    let (asked, cached) = usage(&first);
+    assert_eq!(cached, 0);
+    let (_, again) = server.chat_json(ask(json!([question]))).await;
+    assert_eq!(usage(&again), (asked, asked - 1), "the last token runs, for its logits");
+    assert_eq!(again["choices"], first["choices"]);
+
+    let answer = &first["choices"][0]["message"];
+    let turns = json!([question, answer, { "role": "user", "content": "And then?" }]);
+    let body =
+        json!({ "messages": turns, "max_tokens": 8, "stream": true, "stream_options": { "include_usage": true } });
+    let events = events(&server.chat(body).await.text().await.unwrap());
+    let (all, cached) = usage(&events[events.len() - 2]);
+    // At least the first prompt; of the answer, what its text tokenises to again.
+    assert!(cached >= asked && cached < all, "{cached} of {all}, of which {asked} are the first turn's");
+    assert!(server.chat_json(ask(json!([question]))).await.1["choices"] == first["choices"], "and nothing shows");
+}
+
 /// Text and token ids of a stream's events.
 fn text_and_ids(events: &[Value]) -> (String, Vec<u64>) {
     let text = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect();

@@ -7,15 +7,18 @@ use crate::config::Config;
 #[derive(Debug)]
 pub struct KvCache {
     pub(crate) layers: Vec<KvLayer>,
-    pub(crate) tokens: usize,
+    /// The tokens in it, in order.
+    ids: Vec<u32>,
     capacity: usize,
+    appended: u64,
 }
 
 impl KvCache {
     /// An empty cache on `device`.
     pub fn new(config: &Config, capacity: usize, device: &Device) -> Self {
         let layer = |_| KvLayer::new(capacity, config.num_key_value_heads, config.head_dim, device);
-        Self { layers: (0..config.num_hidden_layers).map(layer).collect(), tokens: 0, capacity }
+        let layers = (0..config.num_hidden_layers).map(layer).collect();
+        Self { layers, ids: Vec::with_capacity(capacity), capacity, appended: 0 }
     }
 
     /// Tokens that fit.
@@ -25,12 +28,34 @@ impl KvCache {
 
     /// Tokens in the cache.
     pub const fn tokens(&self) -> usize {
-        self.tokens
+        self.ids.len()
     }
 
-    /// Forgets all tokens. The memory stays: what lies past `tokens` is never read.
-    pub const fn clear(&mut self) {
-        self.tokens = 0;
+    /// Tokens that were ever appended.
+    pub const fn appended(&self) -> u64 {
+        self.appended
+    }
+
+    /// Length of the longest beginning that `ids` and the cache have in common.
+    pub fn shared(&self, ids: &[u32]) -> usize {
+        self.ids.iter().zip(ids).take_while(|(held, id)| held == id).count()
+    }
+
+    /// Forgets all tokens behind the first `tokens`. The memory stays, and what lies in it is never read: causal attention
+    /// sees only positions that were written after it was set back.
+    pub fn truncate(&mut self, tokens: usize) {
+        self.ids.truncate(tokens);
+    }
+
+    /// Forgets all tokens.
+    pub fn clear(&mut self) {
+        self.truncate(0);
+    }
+
+    /// Notes tokens whose keys and values all layers have got.
+    pub(crate) fn append(&mut self, ids: &[u32]) {
+        self.ids.extend_from_slice(ids);
+        self.appended += ids.len() as u64;
     }
 
     /// Bytes of keys (or of values) of one layer in f32; both are one tensor.

@@ -1,17 +1,18 @@
 //! A model ready to answer: weights, KV cache, tokenizer and chat template on one device.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
-use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn::tensor::{DType, Element, Int, Tensor, TensorData};
 use inshore_gguf::{Gguf, ReadAt};
 use inshore_ops::{Sampled, device::OpenDevice, sample};
 use inshore_tokenizer::{ChatTemplate, EncodeOptions, StreamDecoder, Tokenizer};
-use serde::Serialize;
 use web_time::Instant;
 
 use crate::cache::KvCache;
 use crate::config::Config;
 use crate::generation::{FinishReason, Generation, Limits, Step};
+use crate::info::{ModelInfo, info};
 use crate::llama::Llama;
 use crate::request::{Begun, Prompt, Request};
 use crate::weights::Loader;
@@ -42,49 +43,12 @@ pub struct LoadProgress {
     pub total_bytes: u64,
 }
 
-/// What a loaded model is.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ModelInfo {
-    /// `general.name` of the file.
-    pub name: String,
-    /// Architecture, e.g. `llama`.
-    pub architecture: &'static str,
-    /// Weights, counted.
-    pub parameters: u64,
-    /// Block format that holds most of them, e.g. `Q4_1`.
-    pub quantisation: String,
-    /// Layers.
-    pub layers: usize,
-    /// Width of the residual stream.
-    pub hidden: usize,
-    /// Query heads.
-    pub heads: usize,
-    /// Key and value heads.
-    pub kv_heads: usize,
-    /// Size of the vocabulary.
-    pub vocab: usize,
-    /// Context the model was trained for.
-    pub train_context_tokens: usize,
-    /// Context that is allocated.
-    pub context_tokens: usize,
-    /// Packed weights.
-    pub weight_bytes: u64,
-    /// Keys and values of the whole context.
-    pub kv_bytes: u64,
-    /// Backend: `wgpu` or `flex`.
-    pub backend: &'static str,
-    /// Device, as its driver calls it.
-    pub device: String,
-    /// Time to load, from the first byte read to a warm device, in ms.
-    pub load_ms: f64,
-}
-
 /// A loaded model. It answers one request at a time.
 #[derive(Debug)]
 pub struct Engine {
-    model: Llama,
-    cache: KvCache,
+    pub(crate) model: Llama,
+    /// Keys and values of the last conversation: what a prompt has in common with it does not run again.
+    pub(crate) cache: KvCache,
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     device: OpenDevice,
@@ -92,7 +56,7 @@ pub struct Engine {
     /// The history of an answer without penalties: one pair that counts nothing.
     no_history: Tensor<1, Int>,
     /// The generation that the cache belongs to: its number, counted by [`Engine::start`].
-    current: u64,
+    pub(crate) current: u64,
 }
 
 impl Engine {
@@ -148,6 +112,18 @@ impl Engine {
         &self.tokenizer
     }
 
+    /// Tokens that ran through the model since it was loaded, of prompts and of answers.
+    pub const fn tokens_run(&self) -> u64 {
+        self.cache.appended()
+    }
+
+    /// Forgets the conversation whose keys and values are kept: the next prompt runs as a whole. A running generation
+    /// is superseded.
+    pub fn forget(&mut self) {
+        self.current += 1;
+        self.cache.clear();
+    }
+
     /// Prepares an answer: template, tokens and limits. Nothing is computed yet.
     ///
     /// # Errors
@@ -195,9 +171,18 @@ impl Engine {
         if generation.limits.number != self.current {
             return Err(ModelError::Superseded);
         }
-        let logits = match generation.next.take() {
-            Some(next) => self.model.forward(next, 1, &mut self.cache),
-            None => match self.prefill(generation).await? {
+        let step = self.compute(generation).await;
+        if step.is_err() {
+            // What is in the device's memory now, nobody knows.
+            self.cache.clear();
+        }
+        step
+    }
+
+    async fn compute(&mut self, generation: &mut Generation) -> Result<Option<Step>, ModelError> {
+        let logits = match (generation.next.take(), generation.log.last()) {
+            (Some(next), Some(&id)) => self.model.forward(next, &[id], &mut self.cache),
+            _ => match self.prefill(generation).await? {
                 Some(logits) => logits,
                 None => return Ok(None),
             },
@@ -207,19 +192,23 @@ impl Engine {
         let history = self.history(generation);
         let drawn = sample(logits, history, params);
         // The token stays on the device as the next step's input; one read brings it and its log-probabilities here.
-        generation.next = Some(drawn.clone());
-        let words = read_words(drawn).await?;
+        let words = read_words(drawn.clone()).await?;
         let sampled = Sampled::from_words(&words).ok_or_else(|| error::lost("a step gave no token"))?;
+        generation.next = Some(drawn);
         let ends = self.tokenizer.is_end_of_generation(sampled.id);
         Ok(Some(generation.push(sampled, ends)))
     }
 
-    /// Runs the prompt in pieces; `None` if the generation was cancelled between two of them.
+    /// Runs the prompt in pieces, from the first token on that the cache does not hold; `None` if the generation was
+    /// cancelled between two of them.
     async fn prefill(&mut self, generation: &mut Generation) -> Result<Option<Tensor<1>>, ModelError> {
-        self.cache.clear();
-        let mut logits = None;
         let context_ids = [generation.prompt_ids.as_slice(), &generation.log].concat();
-        for piece in context_ids.chunks(PREFILL_TOKENS) {
+        // The last token always runs, for its logits.
+        let held = self.cache.shared(&context_ids[..context_ids.len() - 1]);
+        self.cache.truncate(held);
+        generation.note_held(held);
+        let mut logits = None;
+        for piece in context_ids[held..].chunks(PREFILL_TOKENS) {
             if let Some(logits) = logits.take() {
                 // Waits for the piece before: a queue full of work could not be cancelled.
                 read_words(sample(logits, self.no_history(), inshore_ops::SampleParams::greedy())).await?;
@@ -227,7 +216,7 @@ impl Engine {
             if generation.cancel.is_cancelled() {
                 break;
             }
-            logits = Some(self.model.forward(self.ids(piece), piece.len(), &mut self.cache));
+            logits = Some(self.model.forward(self.ids(piece), piece, &mut self.cache));
         }
         if generation.cancel.is_cancelled() {
             generation.finish(FinishReason::Cancelled);
@@ -238,7 +227,7 @@ impl Engine {
 
     /// One token through everything: compiles kernels and touches all weights.
     async fn warm_up(&mut self) -> Result<(), ModelError> {
-        let logits = self.model.forward(self.ids(&[0]), 1, &mut self.cache);
+        let logits = self.model.forward(self.ids(&[0]), &[0], &mut self.cache);
         let drawn = sample(logits, self.no_history(), inshore_ops::SampleParams::greedy());
         read_words(drawn).await?;
         self.cache.clear();
@@ -271,7 +260,7 @@ impl Engine {
         }
     }
 
-    fn known(&self, ids: &[u32]) -> Result<Vec<u32>, ModelError> {
+    pub(crate) fn known(&self, ids: &[u32]) -> Result<Vec<u32>, ModelError> {
         let vocab_size = self.model.config.vocab_size;
         match ids.iter().find(|&&id| id as usize >= vocab_size) {
             None => Ok(ids.to_vec()),
@@ -279,7 +268,7 @@ impl Engine {
         }
     }
 
-    fn ids(&self, ids: &[u32]) -> Tensor<1, Int> {
+    pub(crate) fn ids(&self, ids: &[u32]) -> Tensor<1, Int> {
         word_tensor(ids, &self.device)
     }
 
@@ -309,8 +298,13 @@ fn word_tensor(words: &[u32], device: &OpenDevice) -> Tensor<1, Int> {
 
 /// The one readback of a step.
 pub(crate) async fn read_words(words: Tensor<1, Int>) -> Result<Vec<u32>, ModelError> {
-    let data = words.into_data_async().await.map_err(|error| error::lost(&format!("{error:?}")))?;
-    data.try_to_vec::<u32>().map_err(|error| error::lost(&format!("{error:?}")))
+    values(words.into_data_async().await)
+}
+
+/// What a readback brought.
+pub(crate) fn values<T: Element>(data: Result<TensorData, impl Debug>) -> Result<Vec<T>, ModelError> {
+    let data = data.map_err(|error| error::lost(&format!("{error:?}")))?;
+    data.try_to_vec().map_err(|error| error::lost(&format!("{error:?}")))
 }
 
 fn context_tokens(config: &Config, options: &LoadOptions, device: &OpenDevice) -> Result<usize, ModelError> {
@@ -320,32 +314,5 @@ fn context_tokens(config: &Config, options: &LoadOptions, device: &OpenDevice) -
     match device.max_tensor_bytes.filter(|&limit_bytes| bytes > limit_bytes) {
         Some(limit_bytes) => Err(ModelError::ContextTooLarge { context_tokens, bytes, limit_bytes }),
         None => Ok(context_tokens),
-    }
-}
-
-fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, context_tokens: usize) -> ModelInfo {
-    let mut bytes_by_kind = BTreeMap::new();
-    for tensor in gguf.tensors.iter() {
-        *bytes_by_kind.entry(tensor.kind.name()).or_insert(0u64) += tensor.values();
-    }
-    let quantisation = bytes_by_kind.into_iter().max_by_key(|&(_, values)| values).map_or("", |(kind, _)| kind);
-    let name = gguf.metadata.string("general.name").ok().flatten().unwrap_or("unnamed");
-    ModelInfo {
-        name: name.to_owned(),
-        architecture: config.architecture.name,
-        parameters: gguf.tensors.iter().map(|tensor| tensor.values()).sum(),
-        quantisation: quantisation.to_owned(),
-        layers: config.num_hidden_layers,
-        hidden: config.hidden_size,
-        heads: config.num_attention_heads,
-        kv_heads: config.num_key_value_heads,
-        vocab: config.vocab_size,
-        train_context_tokens: config.max_position_embeddings,
-        context_tokens,
-        weight_bytes: gguf.tensors.iter().map(|tensor| tensor.bytes).sum(),
-        kv_bytes: 2 * config.num_hidden_layers as u64 * KvCache::layer_bytes(config, context_tokens),
-        backend: device.backend.name(),
-        device: device.name.clone(),
-        load_ms: 0.0,
     }
 }

@@ -54,15 +54,20 @@ pub struct Step {
 pub struct Timings {
     /// Time to first token, from [`crate::Engine::start`] on, in ms.
     pub ttft_ms: f64,
-    /// Prompt tokens per second.
+    /// Prompt tokens per second, of those that ran.
     pub prefill_tps: f64,
     /// Token generation speed, `(tokens − 1) / (last − first)`, per second.
     pub decode_tps: f64,
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
+    /// Those of them that did not run: the KV cache held them from before.
+    pub cached_tokens: usize,
     /// Tokens of the answer.
     pub completion_tokens: usize,
 }
+
+/// Fewest tokens of a continued conversation whose time tells of prefill: of fewer, it is the time of a step.
+const MEASURED_TOKENS: usize = 16;
 
 /// Ends a generation from elsewhere: another thread, or a signal handler.
 #[derive(Debug, Clone, Default)]
@@ -87,6 +92,8 @@ pub struct Generation {
     /// Tokens of the whole answer; the first `begun` of them came with the request.
     pub(crate) log: Vec<u32>,
     begun: usize,
+    /// Tokens of prompt and `begun` that the cache held when the prefill began.
+    held: Option<usize>,
     pub(crate) limits: Limits,
     /// The sampled token on the device: the next step's input needs no upload.
     pub(crate) next: Option<Tensor<1, Int>>,
@@ -122,6 +129,7 @@ impl Generation {
             prompt_ids,
             log: Vec::new(),
             begun: 0,
+            held: None,
             limits,
             next: None,
             cancel: CancelHandle::default(),
@@ -168,13 +176,21 @@ impl Generation {
         let rate = |count: usize, seconds: f64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         let ttft = seconds(self.clock.started, self.clock.first);
         let decode = self.clock.first.map_or(0.0, |first| seconds(first, self.clock.last));
+        let held = self.held.unwrap_or_default();
+        let run = self.prompt_ids.len() + self.begun - held;
         Timings {
             ttft_ms: ttft * 1e3,
-            prefill_tps: rate(self.prompt_ids.len() + self.begun, ttft),
+            prefill_tps: if held > 0 && run < MEASURED_TOKENS { 0.0 } else { rate(run, ttft) },
             decode_tps: rate(self.ids().len().saturating_sub(1), decode),
             prompt_tokens: self.prompt_ids.len(),
+            cached_tokens: held.min(self.prompt_ids.len()),
             completion_tokens: self.ids().len(),
         }
+    }
+
+    /// Notes what the cache held. Should the prompt run once more (a step was given up), its own tokens do not count.
+    pub(crate) fn note_held(&mut self, tokens: usize) {
+        self.held.get_or_insert(tokens);
     }
 
     /// Takes over an answer that was begun elsewhere: decoder and stop texts get into the state they had there.

@@ -3,8 +3,8 @@
 
 use burn::tensor::{Int, Tensor};
 use inshore_ops::{
-    Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, attention, embed, gated_mlp, linear_add, logits,
-    qkv_rope,
+    Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, all_logits, attention, embed, gated_mlp, linear_add,
+    logits, qkv_rope,
 };
 
 use crate::{cache::KvCache, config::Config};
@@ -38,15 +38,28 @@ impl Llama {
     /// Runs new tokens through the model, appends them to the cache and gives the logits of the last one.
     ///
     /// # Shapes
-    /// The first `tokens` of `ids` → `[vocab]`. The caller keeps `cache.tokens() + tokens` within the cache's capacity.
-    pub fn forward(&self, ids: Tensor<1, Int>, tokens: usize, cache: &mut KvCache) -> Tensor<1> {
-        let position = Position::new(cache.tokens, &ids.device());
-        let mut x = embed(ids, tokens, &self.embed_tokens);
+    /// `input`: the tokens `ids` on the device, perhaps with something behind them → `[vocab]`. The caller keeps
+    /// `cache.tokens() + ids.len()` within the cache's capacity.
+    pub fn forward(&self, input: Tensor<1, Int>, ids: &[u32], cache: &mut KvCache) -> Tensor<1> {
+        let x = self.hidden(input, ids, cache);
+        logits(x, &self.norm, self.config.rms_norm_eps, &self.lm_head)
+    }
+
+    /// As [`forward`](Self::forward), with the logits of all the tokens: `[tokens, vocab]`.
+    pub fn forward_all(&self, input: Tensor<1, Int>, ids: &[u32], cache: &mut KvCache) -> Tensor<2> {
+        let x = self.hidden(input, ids, cache);
+        all_logits(x, &self.norm, self.config.rms_norm_eps, &self.lm_head)
+    }
+
+    /// The last layer's output: `[tokens, hidden]`.
+    fn hidden(&self, input: Tensor<1, Int>, ids: &[u32], cache: &mut KvCache) -> Tensor<2> {
+        let position = Position::new(cache.tokens(), &input.device());
+        let mut x = embed(input, ids.len(), &self.embed_tokens);
         for (layer, kv) in self.layers.iter().zip(&mut cache.layers) {
             x = layer.forward(x, kv, self, &position);
         }
-        cache.tokens += tokens;
-        logits(x, &self.norm, self.config.rms_norm_eps, &self.lm_head)
+        cache.append(ids);
+        x
     }
 }
 

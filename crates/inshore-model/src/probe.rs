@@ -119,10 +119,11 @@ impl<'a> Rig<'a> {
             let len = words.len();
             Tensor::<1, Int>::from_data(TensorData::new(words, [len]), (device, DType::U32))
         };
-        let (ids, no_history) = (ints((1..=tokens as u32).collect()), ints(vec![0, 0]));
+        let ids: Vec<_> = (1..=tokens as u32).collect();
+        let (input, no_history) = (ints(ids.clone()), ints(vec![0, 0]));
         self.cache.clear();
         let started = Instant::now();
-        let logits = self.model.forward(ids, tokens, &mut self.cache);
+        let logits = self.model.forward(input, &ids, &mut self.cache);
         read_words(sample(logits, no_history, SampleParams::greedy())).await?;
         Ok(started.elapsed().as_secs_f64() * 1e3)
     }

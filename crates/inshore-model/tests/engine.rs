@@ -46,11 +46,8 @@ fn decoding_equals_prefilling_the_same_tokens() {
         let mut engine = engine(&file, None);
         let (ids, ..) = answer(&mut engine, Request { top_logprobs: 3, ..request("hello", 12) });
         for cut in 1..ids.len() {
-            let mut prompt = engine
-                .tokenizer()
-                .encode("hello", inshore_tokenizer::EncodeOptions { parse_special: true, add_special: true })
-                .expect("tokens");
-            prompt.extend(&ids[..cut]);
+            let prompt = [encode(&engine, "hello").as_slice(), &ids[..cut]].concat();
+            engine.forget();
             let again = Request { max_tokens: Some(1), ..request("", 1) };
             let (next, ..) = answer(&mut engine, Request { prompt: Prompt::Ids(prompt), ..again });
             assert_eq!(next[0], ids[cut], "{architecture} after {cut} tokens");
@@ -58,11 +55,18 @@ fn decoding_equals_prefilling_the_same_tokens() {
     }
 }
 
+/// Ids of plain text.
+fn encode(engine: &Engine, text: &str) -> Vec<u32> {
+    let options = inshore_tokenizer::EncodeOptions { parse_special: true, add_special: true };
+    engine.tokenizer().encode(text, options).expect("tokens")
+}
+
 #[test]
 fn long_prompts_run_in_pieces_that_do_not_show() {
     let mut engine = engine(&tiny_llama(5), None);
     let long = "abcdefghij".repeat(40);
     let (whole, ..) = answer(&mut engine, request(&long, 4));
+    engine.forget();
     let (again, ..) = answer(&mut engine, request(&long, 4));
     assert_eq!(whole, again);
     assert_eq!(whole.len(), 4);

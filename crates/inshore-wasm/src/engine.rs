@@ -75,7 +75,8 @@ export interface ModelInfo {
 export interface Step { id: number; text: string; logprob: number; top: [number, number][] }
 /** Speed of an answer. */
 export interface Timings {
-  ttftMs: number; prefillTps: number; decodeTps: number; promptTokens: number; completionTokens: number;
+  ttftMs: number; prefillTps: number; decodeTps: number; promptTokens: number; cachedTokens: number;
+  completionTokens: number;
 }
 ";
 

@@ -5,7 +5,14 @@ import { EngineClient } from './client';
 import type { EngineCalls, EngineEvent, Step } from './protocol';
 
 const step = (id: number): Step => ({ id, text: `t${id}`, logprob: -id, top: [] });
-const timings = { ttftMs: 1, prefillTps: 1, decodeTps: 1, promptTokens: 2, completionTokens: 2 };
+const timings = {
+  ttftMs: 1,
+  prefillTps: 1,
+  decodeTps: 1,
+  promptTokens: 2,
+  cachedTokens: 0,
+  completionTokens: 2,
+};
 
 /** A worker whose generations the test drives by hand. */
 function fakeEngine() {

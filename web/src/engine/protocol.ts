@@ -133,6 +133,8 @@ export interface Timings {
   prefillTps: number;
   decodeTps: number;
   promptTokens: number;
+  /** Those of the prompt that did not run: the engine held them from the turn before. */
+  cachedTokens: number;
   completionTokens: number;
 }
 

@@ -1,12 +1,12 @@
 import type { FinishReason, TokenLogprobs, ToolCallDelta } from './contract';
 import { isRecord, parseJson, streamFailure } from './http-failure';
-import { LegError, type LegPiece } from './leg';
+import { type LegEnd, LegError, type LegPiece } from './leg';
 
 /** What one chunk of a streamed chat completion says. */
 export interface Chunk {
   pieces: LegPiece[];
   finishReason: FinishReason | undefined;
-  usage: { promptTokens: number | undefined; completionTokens: number | undefined } | undefined;
+  usage: Pick<LegEnd, 'promptTokens' | 'cachedTokens' | 'completionTokens'> | undefined;
   /** Hash of the model that answers; our own host tells it in its first chunk. */
   modelSha256: string | undefined;
 }
@@ -75,7 +75,12 @@ function readFinishReason(value: unknown): FinishReason | undefined {
 
 function readUsage(usage: unknown): Chunk['usage'] {
   if (!isRecord(usage)) return undefined;
-  return { promptTokens: count(usage.prompt_tokens), completionTokens: count(usage.completion_tokens) };
+  const details = usage.prompt_tokens_details;
+  return {
+    promptTokens: count(usage.prompt_tokens),
+    cachedTokens: isRecord(details) ? count(details.cached_tokens) : undefined,
+    completionTokens: count(usage.completion_tokens),
+  };
 }
 
 function readIds(ids: unknown): number[] | undefined {

@@ -25,7 +25,7 @@ describe('a sound answer', () => {
   it('streams, ends with finish reason and usage, and passes unknown fields of the caller', async () => {
     const { end, text } = await outcome((response) => answer(response, ['Pa', 'ris']));
     expect(text).toBe('Paris');
-    expect(end).toEqual({ finishReason: 'stop', promptTokens: 11, completionTokens: 2 });
+    expect(end).toEqual({ finishReason: 'stop', promptTokens: 11, cachedTokens: 4, completionTokens: 2 });
     const [{ path, headers, body } = { path: '', headers: {}, body: {} }] = site.requests;
     expect(path).toBe('/v1/chat/completions');
     expect(headers.cookie).toBeUndefined();

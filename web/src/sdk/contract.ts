@@ -188,6 +188,8 @@ export interface Usage {
 /** OpenAI's shape of one token's log-probabilities. */
 export interface TokenLogprobs {
   token: string;
+  /** `cached_tokens`: those of the prompt that were not computed anew; absent where an endpoint does not tell. */
+  prompt_tokens_details?: { cached_tokens: number };
   logprob: number;
   bytes: number[] | null;
   top_logprobs: { token: string; logprob: number; bytes: number[] | null }[];

@@ -43,10 +43,15 @@ describe('an answer on the device', () => {
     const leg = await legOf(legs, 1);
     expect(leg.task).toMatchObject({ manner: 'fresh', maxTokens: 20, ids: [] });
     speak(leg, 0);
-    leg.sink.finished({ finishReason: 'stop', promptTokens: 31, decodeTps: 40 });
+    leg.sink.finished({ finishReason: 'stop', promptTokens: 31, cachedTokens: 20, decodeTps: 40 });
     const read = await reading;
     expect(read).toMatchObject({ text: words.join(''), finishReason: 'stop', replaced: 0 });
-    expect(read.usage).toEqual({ prompt_tokens: 31, completion_tokens: 7, total_tokens: 38 });
+    expect(read.usage).toEqual({
+      prompt_tokens: 31,
+      completion_tokens: 7,
+      total_tokens: 38,
+      prompt_tokens_details: { cached_tokens: 20 },
+    });
     expect(read.report).toMatchObject({ source: 'on_device', reason: 'meets_slo', handovers: 0 });
     expect(read.report?.spans).toMatchObject([
       { source: 'on_device', start: 0, end: read.text.length, tokens: 7 },

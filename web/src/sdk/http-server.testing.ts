@@ -68,7 +68,11 @@ export function answer(response: ServerResponse, pieces: string[], finishReason 
   const send = beginStream(response);
   for (const piece of pieces) send(chunk(piece));
   send(ending(finishReason));
-  send({ choices: [], usage: { prompt_tokens: 11, completion_tokens: pieces.length } });
+  const prompt_tokens_details = { cached_tokens: 4 };
+  send({
+    choices: [],
+    usage: { prompt_tokens: 11, prompt_tokens_details, completion_tokens: pieces.length },
+  });
   send('[DONE]');
   response.end();
 }

@@ -35,6 +35,8 @@ export interface LegPiece {
 export interface LegEnd {
   finishReason: FinishReason;
   promptTokens?: number | undefined;
+  /** Those of the prompt that were not computed anew. */
+  cachedTokens?: number | undefined;
   /** New tokens of this leg, where the endpoint counted them. */
   completionTokens?: number | undefined;
   prefillTps?: number | undefined;

@@ -11,7 +11,14 @@ import { cloudTask, collector } from './leg.testing';
 import { LocalSide, type Setup } from './local-side';
 import { measured, openSpeedRecords } from './speed-record';
 
-const timings = { ttftMs: 100, prefillTps: 300, decodeTps: 30, promptTokens: 31, completionTokens: 2 };
+const timings = {
+  ttftMs: 100,
+  prefillTps: 300,
+  decodeTps: 30,
+  promptTokens: 31,
+  cachedTokens: 20,
+  completionTokens: 2,
+};
 const info = {
   contextTokens: 2048,
   weightBytes: 90e6,
@@ -99,7 +106,12 @@ describe('LocalSide', () => {
       });
       one.step(3);
       one.finish();
-      expect((await seen.over).end).toMatchObject({ finishReason: 'stop', promptTokens: 31, decodeTps: 30 });
+      expect((await seen.over).end).toMatchObject({
+        finishReason: 'stop',
+        promptTokens: 31,
+        cachedTokens: 20,
+        decodeTps: 30,
+      });
       expect(seen.pieces).toEqual([{ text: 't3 ', tokens: 1, ids: [3], logprobs: undefined }]);
     }
     expect(workers.length).toBe(1);

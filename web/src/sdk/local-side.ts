@@ -179,7 +179,7 @@ export class LocalSide {
       const { finishReason, timings } = end;
       if (finishReason === 'cancelled')
         throw new InshoreError('cancelled', 'The engine was stopped from elsewhere.');
-      const { promptTokens, completionTokens, prefillTps, decodeTps } = timings;
+      const { promptTokens, cachedTokens, completionTokens, prefillTps, decodeTps } = timings;
       // Before the end is told: whoever asks then finds the queue as it is.
       this.#leave(leg);
       leg.sink.finished({
@@ -187,6 +187,7 @@ export class LocalSide {
         promptTokens,
         completionTokens,
         // A rate that was not measured is 0.
+        cachedTokens,
         prefillTps: prefillTps > 0 ? prefillTps : undefined,
         decodeTps: decodeTps > 0 ? decodeTps : undefined,
       });

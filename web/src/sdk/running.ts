@@ -160,7 +160,14 @@ export class Running implements RunningAnswer {
     this.#push({
       type: 'end',
       finishReason: end.finishReason,
-      usage: { prompt_tokens: prompt, completion_tokens: this.tokens, total_tokens: prompt + this.tokens },
+      usage: {
+        prompt_tokens: prompt,
+        completion_tokens: this.tokens,
+        total_tokens: prompt + this.tokens,
+        ...(end.cachedTokens === undefined
+          ? {}
+          : { prompt_tokens_details: { cached_tokens: Math.min(end.cachedTokens, prompt) } }),
+      },
       report: this.report(nowMs),
     });
     this.#settle();

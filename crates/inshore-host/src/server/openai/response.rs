@@ -42,12 +42,25 @@ struct Usage {
     prompt_tokens: usize,
     completion_tokens: usize,
     total_tokens: usize,
+    prompt_tokens_details: PromptTokensDetails,
+}
+
+/// `cached_tokens`: those of the prompt that did not run again.
+#[derive(Debug, Serialize)]
+struct PromptTokensDetails {
+    cached_tokens: usize,
 }
 
 impl From<Timings> for Usage {
     fn from(timings: Timings) -> Self {
-        let Timings { prompt_tokens, completion_tokens, .. } = timings;
-        Self { prompt_tokens, completion_tokens, total_tokens: prompt_tokens + completion_tokens }
+        let Timings { prompt_tokens, cached_tokens, completion_tokens, .. } = timings;
+        let prompt_tokens_details = PromptTokensDetails { cached_tokens };
+        Self {
+            prompt_tokens,
+            completion_tokens,
+            total_tokens: prompt_tokens + completion_tokens,
+            prompt_tokens_details,
+        }
     }
 }
 

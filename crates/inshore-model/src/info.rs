@@ -1,0 +1,76 @@
+//! What is told of a loaded model.
+
+use std::collections::BTreeMap;
+
+use inshore_gguf::Gguf;
+use inshore_ops::device::OpenDevice;
+use serde::Serialize;
+
+use crate::cache::KvCache;
+use crate::config::Config;
+
+/// What a loaded model is.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelInfo {
+    /// `general.name` of the file.
+    pub name: String,
+    /// Architecture, e.g. `llama`.
+    pub architecture: &'static str,
+    /// Weights, counted.
+    pub parameters: u64,
+    /// Block format that holds most of them, e.g. `Q4_1`.
+    pub quantisation: String,
+    /// Layers.
+    pub layers: usize,
+    /// Width of the residual stream.
+    pub hidden: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Size of the vocabulary.
+    pub vocab: usize,
+    /// Context the model was trained for.
+    pub train_context_tokens: usize,
+    /// Context that is allocated.
+    pub context_tokens: usize,
+    /// Packed weights.
+    pub weight_bytes: u64,
+    /// Keys and values of the whole context.
+    pub kv_bytes: u64,
+    /// Backend: `wgpu` or `flex`.
+    pub backend: &'static str,
+    /// Device, as its driver calls it.
+    pub device: String,
+    /// Time to load, from the first byte read to a warm device, in ms.
+    pub load_ms: f64,
+}
+
+/// Describes a model; the time to load it is noted later.
+pub fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, context_tokens: usize) -> ModelInfo {
+    let mut bytes_by_kind = BTreeMap::new();
+    for tensor in gguf.tensors.iter() {
+        *bytes_by_kind.entry(tensor.kind.name()).or_insert(0u64) += tensor.values();
+    }
+    let quantisation = bytes_by_kind.into_iter().max_by_key(|&(_, values)| values).map_or("", |(kind, _)| kind);
+    let name = gguf.metadata.string("general.name").ok().flatten().unwrap_or("unnamed");
+    ModelInfo {
+        name: name.to_owned(),
+        architecture: config.architecture.name,
+        parameters: gguf.tensors.iter().map(|tensor| tensor.values()).sum(),
+        quantisation: quantisation.to_owned(),
+        layers: config.num_hidden_layers,
+        hidden: config.hidden_size,
+        heads: config.num_attention_heads,
+        kv_heads: config.num_key_value_heads,
+        vocab: config.vocab_size,
+        train_context_tokens: config.max_position_embeddings,
+        context_tokens,
+        weight_bytes: gguf.tensors.iter().map(|tensor| tensor.bytes).sum(),
+        kv_bytes: 2 * config.num_hidden_layers as u64 * KvCache::layer_bytes(config, context_tokens),
+        backend: device.backend.name(),
+        device: device.name.clone(),
+        load_ms: 0.0,
+    }
+}

@@ -1,0 +1,213 @@
+//! What a prompt has in common with the conversation before does not run again: counted, and without a trace in the answer.
+
+use std::sync::LazyLock;
+
+use inshore_gguf::GgmlType;
+use inshore_model::testing::TinyModel;
+use inshore_model::{
+    Begun, DeviceChoice, Engine, FinishReason, Generation, LoadOptions, OpenDevice, Prompt, Request, Sampling,
+};
+
+/// Tokens that run through a model at once, as in `engine.rs`.
+const PIECE: usize = 256;
+
+fn load(device: &OpenDevice) -> Engine {
+    let model =
+        TinyModel { architecture: "llama", kind: GgmlType::Q8_0, kv_heads: 2, context_tokens: 2048, seed: 4 }.build();
+    pollster::block_on(Engine::load(&model, device.clone(), LoadOptions::default(), |_| {})).expect("it loads")
+}
+
+/// Both backends; a GPU is opened once in a process.
+fn devices() -> [OpenDevice; 2] {
+    static GPU: LazyLock<OpenDevice> = LazyLock::new(|| {
+        let gpu = pollster::block_on(OpenDevice::open(DeviceChoice::Gpu));
+        gpu.expect("a GPU; llvmpipe (mesa-vulkan-drivers) will do")
+    });
+    [OpenDevice::cpu(), GPU.clone()]
+}
+
+fn request(ids: &[u32], max_tokens: usize) -> Request {
+    Request {
+        max_tokens: Some(max_tokens),
+        sampling: Sampling::greedy(),
+        top_logprobs: 2,
+        ..Request::new(Prompt::Ids(ids.to_vec()))
+    }
+}
+
+/// `count` tokens of plain text, others for another `seed`.
+fn text(count: usize, seed: usize) -> Vec<u32> {
+    (0..count).map(|at| (97 + (at * at + 7 * at * seed + seed) % 26) as u32).collect()
+}
+
+fn finish(engine: &mut Engine, generation: &mut Generation) {
+    while pollster::block_on(engine.step(generation)).expect("a step").is_some() {}
+}
+
+/// An answer, with the tokens that ran for its first token.
+fn answer(engine: &mut Engine, request: Request) -> (Generation, u64) {
+    let before = engine.tokens_run();
+    let mut generation = engine.start(request).expect("a request");
+    pollster::block_on(engine.step(&mut generation)).expect("a step");
+    let ran = engine.tokens_run() - before;
+    finish(engine, &mut generation);
+    (generation, ran)
+}
+
+/// Asks an engine that holds a conversation and a fresh one; the answers are the same, and in the first one `ran` tokens run.
+fn asserts_same(engine: &mut Engine, fresh: &mut Engine, request: &Request, ran: usize, what: &str) -> Vec<u32> {
+    fresh.forget();
+    let (expected, whole) = answer(fresh, request.clone());
+    let (got, ran_here) = answer(engine, request.clone());
+    assert_eq!(got.ids(), expected.ids(), "{what}");
+    assert_eq!(ran_here, ran as u64, "tokens run: {what}");
+    let timings = got.timings();
+    assert_eq!(timings.prompt_tokens, expected.prompt_ids().len());
+    assert_eq!(timings.cached_tokens, whole as usize - ran, "{what}");
+    assert_eq!(expected.timings().cached_tokens, 0);
+    got.ids().to_vec()
+}
+
+#[test]
+fn only_what_is_new_runs_and_the_answer_is_that_of_a_fresh_engine() {
+    for device in devices() {
+        let (mut engine, mut fresh) = (load(&device), load(&device));
+        let name = device.name.clone();
+        // Longer than a piece, and not a multiple of the sixteen positions whose keys lie side by side.
+        let first = text(300, 1);
+        let mut asserts = |request: &Request, ran: usize, what: &str| {
+            asserts_same(&mut engine, &mut fresh, request, ran, &format!("{what} on {name}"))
+        };
+        let ids = asserts(&request(&first, 9), 300, "the first turn");
+        assert_eq!(ids.len(), 9);
+        // The last token was drawn, but never fed.
+        let second = [first.as_slice(), &ids, &text(20, 2)].concat();
+        asserts(&request(&second, 5), 1 + 20, "the second turn");
+        asserts(&request(&second, 5), 1, "the same prompt again");
+        asserts(&request(&second[..77], 5), 1, "a beginning of it");
+        asserts(&request(&second, 5), second.len() - 77, "the whole again, of which only the beginning is left");
+        let other = [&second[..41], &text(30, 3)].concat();
+        asserts(&request(&other, 5), 30, "one that parts from it in the middle");
+        asserts(&request(&text(35, 5)[..], 5), 35, "a foreign one");
+        asserts(&request(&[98], 5), 1, "a single token");
+    }
+}
+
+#[test]
+fn a_cancelled_prompt_leaves_what_has_run() {
+    for device in devices() {
+        let (mut engine, mut fresh) = (load(&device), load(&device));
+        let prompt = text(3 * PIECE + 9, 1);
+        let mut generation = engine.start(request(&prompt, 4)).expect("a request");
+        let handle = generation.cancel_handle();
+        let before = engine.tokens_run();
+        // Cancels from elsewhere as soon as the prefill waits for a piece.
+        pollster::block_on(async {
+            let mut step = std::pin::pin!(engine.step(&mut generation));
+            let end = std::future::poll_fn(|context| {
+                let polled = step.as_mut().poll(context);
+                handle.cancel();
+                polled
+            });
+            end.await.expect("no error");
+        });
+        let ran = (engine.tokens_run() - before) as usize;
+        let cancelled = generation.finish_reason() == Some(FinishReason::Cancelled);
+        assert!(if cancelled { ran % PIECE == 0 && ran < prompt.len() } else { ran == prompt.len() }, "{ran} ran");
+        let left = (prompt.len() - ran).max(1);
+        asserts_same(&mut engine, &mut fresh, &request(&prompt, 4), left, "after a cancel in the prompt");
+
+        let mut generation = engine.start(request(&prompt[..50], 30)).expect("a request");
+        for _ in 0..6 {
+            pollster::block_on(engine.step(&mut generation)).expect("a step").expect("a token");
+        }
+        generation.cancel();
+        finish(&mut engine, &mut generation);
+        let next = [&prompt[..50], generation.ids(), &text(8, 2)].concat();
+        asserts_same(&mut engine, &mut fresh, &request(&next, 4), 1 + 8, "after a cancel in the answer");
+    }
+}
+
+#[test]
+fn a_step_that_was_given_up_is_made_again() {
+    let device = &devices()[1];
+    let (mut engine, mut fresh) = (load(device), load(device));
+    let asked = request(&text(40, 1), 6);
+    let (expected, _) = answer(&mut fresh, asked.clone());
+    let mut generation = engine.start(asked).expect("a request");
+    for _ in 0..4 {
+        {
+            // Polled once, so that it has begun, and dropped.
+            let mut step = std::pin::pin!(engine.step(&mut generation));
+            let _ = step.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        }
+        pollster::block_on(engine.step(&mut generation)).expect("a step");
+    }
+    finish(&mut engine, &mut generation);
+    assert_eq!(generation.ids(), expected.ids());
+    assert_eq!(generation.timings().cached_tokens, 0, "its own tokens are not from before");
+}
+
+#[test]
+fn a_superseded_answer_and_a_forgotten_one_leave_nothing_wrong() {
+    let device = OpenDevice::cpu();
+    let (mut engine, mut fresh) = (load(&device), load(&device));
+    let (one, two) = (text(40, 1), text(40, 2));
+    let mut early = engine.start(request(&one, 9)).expect("a request");
+    pollster::block_on(engine.step(&mut early)).expect("a step");
+    // Refused requests touch nothing.
+    assert!(engine.start(request(&[], 9)).is_err() && engine.start(request(&text(4000, 1), 9)).is_err());
+    pollster::block_on(engine.step(&mut early)).expect("a refused request supersedes nothing");
+    let ids = asserts_same(&mut engine, &mut fresh, &request(&two, 6), 40, "a later request");
+    assert!(pollster::block_on(engine.step(&mut early)).is_err());
+    asserts_same(&mut engine, &mut fresh, &request(&two, 6), 1, "after the superseded one was refused");
+
+    // An answer that was begun elsewhere is a prompt like any other.
+    let begun = Request { begun: Begun::Ids(ids[..3].to_vec()), ..request(&two, 3) };
+    let (generation, ran) = answer(&mut engine, begun.clone());
+    assert_eq!((generation.ids(), ran), (&ids[3..], 1));
+    assert_eq!(generation.timings().cached_tokens, 40, "of the prompt");
+    let mut running = engine.start(request(&two, 6)).expect("a request");
+    pollster::block_on(engine.step(&mut running)).expect("a step");
+    engine.forget();
+    let error = pollster::block_on(engine.step(&mut running)).expect_err("its past is forgotten");
+    assert_eq!(error.code(), "superseded");
+    assert_eq!(answer(&mut engine, begun).1, 43);
+}
+
+#[test]
+fn a_conversation_fills_the_context_to_its_end() {
+    let device = OpenDevice::cpu();
+    let options = || LoadOptions { context_tokens: Some(64), ..LoadOptions::default() };
+    let file = inshore_model::testing::tiny_llama(4);
+    let load = || pollster::block_on(Engine::load(&file, device.clone(), options(), |_| {})).expect("it loads");
+    let (mut engine, mut fresh) = (load(), load());
+    let mut conversation = text(30, 1);
+    for new in [30, 11, 11] {
+        let unlimited = Request { max_tokens: None, ..request(&conversation, 0) };
+        let limited = if conversation.len() < 52 { request(&conversation, 1) } else { unlimited };
+        let ids = asserts_same(&mut engine, &mut fresh, &limited, new, "a turn");
+        conversation.extend(&ids);
+        conversation.extend(text(10, ids.len()));
+    }
+    assert!(conversation.len() >= 64);
+}
+
+#[test]
+fn a_rate_is_that_of_the_tokens_that_ran() {
+    let mut engine = load(&OpenDevice::cpu());
+    let prompt = text(600, 1);
+    let (first, _) = answer(&mut engine, request(&prompt, 2));
+    let rate = |generation: &Generation, ran: f64| {
+        let timings = generation.timings();
+        (timings.prefill_tps, ran / timings.ttft_ms * 1e3)
+    };
+    let (told, expected) = rate(&first, 600.0);
+    assert!((told / expected - 1.0).abs() < 1e-6);
+    let longer = [prompt.as_slice(), first.ids(), &text(100, 2)].concat();
+    let (second, _) = answer(&mut engine, request(&longer, 2));
+    let (told, expected) = rate(&second, 101.0);
+    assert!((told / expected - 1.0).abs() < 1e-6);
+    // One token's time is that of a step: no measurement of prefill.
+    assert_eq!(answer(&mut engine, request(&longer, 2)).0.timings().prefill_tps, 0.0);
+}
