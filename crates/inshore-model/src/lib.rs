@@ -26,6 +26,7 @@ mod llama;
 mod probe;
 mod request;
 mod rope;
+mod score;
 mod shape;
 mod stop;
 mod synthetic;

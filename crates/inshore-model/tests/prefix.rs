@@ -211,3 +211,28 @@ fn a_rate_is_that_of_the_tokens_that_ran() {
     // One token's time is that of a step: no measurement of prefill.
     assert_eq!(answer(&mut engine, request(&longer, 2)).0.timings().prefill_tps, 0.0);
 }
+
+#[test]
+fn a_score_is_what_the_answers_say() {
+    for device in devices() {
+        let mut engine = load(&device);
+        // More than a piece of scores, and one token more than whole pieces.
+        let prompt = text(129, 1);
+        let scores = pollster::block_on(engine.score(&prompt)).expect("scores");
+        assert_eq!(scores.len(), 128);
+        for cut in [1, 2, 17, 64, 65, 128] {
+            let asked = Request { top_logprobs: 20, max_tokens: Some(1), ..request(&prompt[..cut], 1) };
+            let mut generation = engine.start(asked).expect("a request");
+            let step = pollster::block_on(engine.step(&mut generation)).expect("a step").expect("a token");
+            match step.top.iter().find(|(id, _)| *id == prompt[cut]) {
+                Some((_, logprob)) => assert!((scores[cut - 1] - logprob).abs() < 1e-2, "{cut}"),
+                None => assert!(scores[cut - 1] <= step.top[19].1 + 1e-2, "{cut}"),
+            }
+        }
+        assert!(pollster::block_on(engine.score(&prompt[..1])).expect("no score").is_empty());
+        assert_eq!(pollster::block_on(engine.score(&[])).expect_err("nothing").code(), "empty_prompt");
+        assert_eq!(pollster::block_on(engine.score(&[1 << 20])).expect_err("no token").code(), "unknown_token");
+        assert_eq!(pollster::block_on(engine.score(&text(2050, 1))).expect_err("too long").code(), "prompt_too_long");
+        assert_eq!(pollster::block_on(engine.score(&text(2048, 1))).expect("the whole context").len(), 2047);
+    }
+}
