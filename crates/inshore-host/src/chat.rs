@@ -70,7 +70,7 @@ impl Conversation {
 pub fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
     engine::set_threads(args.model.threads)?;
     let file = engine::obtain(&args.model)?;
-    let mut engine = engine::load(&args.model, &file)?;
+    let mut engine = engine::load(&args.model, &file, 1)?;
     let info = engine.info();
     eprintln!("{} on {}, {} tokens of context. /help lists the commands.", file.name, info.device, info.context_tokens);
     let mut lines = Lines::open()?;

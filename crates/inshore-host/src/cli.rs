@@ -207,6 +207,9 @@ pub struct ServeArgs {
     /// Let pages of this origin call the API, e.g. https://app.example (may be given more than once)
     #[arg(long, value_name = "ORIGIN")]
     pub cors_origin: Vec<String>,
+    /// Conversations that go on without running again what was said; each takes the memory of a context
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub conversations: u16,
     /// Requests that may wait; further ones get 503
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub queue: u16,

@@ -29,15 +29,19 @@ pub fn obtain(args: &ModelArgs) -> anyhow::Result<ModelFile> {
     Ok(models::obtain(&args.model, &Cache::of_user()?)?)
 }
 
-/// Opens the device and loads the model; a bar shows progress on a terminal. Blocks the thread.
+/// Opens the device and loads the model, with memory for `conversations`; a bar shows progress on a terminal. Blocks the thread.
 ///
 /// # Errors
 /// What the file, the device or the model say.
-pub fn load(args: &ModelArgs, file: &ModelFile) -> anyhow::Result<Engine> {
+pub fn load(args: &ModelArgs, file: &ModelFile, conversations: u16) -> anyhow::Result<Engine> {
     let opened =
         File::open(&file.path).with_context(|| format!("the model {} cannot be opened", file.path.display()))?;
     let source = FileSource::new(opened)?;
-    let options = LoadOptions { context_tokens: args.context.map(|tokens| tokens as usize), exact: args.exact };
+    let options = LoadOptions {
+        context_tokens: args.context.map(|tokens| tokens as usize),
+        exact: args.exact,
+        conversations: Some(conversations.into()),
+    };
     let bar = std::io::stderr().is_terminal().then(|| loading_bar(file.bytes));
     let on_progress = |progress: LoadProgress| {
         if let Some(bar) = &bar {

@@ -50,7 +50,7 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
     let seed = sampling.seed;
     engine::set_threads(args.model.threads)?;
     let file = engine::obtain(&args.model)?;
-    let mut engine = engine::load(&args.model, &file)?;
+    let mut engine = engine::load(&args.model, &file, 1)?;
     let mut request = Request::new(prompt);
     request.max_tokens = args.max_tokens.map(|tokens| tokens as usize);
     request.sampling = sampling;

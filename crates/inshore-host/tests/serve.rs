@@ -89,6 +89,11 @@ async fn a_second_turn_runs_only_what_is_new() {
     // At least the first prompt; of the answer, what its text tokenises to again.
     assert!(cached >= asked && cached < all, "{cached} of {all}, of which {asked} are the first turn's");
     assert!(server.chat_json(ask(json!([question]))).await.1["choices"] == first["choices"], "and nothing shows");
+
+    // Somebody else in between.
+    let other = "And something quite different, at a length that leaves no doubt about whose conversation this is.";
+    server.chat_json(ask(json!([{ "role": "user", "content": other }]))).await;
+    assert_eq!(usage(&server.chat_json(ask(json!([question]))).await.1).1, asked - 1);
 }
 
 /// Text and token ids of a stream's events.

@@ -11,6 +11,7 @@ use web_time::Instant;
 
 use crate::cache::KvCache;
 use crate::config::Config;
+use crate::conversations::Conversations;
 use crate::generation::{FinishReason, Generation, Limits, Step};
 use crate::info::{ModelInfo, info};
 use crate::llama::Llama;
@@ -32,6 +33,8 @@ pub struct LoadOptions {
     /// Keeps activations in f32 also where a CPU could round them to 15 bits: several times slower, and the same numbers
     /// as a plain f32 implementation up to the order of additions.
     pub exact: bool,
+    /// Conversations whose keys and values are kept, each in memory of its own; `None`: one.
+    pub conversations: Option<usize>,
 }
 
 /// How far a load is.
@@ -47,8 +50,8 @@ pub struct LoadProgress {
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) model: Llama,
-    /// Keys and values of the last conversation: what a prompt has in common with it does not run again.
-    pub(crate) cache: KvCache,
+    /// Keys and values: what a prompt has in common with a conversation before does not run again.
+    pub(crate) conversations: Conversations,
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     device: OpenDevice,
@@ -87,16 +90,17 @@ impl Engine {
             done_bytes: 0,
             total_bytes,
         };
-        let (model, cache) = device
+        let count = options.conversations.unwrap_or(1).max(1);
+        let (model, conversations) = device
             .watching_memory(async {
                 let model = loader.llama(context_tokens).await?;
-                let cache = KvCache::new(&config, context_tokens, &device.device);
-                Ok::<_, ModelError>((model, cache))
+                let conversations = Conversations::new(count, &config, context_tokens, &device);
+                Ok::<_, ModelError>((model, conversations))
             })
             .await??;
-        let info = info(&gguf, &config, &device, context_tokens);
+        let info = info(&gguf, &config, &device, (context_tokens, count));
         let no_history = word_tensor(&[0, 0], &device);
-        let mut engine = Self { model, cache, tokenizer, template, device, info, no_history, current: 0 };
+        let mut engine = Self { model, conversations, tokenizer, template, device, info, no_history, current: 0 };
         engine.warm_up().await?;
         engine.info.load_ms = started.elapsed().as_secs_f64() * 1e3;
         Ok(engine)
@@ -113,15 +117,15 @@ impl Engine {
     }
 
     /// Tokens that ran through the model since it was loaded, of prompts and of answers.
-    pub const fn tokens_run(&self) -> u64 {
-        self.cache.appended()
+    pub fn tokens_run(&self) -> u64 {
+        self.conversations.appended()
     }
 
-    /// Forgets the conversation whose keys and values are kept: the next prompt runs as a whole. A running generation
+    /// Forgets all conversations whose keys and values are kept: the next prompt runs as a whole. A running generation
     /// is superseded.
     pub fn forget(&mut self) {
         self.current += 1;
-        self.cache.clear();
+        self.conversations.clear();
     }
 
     /// Prepares an answer: template, tokens and limits. Nothing is computed yet.
@@ -136,7 +140,7 @@ impl Engine {
             return Err(ModelError::EmptyPrompt);
         }
         let begun_ids = self.begun_ids(&request.begun)?;
-        let (prompt_tokens, context_tokens) = (prompt_ids.len() + begun_ids.len(), self.cache.capacity());
+        let (prompt_tokens, context_tokens) = (prompt_ids.len() + begun_ids.len(), self.conversations.capacity());
         if prompt_tokens >= context_tokens {
             let train_context_tokens = self.info.train_context_tokens;
             return Err(ModelError::PromptTooLong { prompt_tokens, context_tokens, train_context_tokens });
@@ -174,14 +178,14 @@ impl Engine {
         let step = self.compute(generation).await;
         if step.is_err() {
             // What is in the device's memory now, nobody knows.
-            self.cache.clear();
+            self.conversations.clear();
         }
         step
     }
 
     async fn compute(&mut self, generation: &mut Generation) -> Result<Option<Step>, ModelError> {
         let logits = match (generation.next.take(), generation.log.last()) {
-            (Some(next), Some(&id)) => self.model.forward(next, &[id], &mut self.cache),
+            (Some(next), Some(&id)) => self.model.forward(next, &[id], self.conversations.current()),
             _ => match self.prefill(generation).await? {
                 Some(logits) => logits,
                 None => return Ok(None),
@@ -204,8 +208,7 @@ impl Engine {
     async fn prefill(&mut self, generation: &mut Generation) -> Result<Option<Tensor<1>>, ModelError> {
         let context_ids = [generation.prompt_ids.as_slice(), &generation.log].concat();
         // The last token always runs, for its logits.
-        let held = self.cache.shared(&context_ids[..context_ids.len() - 1]);
-        self.cache.truncate(held);
+        let held = self.conversations.turn_to(&context_ids[..context_ids.len() - 1]);
         generation.note_held(held);
         let mut logits = None;
         for piece in context_ids[held..].chunks(PREFILL_TOKENS) {
@@ -216,7 +219,7 @@ impl Engine {
             if generation.cancel.is_cancelled() {
                 break;
             }
-            logits = Some(self.model.forward(self.ids(piece), piece, &mut self.cache));
+            logits = Some(self.model.forward(self.ids(piece), piece, self.conversations.current()));
         }
         if generation.cancel.is_cancelled() {
             generation.finish(FinishReason::Cancelled);
@@ -227,10 +230,10 @@ impl Engine {
 
     /// One token through everything: compiles kernels and touches all weights.
     async fn warm_up(&mut self) -> Result<(), ModelError> {
-        let logits = self.model.forward(self.ids(&[0]), &[0], &mut self.cache);
+        let logits = self.model.forward(self.ids(&[0]), &[0], self.conversations.current());
         let drawn = sample(logits, self.no_history(), inshore_ops::SampleParams::greedy());
         read_words(drawn).await?;
-        self.cache.clear();
+        self.conversations.clear();
         Ok(())
     }
 

@@ -37,7 +37,7 @@ pub struct ModelInfo {
     pub context_tokens: usize,
     /// Packed weights.
     pub weight_bytes: u64,
-    /// Keys and values of the whole context.
+    /// Keys and values of the whole context, of all conversations that are kept.
     pub kv_bytes: u64,
     /// Backend: `wgpu` or `flex`.
     pub backend: &'static str,
@@ -48,7 +48,12 @@ pub struct ModelInfo {
 }
 
 /// Describes a model; the time to load it is noted later.
-pub fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, context_tokens: usize) -> ModelInfo {
+pub fn info(
+    gguf: &Gguf,
+    config: &Config,
+    device: &OpenDevice,
+    (context_tokens, conversations): (usize, usize),
+) -> ModelInfo {
     let mut bytes_by_kind = BTreeMap::new();
     for tensor in gguf.tensors.iter() {
         *bytes_by_kind.entry(tensor.kind.name()).or_insert(0u64) += tensor.values();
@@ -68,7 +73,10 @@ pub fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, context_tokens: u
         train_context_tokens: config.max_position_embeddings,
         context_tokens,
         weight_bytes: gguf.tensors.iter().map(|tensor| tensor.bytes).sum(),
-        kv_bytes: 2 * config.num_hidden_layers as u64 * KvCache::layer_bytes(config, context_tokens),
+        kv_bytes: conversations as u64
+            * 2
+            * config.num_hidden_layers as u64
+            * KvCache::layer_bytes(config, context_tokens),
         backend: device.backend.name(),
         device: device.name.clone(),
         load_ms: 0.0,

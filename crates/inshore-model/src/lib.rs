@@ -18,6 +18,7 @@
 
 mod cache;
 mod config;
+mod conversations;
 mod engine;
 mod error;
 mod generation;

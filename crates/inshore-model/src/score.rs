@@ -17,7 +17,7 @@ impl Engine {
     /// generation is superseded.
     pub async fn score(&mut self, ids: &[u32]) -> Result<Vec<f32>, ModelError> {
         let ids = self.known(ids)?;
-        let (&[_, ref targets @ ..], context_tokens) = (ids.as_slice(), self.cache.capacity()) else {
+        let (&[_, ref targets @ ..], context_tokens) = (ids.as_slice(), self.conversations.capacity()) else {
             return Err(ModelError::EmptyPrompt);
         };
         if targets.len() > context_tokens {
@@ -28,7 +28,7 @@ impl Engine {
         let mut logprobs = Vec::with_capacity(targets.len());
         for (piece, targets) in ids.chunks(SCORE_TOKENS).zip(targets.chunks(SCORE_TOKENS)) {
             let piece = &piece[..targets.len()];
-            let logits = self.model.forward_all(self.ids(piece), piece, &mut self.cache);
+            let logits = self.model.forward_all(self.ids(piece), piece, self.conversations.current());
             let of_targets = log_softmax(logits, 1).gather(1, self.ids(targets).reshape([-1, 1]));
             match values(of_targets.into_data_async().await) {
                 Ok(found) => logprobs.extend::<Vec<f32>>(found),

@@ -29,7 +29,7 @@ async fn load(choice: DeviceChoice, exact: bool) -> Option<Engine> {
     let source = FileSource::new(File::open(path).expect("the test model")).expect("its length");
     let device =
         OpenDevice::open(choice).await.expect("a device; for the GPU install a Vulkan driver (llvmpipe will do)");
-    let options = LoadOptions { context_tokens: Some(512), exact };
+    let options = LoadOptions { context_tokens: Some(512), exact, ..LoadOptions::default() };
     Some(Engine::load(&source, device, options, |_| {}).await.expect("the test model loads"))
 }
 

@@ -194,6 +194,41 @@ fn a_conversation_fills_the_context_to_its_end() {
 }
 
 #[test]
+fn each_kept_conversation_goes_on_where_it_was() {
+    let device = OpenDevice::cpu();
+    let file = inshore_model::testing::tiny_llama(4);
+    let load = |conversations| {
+        let options = LoadOptions { conversations, ..LoadOptions::default() };
+        pollster::block_on(Engine::load(&file, device.clone(), options, |_| {})).expect("it loads")
+    };
+    let (mut engine, mut fresh) = (load(Some(3)), load(None));
+    assert_eq!(engine.info().kv_bytes, 3 * fresh.info().kv_bytes);
+    let mut asserts = |conversation: &mut Vec<u32>, ran: usize, what: &str| {
+        let ids = asserts_same(&mut engine, &mut fresh, &request(conversation, 4), ran, what);
+        conversation.extend(ids);
+        conversation.extend(text(7, 6));
+    };
+    // The same system prompt, shorter than half of what follows it.
+    let system = text(12, 1);
+    let mut talks = [2, 3, 4, 5].map(|seed| [system.as_slice(), &text(30, seed)].concat());
+    let [one, two, three, four] = &mut talks;
+    asserts(one, 42, "the first begins");
+    asserts(two, 42, "the second begins in memory of its own");
+    asserts(one, 1 + 7, "the first goes on");
+    asserts(three, 42, "the third begins");
+    asserts(two, 1 + 7, "the second goes on");
+    asserts(one, 1 + 7, "the first goes on again");
+    // What is replaced begins with the system prompt, too.
+    asserts(four, 30, "the fourth takes the place of the third");
+    asserts(two, 1 + 7, "the second is still there");
+    let new = three.len() - system.len();
+    asserts(three, new, "the third was forgotten, and takes the place of the first");
+    asserts(four, 1 + 7, "the fourth goes on");
+    let new = one.len() - system.len();
+    asserts(one, new, "the first was forgotten");
+}
+
+#[test]
 fn a_rate_is_that_of_the_tokens_that_ran() {
     let mut engine = load(&OpenDevice::cpu());
     let prompt = text(600, 1);

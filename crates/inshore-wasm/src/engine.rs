@@ -110,7 +110,8 @@ impl Engine {
                 &JsValue::from_f64(at.total_bytes as f64),
             );
         };
-        let options = LoadOptions { context_tokens: fields.context_tokens, exact: fields.exact.unwrap_or(false) };
+        let exact = fields.exact.unwrap_or(false);
+        let options = LoadOptions { context_tokens: fields.context_tokens, exact, ..LoadOptions::default() };
         let engine =
             inshore_model::Engine::load(&source, device.0.clone(), options, progress).await.map_err(|e| to_js(&e))?;
         Ok(Self(engine))

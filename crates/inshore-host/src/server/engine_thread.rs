@@ -8,7 +8,7 @@ use inshore_model::{CancelHandle, Engine, FinishReason, ModelError, ModelInfo, R
 use tokio::sync::{mpsc, oneshot};
 
 use super::openai::{ApiError, TokenLogprob};
-use crate::cli::ModelArgs;
+use crate::cli::ServeArgs;
 use crate::engine;
 use crate::models::ModelFile;
 
@@ -87,12 +87,8 @@ impl EngineThread {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn start(
-        args: ModelArgs,
-        file: ModelFile,
-        queue: u16,
-    ) -> std::io::Result<(Self, oneshot::Receiver<anyhow::Result<()>>)> {
-        let (jobs, waiting) = sync_channel(queue.into());
+    pub fn start(args: &ServeArgs, file: ModelFile) -> std::io::Result<(Self, oneshot::Receiver<anyhow::Result<()>>)> {
+        let (jobs, waiting) = sync_channel(args.queue.into());
         let shared = Arc::new(Shared {
             readiness: Mutex::new(Readiness::Loading),
             stopping: AtomicBool::new(false),
@@ -100,8 +96,10 @@ impl EngineThread {
         });
         let (ended, on_end) = oneshot::channel();
         let of_thread = Arc::clone(&shared);
+        let (model, conversations) = (args.model.clone(), args.conversations);
         std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
-            let result = engine::load(&args, &file).map(|engine| answer_all(engine, &waiting, &of_thread));
+            let result =
+                engine::load(&model, &file, conversations).map(|engine| answer_all(engine, &waiting, &of_thread));
             let _ = ended.send(result);
         })?;
         Ok((Self { jobs, shared }, on_end))

@@ -50,7 +50,7 @@ pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
             format!("cannot listen on {address}; choose another --port, or end the program that has it")
         })?;
         let url = format!("http://{}", listener.local_addr()?);
-        let (engine, ended) = EngineThread::start(args.model.clone(), file.clone(), args.queue)?;
+        let (engine, ended) = EngineThread::start(&args, file.clone())?;
         let state = AppState { engine: engine.clone(), model: Arc::new(ServedModel::new(file)) };
         println!("inshore is listening on {url}");
         eprintln!("loading {}; OpenAI clients: base URL {url}/v1, model `{}`", state.model.name(), state.model.name());
