@@ -118,7 +118,7 @@ fn answer(
     request.max_tokens = args.max_tokens.map(|tokens| tokens as usize);
     request.sampling = args.sampling.sampling();
     let mut generation = engine.start(request)?;
-    let writable = drive(engine, &mut generation, interrupt, |_, _| {}, write_now)?;
+    let writable = drive(engine, &mut generation, interrupt, |_, _, _| {}, write_now)?;
     if !writable {
         anyhow::bail!("standard output is closed");
     }

@@ -3,14 +3,16 @@
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use inshore_model::{Engine, FinishReason, Generation, Message, Prompt, Request, Step};
+use inshore_model::{BackendKind, Engine, FinishReason, Generation, Message, Prompt, Request, Step};
 use serde::Serialize;
 
 use crate::cli::GenerateArgs;
 use crate::engine;
 use crate::interrupt::{EXIT_INTERRUPTED, Interrupt};
+use crate::launch_time::{LaunchTimes, timed};
 use crate::peak_memory::peak_rss_bytes;
 
 /// What `--json` prints.
@@ -26,6 +28,8 @@ struct Report<'a> {
     ttft_ms: f64,
     prefill_tps: f64,
     decode_tps: f64,
+    /// On a GPU: what handing over the kernels of a token takes, in the median, in microseconds.
+    launch_us: Option<f64>,
     peak_rss_bytes: Option<u64>,
     device: &'a str,
     backend: &'a str,
@@ -60,13 +64,15 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
     if let Some(tokens) = args.warm_up {
         let mut unseen = engine.start(Request { max_tokens: Some(tokens as usize), ..request.clone() })?;
         while pollster::block_on(engine.step(&mut unseen))?.is_some() {}
+        // What follows is measured, and so must run its whole prompt.
+        engine.forget();
     }
     let mut generation = engine.start(request)?;
     let mut top_logprobs = Vec::new();
     let interrupt = Interrupt::listen()?;
-        // What follows is measured, and so must run its whole prompt.
-        engine.forget();
-    let on_step = |engine: &Engine, step: &Step| {
+    let mut launch_times = LaunchTimes::default();
+    let on_step = |engine: &Engine, step: &Step, launched: Duration| {
+        launch_times.push(launched);
         if args.logprobs > 0 {
             top_logprobs.push(named(engine, &step.top));
         }
@@ -87,6 +93,7 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
             ttft_ms: timings.ttft_ms,
             prefill_tps: timings.prefill_tps,
             decode_tps: timings.decode_tps,
+            launch_us: launch_times.median_us().filter(|_| info.backend == BackendKind::Wgpu.name()),
             peak_rss_bytes: peak_rss_bytes(),
             device: &info.device,
             backend: info.backend,
@@ -116,7 +123,7 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Steps until the answer ends, Ctrl-C comes or `on_text` cannot write any more (a closed pipe; then the result is
-/// `false`). `on_step` hears of every token; the text is handed on as it becomes complete.
+/// `false`). `on_step` hears of every token and of what launching it took; the text is handed on as it becomes complete.
 ///
 /// # Errors
 /// What the engine says.
@@ -124,13 +131,15 @@ pub fn drive(
     engine: &mut Engine,
     generation: &mut Generation,
     interrupt: &Interrupt,
-    mut on_step: impl FnMut(&Engine, &Step),
+    mut on_step: impl FnMut(&Engine, &Step, Duration),
     mut on_text: impl FnMut(&str) -> std::io::Result<()>,
 ) -> anyhow::Result<bool> {
     let watch = interrupt.watch(generation.cancel_handle());
     let (mut writable, mut shown_bytes) = (true, 0);
-    while let Some(step) = pollster::block_on(engine.step(generation))? {
-        on_step(engine, &step);
+    loop {
+        let (step, launched) = pollster::block_on(timed(engine.step(generation)));
+        let Some(step) = step? else { break };
+        on_step(engine, &step, launched);
         shown_bytes += step.text.len();
         if writable && on_text(&step.text).is_err() {
             writable = false;

@@ -7,6 +7,7 @@ mod engine;
 mod generate;
 mod inspect;
 mod interrupt;
+mod launch_time;
 mod models;
 mod peak_memory;
 mod pull;
