@@ -15,8 +15,8 @@ pub struct Contestant {
     pub weights: Weights,
     /// How many threads it computes with.
     pub threads: Threads,
-    /// Whether a GPU computes.
-    pub gpu: bool,
+    /// What computes.
+    pub device: Device,
 }
 
 /// How a contestant is started.
@@ -61,6 +61,17 @@ pub enum Threads {
     All,
 }
 
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device {
+    /// The CPU, by the contestant's own kernels.
+    Cpu,
+    /// The GPU, or what stands in for it.
+    Gpu,
+    /// llvmpipe in a Chromium that calls it SwiftShader, also where there is a GPU.
+    Lavapipe,
+}
+
 /// What is measured on a software GPU, where a token takes seconds.
 pub struct Patience {
     /// Names of the prompts.
@@ -70,15 +81,19 @@ pub struct Patience {
 }
 
 const fn row(id: &'static str, label: &'static str, runner: Runner, weights: Weights, threads: Threads) -> Contestant {
-    Contestant { id, label, runner, weights, threads, gpu: false }
+    Contestant { id, label, runner, weights, threads, device: Device::Cpu }
 }
 
 const fn gpu(id: &'static str, label: &'static str, runner: Runner, weights: Weights) -> Contestant {
-    Contestant { id, label, runner, weights, threads: Threads::All, gpu: true }
+    Contestant { id, label, runner, weights, threads: Threads::All, device: Device::Gpu }
+}
+
+const fn lavapipe(id: &'static str, label: &'static str, runner: Runner, weights: Weights) -> Contestant {
+    Contestant { id, label, runner, weights, threads: Threads::All, device: Device::Lavapipe }
 }
 
 /// Everybody; ours first.
-pub const ALL: [Contestant; 19] = [
+pub const ALL: [Contestant; 22] = [
     row("native-1", "inshore, native CPU", Runner::Native { exact: false }, Weights::Model, Threads::One),
     row("native", "inshore, native CPU", Runner::Native { exact: false }, Weights::Model, Threads::All),
     row("native-exact-1", "inshore --exact, native CPU", Runner::Native { exact: true }, Weights::Model, Threads::One),
@@ -87,6 +102,7 @@ pub const ALL: [Contestant; 19] = [
     row("simd-1", "inshore, Chromium WASM SIMD", Runner::Page, Weights::Model, Threads::One),
     row("simd", "inshore, Chromium WASM SIMD", Runner::Page, Weights::Model, Threads::All),
     gpu("webgpu", "inshore, Chromium WebGPU", Runner::Page, Weights::Model),
+    lavapipe("webgpu-lvp", "inshore, Chromium WebGPU, llvmpipe", Runner::Page, Weights::Model),
     row("llamacpp-1", "llama.cpp, native CPU", Runner::LlamaCpp, Weights::Model, Threads::One),
     row("llamacpp", "llama.cpp, native CPU", Runner::LlamaCpp, Weights::Model, Threads::All),
     gpu("llamacpp-gpu", "llama.cpp, native Vulkan", Runner::LlamaCpp, Weights::Model),
@@ -95,9 +111,11 @@ pub const ALL: [Contestant; 19] = [
     row("wllama-q8-1", "wllama Q8_0, Chromium WASM", Runner::Wllama, Weights::Q8_0, Threads::One),
     row("wllama-q8", "wllama Q8_0, Chromium WASM", Runner::Wllama, Weights::Q8_0, Threads::All),
     gpu("wllama-gpu", "wllama, Chromium WebGPU", Runner::Wllama, Weights::Model),
+    lavapipe("wllama-gpu-lvp", "wllama, Chromium WebGPU, llvmpipe", Runner::Wllama, Weights::Model),
     row("tjs-fp32-1", "transformers.js fp32, WASM", Runner::Transformers("fp32"), Weights::OnnxFp32, Threads::One),
     row("tjs-int8-1", "transformers.js int8, WASM", Runner::Transformers("int8"), Weights::OnnxInt8, Threads::One),
     gpu("tjs-gpu", "transformers.js q8, WebGPU", Runner::Transformers("q8"), Weights::OnnxQ8),
+    lavapipe("tjs-gpu-lvp", "transformers.js q8, WebGPU, llvmpipe", Runner::Transformers("q8"), Weights::OnnxQ8),
 ];
 
 impl Contestant {
@@ -109,6 +127,16 @@ impl Contestant {
     /// Whether it runs in Chromium.
     pub const fn is_web(&self) -> bool {
         matches!(self.runner, Runner::Page | Runner::Wllama | Runner::Transformers(_))
+    }
+
+    /// Whether a GPU computes, or what stands in for one.
+    pub fn on_gpu(&self) -> bool {
+        self.device != Device::Cpu
+    }
+
+    /// Whether a GPU is emulated for it, on a machine with or without one.
+    pub fn is_emulated(&self, hardware_gpu: bool) -> bool {
+        self.device == Device::Lavapipe || (self.device == Device::Gpu && !hardware_gpu)
     }
 
     /// Its threads on a machine of `cores`.
@@ -124,19 +152,20 @@ impl Contestant {
         if matches!(self.runner, Runner::LlamaCpp) { 2 } else { 4 }
     }
 
-    /// What it is asked on a software GPU. transformers.js takes 8 s a token there, and minutes for a longer prompt; its
-    /// counterpart among ours answers the same short one too.
+    /// What it is asked on a software GPU. transformers.js takes 8 s a token on SwiftShader, and minutes for a longer
+    /// prompt; its counterpart among ours answers the same short one too.
     pub const fn patience(&self) -> Patience {
-        match self.runner {
-            Runner::Transformers(_) => Patience { prompts: &["raw"], tokens: 4 },
-            Runner::Page => Patience { prompts: &["raw", "p64"], tokens: 16 },
+        match (self.runner, self.device) {
+            (Runner::Transformers(_) | Runner::Wllama, Device::Lavapipe) => Patience { prompts: &["p64"], tokens: 8 },
+            (Runner::Transformers(_), _) => Patience { prompts: &["raw"], tokens: 4 },
+            (Runner::Page, Device::Gpu) => Patience { prompts: &["raw", "p64"], tokens: 16 },
             _ => Patience { prompts: &["p64"], tokens: 16 },
         }
     }
 
     /// The label with its threads.
     pub fn name(&self, cores: usize) -> String {
-        if self.gpu {
+        if self.on_gpu() {
             return self.label.to_owned();
         }
         let threads = self.thread_count(cores);
@@ -160,7 +189,7 @@ pub fn select(list: Option<&str>, cores: usize) -> Result<Vec<&'static Contestan
         }
     }
     // On a machine with one core, all threads are one.
-    let is_double = |contestant: &Contestant| cores == 1 && contestant.threads == Threads::All && !contestant.gpu;
+    let is_double = |contestant: &Contestant| cores == 1 && contestant.threads == Threads::All && !contestant.on_gpu();
     Ok(ALL
         .iter()
         .filter(|contestant| !is_double(contestant) && words.iter().any(|word| is_named(contestant, word)))
@@ -199,6 +228,12 @@ mod tests {
         assert_eq!(ids(Some("simd*"), 1), ["simd-1"], "one core has no second setting");
         assert_eq!(ids(Some("ours,peers"), 2).len(), ALL.len());
         assert!(select(Some("native-1,nobody"), 2).is_err());
+    }
+
+    #[test]
+    fn lavapipe_is_emulated_beside_a_gpu_too() {
+        let of = |id: &str| [false, true].map(|hardware| find(id).expect("known").is_emulated(hardware));
+        assert_eq!([of("simd"), of("webgpu"), of("webgpu-lvp")], [[false, false], [true, false], [true, true]]);
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
+use super::curve::{self, Point};
+use super::overhead::{self, Overhead};
 use super::report::Run;
 use super::statistics::{Summary, best_of, ratio};
+use super::table::{Table, digits};
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -62,7 +65,7 @@ const GOALS: [Goal; 19] = [
     goal(Quantity::Decode, ("native-gpu", "p64"), &["llamacpp-gpu"], (2.0, 2.0)),
     goal(Quantity::Prefill, ("native-gpu", "p64"), &["llamacpp-gpu"], (2.0, 2.0)),
     goal(Quantity::Decode, ("webgpu", "raw"), &["tjs-gpu"], (10.0, 10.0)),
-    goal(Quantity::Decode, ("webgpu", "p64"), &["wllama-gpu"], (3.0, 3.0)),
+    goal(Quantity::Decode, ("webgpu-lvp", "p64"), &["wllama-gpu-lvp", "tjs-gpu-lvp"], (3.0, 3.0)),
 ];
 
 /// A promise and what the run says of it.
@@ -120,6 +123,65 @@ pub fn judge(runs: &[Run], rounds: usize) -> Vec<Verdict> {
         .collect()
 }
 
+/// A promise that is no ratio of two contestants.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figure {
+    /// What was promised.
+    pub promise: String,
+    /// What was measured.
+    pub value: f64,
+    /// What must be reached, or not be exceeded.
+    pub bound: f64,
+    /// Whether less is better.
+    pub at_most: bool,
+    /// What we would like.
+    pub aim: f64,
+}
+
+impl Figure {
+    /// Whether the promise is kept.
+    pub fn is_met(&self) -> bool {
+        if self.at_most { self.value <= self.bound } else { self.value >= self.bound }
+    }
+}
+
+/// Most microseconds to launch a kernel, by place, and what we would like.
+const LAUNCH_US: [(&str, f64, f64); 2] = [(overhead::NATIVE, 40.0, 10.0), (overhead::CHROMIUM, 30.0, 10.0)];
+
+/// What the curve and the overheads say of their promises.
+pub fn judge_figures(curve: &[Point], overheads: &[Overhead]) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    for (place, bound, aim) in LAUNCH_US {
+        if let Some(found) = overheads.iter().find(|one| one.place == place) {
+            let promise = format!("us to launch a kernel, {place}");
+            figures.push(Figure { promise, value: found.launch_us, bound, at_most: true, aim });
+        }
+    }
+    for contestant in curve::CONTESTANTS {
+        let points = curve.iter().filter(|point| point.contestant == contestant);
+        if let Some(value) = points.map(Point::margin).reduce(f64::min) {
+            let promise = format!("speed over what the bytes allow, 256 to 4096 tokens, {contestant}");
+            figures.push(Figure { promise, value, bound: 1.0 - curve::TOLERANCE, at_most: false, aim: 1.0 });
+        }
+    }
+    figures
+}
+
+/// As a table.
+pub fn table(figures: &[Figure]) -> Table {
+    let mut table = Table::new(["promise", "measured", "bound", "aim", "kept"], 1);
+    for figure in figures {
+        table.row([
+            figure.promise.clone(),
+            digits(figure.value),
+            format!("{} {}", if figure.at_most { "<=" } else { ">=" }, figure.bound),
+            figure.aim.to_string(),
+            if figure.is_met() { "yes" } else { "NO" }.to_owned(),
+        ]);
+    }
+    table
+}
+
 fn value(run: &Run, quantity: Quantity) -> Option<f64> {
     match quantity {
         // A peer that silently computes elsewhere than asked is no opponent there.
@@ -165,6 +227,17 @@ mod tests {
         assert!((found.max - 3.0).abs() < 1e-9 && (found.min - 2.0).abs() < 1e-9, "{found:?}");
         assert_eq!(of(WLLAMA).is_met(), Some(false));
         assert_eq!(of(&["llamacpp-gpu"]).is_met(), None, "nobody measured it");
+    }
+
+    #[test]
+    fn figures_have_a_bound_on_either_side() {
+        let one = |place, launch_us| Overhead { place, launch_us, step_us: 100.0 };
+        let figures = judge_figures(&[], &[one(overhead::CHROMIUM, 31.0), one(overhead::NATIVE, 39.0)]);
+        assert_eq!(figures.iter().map(Figure::is_met).collect::<Vec<_>>(), [true, false]);
+        let least = Figure { at_most: false, bound: 0.95, ..figures[0].clone() };
+        assert!(least.is_met() && !Figure { value: 0.9, ..least }.is_met());
+        assert!(table(&figures).text().contains("NO"));
+        assert!(judge_figures(&[], &[]).is_empty());
     }
 
     #[test]

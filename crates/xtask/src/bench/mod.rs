@@ -4,10 +4,14 @@ mod bandwidth;
 mod chart;
 mod contestant;
 mod curve;
+mod engine_page;
 mod goals;
 mod golden;
+mod lavapipe;
+mod lines;
 mod machine;
 mod measurement;
+mod overhead;
 mod peers;
 mod plan;
 mod quiet;
@@ -28,7 +32,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use self::bandwidth::Bandwidth;
-use self::contestant::Contestant;
+use self::contestant::{Contestant, Device};
+use self::lavapipe::Lavapipe;
 use self::machine::Machine;
 use self::peers::Peers;
 use self::plan::Plan;
@@ -130,8 +135,10 @@ pub fn run(workspace: &Workspace, options: &BenchOptions) -> Result<()> {
         bandwidth,
         rows: Vec::new(),
         goals: Vec::new(),
+        figures: Vec::new(),
         absent: Vec::new(),
         curve: Vec::new(),
+        overhead: Vec::new(),
         runs: Vec::new(),
     };
     for round in 0..plan.rounds {
@@ -146,13 +153,19 @@ pub fn run(workspace: &Workspace, options: &BenchOptions) -> Result<()> {
         process::heading("Decode over context");
         report.curve = curve::measure(&place, &traffic, &plan)?;
     }
+    if let Some(lavapipe) = place.lavapipe.as_ref().filter(|_| overhead::is_wanted(&plan.chosen)) {
+        process::heading("What a kernel costs the CPU");
+        let tiny = variants::tiny(&place.model, &files)?;
+        report.overhead = overhead::measure(&plan.chosen, &place, lavapipe, &tiny);
+    }
+    report.figures = goals::judge_figures(&report.curve, &report.overhead);
     // What is left of it would be in nobody's way.
     let _ = fs::remove_dir_all(&place.scratch);
     println!("\n{}", report.text());
     for path in report.write(&out)? {
         println!("{}", path.display());
     }
-    if report.runs.is_empty() {
+    if report.runs.is_empty() && report.overhead.is_empty() {
         bail!("nobody could be measured; the reasons are above");
     }
     Ok(())
@@ -181,7 +194,7 @@ fn set_up(
         bail!("the page is not built: leave --no-build out, or run `cargo xtask demo` once");
     }
     let browser = if chosen.iter().any(|one| one.is_web()) { Some(system_packages::browser()?) } else { None };
-    if chosen.iter().any(|one| one.gpu) {
+    if chosen.iter().any(|one| one.on_gpu()) {
         system_packages::vulkan()?;
     }
     let model = match &options.synthetic {
@@ -194,12 +207,15 @@ fn set_up(
     // Of its own: two runs at once would feed each other's contestants.
     let scratch = files.join(format!("run-{}", std::process::id()));
     fs::create_dir_all(&scratch)?;
+    let needs_lavapipe = chosen.iter().any(|one| one.device == Device::Lavapipe) || overhead::is_wanted(chosen);
+    let lavapipe = needs_lavapipe.then(|| Lavapipe::set_up(workspace, browser.as_deref(), files));
     let place = Place {
         host: ready.host,
         model,
         runners: workspace.path("tests/bench"),
         scratch,
         browser,
+        lavapipe,
         cores: machine::cores(),
         hardware_gpu,
         limit: Duration::from_secs(options.limit),

@@ -73,7 +73,7 @@ impl Plan {
     /// Prompts and tokens of a contestant.
     fn share(&self, contestant: &Contestant, hardware_gpu: bool) -> (Vec<Prompt>, usize) {
         let patience = contestant.patience();
-        let is_slow = contestant.gpu && !hardware_gpu;
+        let is_slow = contestant.is_emulated(hardware_gpu);
         let is_asked = |prompt: &&Prompt| {
             if is_slow && !self.is_explicit {
                 patience.prompts.contains(&prompt.name.as_str())
@@ -91,7 +91,7 @@ impl Plan {
         let count = order.len().max(1);
         order.rotate_left(round % count);
         for contestant in order {
-            let is_slow = contestant.gpu && !place.hardware_gpu;
+            let is_slow = contestant.is_emulated(place.hardware_gpu);
             if self.failed.contains_key(contestant.id) || (is_slow && round >= SOFTWARE_GPU_ROUNDS) {
                 continue;
             }
@@ -152,5 +152,5 @@ fn measure(task: &Task<'_>, round: usize, place: &Place, report: &mut Report) ->
 
 /// Whether a contestant that was asked for a GPU computed without one.
 fn is_elsewhere(contestant: &Contestant, measurement: &Measurement) -> bool {
-    contestant.gpu && (measurement.backend.starts_with("WASM") || measurement.backend == "CPU")
+    contestant.on_gpu() && (measurement.backend.starts_with("WASM") || measurement.backend == "CPU")
 }

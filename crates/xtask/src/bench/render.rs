@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 
 use super::chart::{self, Bar, Panel};
 use super::curve;
-use super::goals::Quantity;
+use super::goals::{self, Quantity};
 use super::golden::Agreement;
+use super::overhead;
 use super::report::{Report, Row};
 use super::statistics::Summary;
 use super::table::{Table, digits, or_dash};
@@ -86,6 +87,21 @@ impl Report {
         table
     }
 
+    /// What only some runs measure.
+    fn further_tables(&self) -> Vec<(&'static str, Table)> {
+        let mut tables = Vec::new();
+        if !self.curve.is_empty() {
+            tables.push(("Decode over context", curve::table(&self.curve)));
+        }
+        if !self.overhead.is_empty() {
+            tables.push(("What a kernel costs the CPU, without its arithmetic", overhead::table(&self.overhead)));
+        }
+        if !self.figures.is_empty() {
+            tables.push(("Promises that are no ratios", goals::table(&self.figures)));
+        }
+        tables
+    }
+
     /// The lines around the tables, the same on the terminal and in Markdown.
     fn remarks(&self) -> Vec<String> {
         let mut lines = vec![format!("Machine: {}", self.machine.text()), format!("Quiet? {}", self.quietness.text())];
@@ -115,8 +131,8 @@ impl Report {
         if unmeasured > 0 {
             let _ = writeln!(out, "{unmeasured} of {} promised ratios were not measured", self.goals.len());
         }
-        if !self.curve.is_empty() {
-            let _ = write!(out, "\nDecode over context:\n{}", curve::table(&self.curve).text());
+        for (title, table) in self.further_tables() {
+            let _ = write!(out, "\n{title}:\n{}", table.text());
         }
         let _ = writeln!(out, "\n{}", self.remarks().join("\n"));
         out
@@ -130,8 +146,8 @@ impl Report {
             "Medians of the rounds, in brackets the best. Peak: largest process, in brackets all of the browser's.\n"
         );
         let _ = writeln!(out, "## Ratios\n\n{}", self.goal_table(true).markdown());
-        if !self.curve.is_empty() {
-            let _ = writeln!(out, "## Decode over context\n\n{}", curve::table(&self.curve).markdown());
+        for (title, table) in self.further_tables() {
+            let _ = writeln!(out, "## {title}\n\n{}", table.markdown());
         }
         for line in self.remarks() {
             let _ = writeln!(out, "- {line}");
@@ -228,6 +244,8 @@ mod tests {
             bandwidth,
             absent: vec![Absence { contestant: "tjs-gpu", reason: "no adapter".to_owned() }],
             curve: Vec::new(),
+            figures: Vec::new(),
+            overhead: Vec::new(),
             runs,
         }
     }

@@ -5,10 +5,11 @@ use serde::Serialize;
 use super::bandwidth::Bandwidth;
 use super::contestant::Contestant;
 use super::curve::Point;
-use super::goals::Verdict;
+use super::goals::{Figure, Verdict};
 use super::golden::Agreement;
 use super::machine::Machine;
 use super::measurement::Measurement;
+use super::overhead::Overhead;
 use super::quiet::{Disturbance, Quietness};
 use super::statistics::Summary;
 use super::traffic::Traffic;
@@ -96,10 +97,14 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Promises.
     pub goals: Vec<Verdict>,
+    /// Promises that are no ratios.
+    pub figures: Vec<Figure>,
     /// Who is missing.
     pub absent: Vec<Absence>,
     /// Decode over context, if asked for.
     pub curve: Vec<Point>,
+    /// What a kernel costs the CPU.
+    pub overhead: Vec<Overhead>,
     /// Every single measurement.
     pub runs: Vec<Run>,
 }
@@ -141,7 +146,7 @@ fn row(
     let threads = contestant.thread_count(cores);
     let read = bandwidth.iter().find(|one| one.threads == threads).map(|one| one.read_bytes_per_s);
     // Of a real GPU's memory nothing was measured.
-    let read = read.filter(|_| !contestant.gpu || first.software_gpu || elsewhere);
+    let read = read.filter(|_| !contestant.on_gpu() || first.software_gpu || elsewhere);
     let largest = |value: fn(&Measurement) -> Option<u64>| runs.iter().filter_map(|run| value(&run.measurement)).max();
     let backend = if elsewhere { format!("{} (NOT the GPU)", first.backend) } else { first.backend.clone() };
     Some(Row {

@@ -1,23 +1,22 @@
 //! Starts a contestant, feeds it its prompts and reads its measurements.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::contestant::{Contestant, Runner};
+use super::contestant::{Contestant, Device, Runner};
 use super::golden::Prompt;
+use super::lavapipe::Lavapipe;
+use super::lines::{each_line, lines_of};
 use super::measurement::Measurement;
-use crate::process;
 use crate::setup::system_packages::BROWSER_VARIABLE;
 
 /// A runner has its own limit and then some time to close its browser.
-const GRACE: Duration = Duration::from_secs(30);
+pub const GRACE: Duration = Duration::from_secs(30);
 
 /// What all contestants of a run share.
 pub struct Place {
@@ -31,12 +30,28 @@ pub struct Place {
     pub scratch: PathBuf,
     /// A Chromium, if a contestant needs one.
     pub browser: Option<PathBuf>,
+    /// llvmpipe's, if a contestant needs them.
+    pub lavapipe: Option<Lavapipe>,
     /// Cores of this machine.
     pub cores: usize,
     /// Whether the machine has a real GPU.
     pub hardware_gpu: bool,
     /// Longest time of one contestant in one round.
     pub limit: Duration,
+}
+
+impl Place {
+    /// The browser of a contestant that needs one.
+    fn browser_of(&self, contestant: &Contestant) -> Result<Option<&Path>> {
+        if contestant.device != Device::Lavapipe {
+            return Ok(self.browser.as_deref());
+        }
+        match self.lavapipe.as_ref().map(|lavapipe| &lavapipe.browser) {
+            Some(Ok(browser)) => Ok(Some(browser)),
+            Some(Err(reason)) => bail!("{reason}"),
+            None => bail!("llvmpipe was not set up"),
+        }
+    }
 }
 
 /// What a contestant shall do in one round.
@@ -86,7 +101,7 @@ fn native(place: &Place, task: &Task<'_>, exact: bool, found: &mut Vec<Measureme
         command.arg("--prompt-ids").arg(&ids).args(["--max-tokens", &task.tokens.to_string()]);
         command.args(["--context", &task.context_tokens.to_string()]);
         command.args(["--threads", &task.contestant.thread_count(place.cores).to_string()]);
-        command.args(["--device", if task.contestant.gpu { "gpu" } else { "cpu" }]);
+        command.args(["--device", if task.contestant.on_gpu() { "gpu" } else { "cpu" }]);
         if exact {
             command.arg("--exact");
         }
@@ -168,10 +183,10 @@ fn in_node(place: &Place, task: &Task<'_>, found: &mut Vec<Measurement>) -> Resu
         Runner::Transformers(dtype) => ("web-peer.mjs", Some("transformers"), Some(dtype)),
         Runner::Native { .. } => bail!("our binary needs no Node.js"),
     };
-    let gpu = match (task.contestant.gpu, place.hardware_gpu) {
-        (false, _) => "none",
-        (true, false) => "software",
-        (true, true) => "real",
+    let gpu = match task.contestant.device {
+        Device::Cpu => "none",
+        _ if task.contestant.is_emulated(place.hardware_gpu) => "software",
+        _ => "real",
     };
     let options = NodeOptions {
         model: if dtype.is_some() { &place.model } else { task.weights },
@@ -191,87 +206,28 @@ fn in_node(place: &Place, task: &Task<'_>, found: &mut Vec<Measurement>) -> Resu
     let mut command = Command::new("node");
     command.current_dir(&place.runners).arg(script).arg(&file);
     command.env("INSHORE_BIN", &place.host).env("INSHORE_TEST_MODEL", &place.model);
-    if let Some(browser) = &place.browser {
+    if let Some(browser) = place.browser_of(task.contestant)? {
         command.env(BROWSER_VARIABLE, browser);
     }
     let mut read = Ok(());
     let result = each_line(&mut command, place.limit + GRACE, |line| {
         // Native libraries may print lines of their own.
         if line.starts_with('{') && read.is_ok() {
-            read = Measurement::read(line, task.prompts).map(|one| found.push(one));
+            read = Measurement::read(line, task.prompts).map(|mut one| {
+                if task.contestant.device == Device::Lavapipe && one.software_gpu {
+                    "llvmpipe".clone_into(&mut one.device);
+                }
+                found.push(one);
+            });
         }
     });
     read.context("a runner printed something that is no measurement")?;
     result
 }
 
-fn lines_of(command: &mut Command, limit: Duration) -> Result<Vec<String>> {
-    let mut lines = Vec::new();
-    each_line(command, limit, |line| lines.push(line.to_owned()))?;
-    Ok(lines)
-}
-
-/// Runs a command quietly, at most `limit`, and hands on each line of its output; an error carries the last lines of its
-/// error output.
-fn each_line(command: &mut Command, limit: Duration, mut on_line: impl FnMut(&str)) -> Result<()> {
-    let line = process::render(command);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let start = Instant::now();
-    let mut child = command.spawn().with_context(|| format!("could not start `{line}`"))?;
-    let stdout = child.stdout.take().context("no standard output")?;
-    let stderr = child.stderr.take().context("no error output")?;
-    let reader =
-        thread::spawn(move || -> Vec<String> { BufReader::new(stdout).lines().map_while(Result::ok).collect() });
-    let errors = thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What cannot be read is not reported; there is nothing better to do with it.
-        let _ = BufReader::new(stderr).read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    });
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break Some(status);
-        }
-        if start.elapsed() > limit {
-            child.kill()?;
-            child.wait()?;
-            break None;
-        }
-        thread::sleep(Duration::from_millis(20));
-    };
-    for line in reader.join().unwrap_or_default() {
-        on_line(&line);
-    }
-    match status {
-        Some(status) if status.success() => Ok(()),
-        Some(status) => bail!("{}", complaint(&errors.join().unwrap_or_default(), &status.to_string())),
-        None => bail!("not done within {}", process::seconds(limit)),
-    }
-}
-
-/// The last words of an error output, without the noise of Mesa and Node.js.
-fn complaint(errors: &str, status: &str) -> String {
-    let lines: Vec<&str> = errors
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.contains("XDG_RUNTIME_DIR") && !line.starts_with("at "))
-        .collect();
-    let last = lines[lines.len().saturating_sub(4)..].join(" ");
-    if last.is_empty() { status.to_owned() } else { last.chars().take(400).collect() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[cfg(unix)]
-    #[test]
-    fn commands_have_a_limit_and_errors_their_words() {
-        let sh = |script: &str| lines_of(Command::new("sh").args(["-c", script]), Duration::from_millis(600));
-        assert_eq!(sh("echo a; echo b").expect("ran"), ["a", "b"]);
-        assert_eq!(sh("echo 'no adapter' >&2; exit 3").expect_err("failed").to_string(), "no adapter");
-        assert!(sh("exec sleep 5").expect_err("too long").to_string().starts_with("not done within"));
-    }
 
     #[test]
     fn software_devices_are_known_by_name() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use inshore_gguf::testing::{GgufBuilder, block_on, quantize};
-use inshore_gguf::{FileSource, GgmlType, Gguf, Value, block};
+use inshore_gguf::{Array, FileSource, GgmlType, Gguf, Value, block};
 
 use crate::process;
 
@@ -31,6 +31,11 @@ pub const SHAPES: [Shape; 3] = [
     Shape { name: "3b", hidden: 3072, layers: 28, heads: 24, kv_heads: 8, intermediate: 8192 },
     Shape { name: "7b", hidden: 4096, layers: 32, heads: 32, kv_heads: 32, intermediate: 11008 },
 ];
+
+/// One layer whose arithmetic is next to nothing: what a step of it takes is what launching kernels takes.
+const TINY: Shape = Shape { name: "tiny", hidden: 64, layers: 1, heads: 1, kv_heads: 1, intermediate: 128 };
+/// Words of its vocabulary.
+const TINY_WORDS: usize = 320;
 
 /// The model with its matrices as Q8_0, written next to other files of the bench unless it is there.
 pub fn as_q8_0(model: &Path, folder: &Path) -> Result<PathBuf> {
@@ -67,12 +72,44 @@ pub fn synthetic(name: &str, model: &Path, folder: &Path) -> Result<PathBuf> {
     }
     process::heading(&format!("Synthetic weights, {name}"));
     let (_, gguf) = open(model)?;
-    let words = gguf.metadata.strings("tokenizer.ggml.tokens")?.context("the model has no vocabulary")?.len();
-    write(&target, &shape.build(&gguf, words))
+    let words = vocabulary(&gguf)?.len();
+    let tokenizer = with_metadata_of(&gguf, |key| key.starts_with("tokenizer."));
+    write(&target, &shape.build(tokenizer, words))
+}
+
+/// A decoder of one tiny layer and few words, for what a step costs beside its arithmetic.
+pub fn tiny(model: &Path, folder: &Path) -> Result<PathBuf> {
+    let target = folder.join(format!("synthetic-{}.Q4_0.gguf", TINY.name));
+    if target.is_file() {
+        return Ok(target);
+    }
+    let (_, gguf) = open(model)?;
+    write(&target, &tiny_file(&gguf)?)
+}
+
+fn tiny_file(tokenizer: &Gguf) -> Result<GgufBuilder> {
+    let words = vocabulary(tokenizer)?;
+    // Special words come first; the answer shall not end with the first token, whatever it is.
+    let words = &words[words.len().min(TINY_WORDS)..words.len().min(2 * TINY_WORDS)];
+    let strings = |texts: &[String]| Value::Array(Array::String(texts.to_vec()));
+    // Only what lists these words and no others; merges make words that are not among them.
+    let entries = [
+        ("tokens", strings(words)),
+        ("merges", strings(&[])),
+        ("token_type", Value::Array(Array::I32(vec![1; words.len()]))),
+        ("eos_token_id", Value::U32(words.len().saturating_sub(1) as u32)),
+    ];
+    let others = ["model", "pre"].map(|key| format!("tokenizer.ggml.{key}"));
+    let file = TINY.build(with_metadata_of(tokenizer, |key| others.iter().any(|other| other == key)), words.len());
+    Ok(entries.into_iter().fold(file, |file, (key, value)| file.metadata(&format!("tokenizer.ggml.{key}"), value)))
+}
+
+fn vocabulary(gguf: &Gguf) -> Result<&[String]> {
+    gguf.metadata.strings("tokenizer.ggml.tokens")?.context("the model has no vocabulary")
 }
 
 impl Shape {
-    fn build(&self, tokenizer: &Gguf, words: usize) -> GgufBuilder {
+    fn build(&self, tokenizer: GgufBuilder, words: usize) -> GgufBuilder {
         let number = |key: &str, value: u32| (format!("llama.{key}"), Value::U32(value));
         let head_dim = self.hidden / self.heads as usize;
         let entries = [
@@ -89,8 +126,7 @@ impl Shape {
             ("llama.attention.layer_norm_rms_epsilon".to_owned(), Value::F32(1e-5)),
             ("llama.rope.freq_base".to_owned(), Value::F32(10_000.0)),
         ];
-        let mut file = with_metadata_of(tokenizer, |key| key.starts_with("tokenizer."));
-        file = file.string("general.architecture", "llama");
+        let mut file = tokenizer.string("general.architecture", "llama");
         for (key, value) in entries {
             file = file.metadata(&key, value);
         }
@@ -218,11 +254,27 @@ mod tests {
     }
 
     #[test]
+    fn the_tiny_file_has_words_of_its_own() {
+        let words: Vec<String> = (0..2 * TINY_WORDS + 5).map(|word| format!("w{word}")).collect();
+        let model = GgufBuilder::new()
+            .string("tokenizer.ggml.model", "gpt2")
+            .metadata("tokenizer.ggml.bos_token_id", Value::U32(1))
+            .strings("tokenizer.ggml.tokens", &words)
+            .build();
+        let model = block_on(Gguf::read(&model)).expect("a file");
+        let gguf = block_on(Gguf::read(&tiny_file(&model).expect("made").build())).expect("a file");
+        let found = vocabulary(&gguf).expect("words");
+        assert_eq!((found.len(), found[0].as_str()), (TINY_WORDS, "w320"));
+        assert_eq!(gguf.metadata.u32("tokenizer.ggml.eos_token_id").expect("a number"), Some(319));
+        assert_eq!(gguf.metadata.u32("tokenizer.ggml.bos_token_id").expect("a number"), None);
+        assert_eq!(gguf.tensor("token_embd.weight").expect("there").rows(), TINY_WORDS as u64);
+    }
+
+    #[test]
     fn a_synthetic_shape_has_all_tensors() {
         let shape = Shape { name: "tiny", hidden: 64, layers: 2, heads: 4, kv_heads: 2, intermediate: 96 };
-        let tokenizer = GgufBuilder::new().strings("tokenizer.ggml.tokens", &["a", "b", "c"]).build();
-        let tokenizer = block_on(Gguf::read(&tokenizer)).expect("a file");
-        let gguf = block_on(Gguf::read(&shape.build(&tokenizer, 3).build())).expect("a file");
+        let tokenizer = GgufBuilder::new().strings("tokenizer.ggml.tokens", &["a", "b", "c"]);
+        let gguf = block_on(Gguf::read(&shape.build(tokenizer, 3).build())).expect("a file");
         assert_eq!(gguf.tensors.len(), 2 + 2 * 9);
         assert_eq!(gguf.tensor("blk.1.attn_k.weight").expect("there").rows(), 32);
         assert_eq!(gguf.metadata.u32("llama.rope.dimension_count").expect("a number"), Some(16));
