@@ -31,10 +31,12 @@ const WASM = {
   '#gpu-wasm': 'inshore_gpu.js',
   '#cpu-wasm': 'inshore_cpu.js',
   '#cpu-relaxed-wasm': 'inshore_cpu_relaxed.js',
+  '#cpu-threads-wasm': 'inshore_cpu_threads.js',
   '#route-wasm': 'inshore_route.js',
   '#gpu-wasm-bytes?url': 'inshore_gpu_bg.wasm',
   '#cpu-wasm-bytes?url': 'inshore_cpu_bg.wasm',
   '#cpu-relaxed-wasm-bytes?url': 'inshore_cpu_relaxed_bg.wasm',
+  '#cpu-threads-wasm-bytes?url': 'inshore_cpu_threads_bg.wasm',
   '#route-wasm-bytes?url': 'inshore_route_bg.wasm',
 };
 

@@ -22,6 +22,8 @@ export default defineConfig(({ command, mode }) => {
         { find: /^#cpu-wasm-bytes/, replacement: wasmFile('inshore_cpu_bg.wasm') },
         { find: /^#cpu-relaxed-wasm$/, replacement: wasmFile('inshore_cpu_relaxed.js') },
         { find: /^#cpu-relaxed-wasm-bytes/, replacement: wasmFile('inshore_cpu_relaxed_bg.wasm') },
+        { find: /^#cpu-threads-wasm$/, replacement: wasmFile('inshore_cpu_threads.js') },
+        { find: /^#cpu-threads-wasm-bytes/, replacement: wasmFile('inshore_cpu_threads_bg.wasm') },
         { find: /^#route-wasm$/, replacement: wasmFile('inshore_route.js') },
         { find: /^#route-wasm-bytes/, replacement: wasmFile('inshore_route_bg.wasm') },
       ],

@@ -30,7 +30,7 @@ async function measureAll(site, options) {
 /** A page of its own for each prompt, so that no prompt finds its beginning in the cache of an earlier one. */
 async function measure(context, { site, options, prompt, memory }) {
   const device = options.gpu === 'none' ? 'cpu' : 'gpu';
-  const page = await openPage(context, site.url, { device, autoload: '1' });
+  const page = await openPage(context, site.url, { device, threads: options.threads, autoload: '1' });
   await waitForEngine(page, options.limit_s * 1000);
   const { browser, adapter } = await describeBrowser(context, page);
   const session = await page.evaluate(() => {
@@ -54,7 +54,7 @@ async function measure(context, { site, options, prompt, memory }) {
   });
 }
 
-/** The page chooses its threads by itself: a figure must not stand under another number than it was measured with. */
+/** A browser may give fewer: a figure must not stand under another number than it was measured with. */
 function checkThreads(name, wanted) {
   const found = Number(/(\d+) thread/.exec(name)?.[1] ?? 1);
   if (found !== wanted) throw new Error(`the page computes with ${found} thread(s), not with ${wanted}`);

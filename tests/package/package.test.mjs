@@ -31,6 +31,7 @@ test('it holds code, declarations, wasm and licences, and no dependency', () => 
     'wasm/inshore_gpu_bg.wasm',
     'wasm/inshore_cpu_bg.wasm',
     'wasm/inshore_cpu_relaxed_bg.wasm',
+    'wasm/inshore_cpu_threads_bg.wasm',
   ])
     assert.ok(paths.includes(part), part);
   assert.deepEqual(

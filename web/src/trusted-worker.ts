@@ -51,7 +51,7 @@ function trust(url: string, through: ScriptUrlPolicy): string {
 
 /** Bytes that somebody made at run time (`blob:`, `data:`) are no file. */
 function isOwnFile(url: string): boolean {
-  const base = typeof document === 'undefined' ? location.href : document.baseURI;
+  const base = (globalThis as { document?: { baseURI: string } }).document?.baseURI ?? location.href;
   if (!URL.canParse(url, base)) return false;
   const { origin, protocol } = new URL(url, base);
   return origin === location.origin && protocol !== 'blob:' && protocol !== 'data:';

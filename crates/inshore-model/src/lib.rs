@@ -40,8 +40,10 @@ pub use config::{Architecture, Config, RopePairs};
 pub use engine::{Engine, LoadOptions, LoadProgress};
 pub use error::ModelError;
 pub use generation::{CancelHandle, FinishReason, Generation, Step, Timings};
-pub use inshore_ops::device::{Adapter, BackendKind, DeviceChoice, DeviceError, OpenDevice, adapters};
 pub use info::ModelInfo;
+pub use inshore_ops::device::{Adapter, BackendKind, DeviceChoice, DeviceError, OpenDevice, adapters};
+#[cfg(target_family = "wasm")]
+pub use inshore_ops::{Team, use_team};
 pub use inshore_tokenizer::Message;
 pub use llama::{DecoderLayer, Llama};
 pub use probe::{Probe, probe};

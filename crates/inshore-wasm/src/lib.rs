@@ -9,6 +9,8 @@ mod error;
 mod probe;
 mod request;
 mod source;
+#[cfg(feature = "threads")]
+mod threads;
 
 use wasm_bindgen::prelude::*;
 

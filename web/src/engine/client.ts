@@ -39,9 +39,9 @@ export class EngineClient {
     });
   }
 
-  /** Opens the device, once per client. */
-  open(device: DeviceChoice): Promise<DeviceReport> {
-    return this.#port.call('open', { device });
+  /** Opens the device, once per client; the CPU with so many `threads` where the page can have them. */
+  open(device: DeviceChoice, threads?: number): Promise<DeviceReport> {
+    return this.#port.call('open', { device, threads });
   }
 
   /** Loads a model that lies complete in the store under `key`. */

@@ -1,7 +1,8 @@
 import type { EngineDevice } from '#cpu-wasm';
 import { InshoreError } from '../error';
-import { type EngineModule, engineModule } from './instance';
+import { type EngineModule, engineModule, startThreads } from './instance';
 import type { AdapterReport, DeviceChoice, DeviceReport } from './protocol';
+import { bestThreads } from './threads/team';
 
 /** An open device and what to tell the page about it. */
 export interface OpenedDevice {
@@ -15,15 +16,20 @@ export interface OpenedDevice {
  * Opens the device that `choice` names; `auto` falls back to WASM SIMD and says why. Once per worker: wgpu cannot be
  * registered twice.
  */
-export async function openDevice(choice: DeviceChoice): Promise<OpenedDevice> {
-  if (choice === 'cpu') return open('cpu');
+export async function openDevice(choice: DeviceChoice, threads?: number): Promise<OpenedDevice> {
+  if (choice === 'cpu') return openCpu(threads);
   try {
     return await open('gpu', await findAdapter());
   } catch (error) {
     if (choice === 'gpu') throw error;
-    const opened = await open('cpu');
+    const opened = await openCpu(threads);
     return { ...opened, report: { ...opened.report, fallback: InshoreError.toWire(error, 'gpu_failed') } };
   }
+}
+
+async function openCpu(threads = bestThreads()): Promise<OpenedDevice> {
+  await startThreads(threads);
+  return open('cpu');
 }
 
 async function open(kind: 'gpu' | 'cpu', adapter?: AdapterReport): Promise<OpenedDevice> {

@@ -40,7 +40,7 @@ export class EngineHost {
     const client: Client = { post, slowness: 1 };
     this.#clients.add(client);
     const calls: Handlers<EngineCalls> = {
-      open: async ({ device }) => (await this.#open(device)).report,
+      open: async ({ device, threads }) => (await this.#open(device, threads)).report,
       load: ({ key, ...settings }) => this.#load(client, key, settings),
       start: ({ generation, request }) => {
         const withBytes = request.topLogprobs !== undefined;
@@ -76,9 +76,9 @@ export class EngineHost {
   }
 
   /** wgpu cannot be registered twice: whoever comes later gets the device that is open, if it is what they want. */
-  async #open(choice: DeviceChoice): Promise<OpenedDevice> {
+  async #open(choice: DeviceChoice, threads?: number): Promise<OpenedDevice> {
     if (this.#device === undefined) {
-      this.#device = openDevice(choice);
+      this.#device = openDevice(choice, threads);
       // A device that did not open leaves room for another try.
       this.#device.catch(() => {
         this.#device = undefined;

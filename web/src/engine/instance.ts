@@ -1,7 +1,9 @@
 import relaxedUrl from '#cpu-relaxed-wasm-bytes?url';
+import threadsUrl from '#cpu-threads-wasm-bytes?url';
 import cpuUrl from '#cpu-wasm-bytes?url';
 import gpuUrl from '#gpu-wasm-bytes?url';
 import { InshoreError } from '../error';
+import { canHaveThreads, type SharedModule, Team } from './threads/team';
 
 /** One build of the engine, started. */
 export type EngineModule = typeof import('#cpu-wasm');
@@ -11,28 +13,66 @@ const BUILDS = {
   gpu: { url: gpuUrl, load: (): Promise<EngineModule> => import('#gpu-wasm') },
   cpu: { url: cpuUrl, load: (): Promise<EngineModule> => import('#cpu-wasm') },
   relaxed: { url: relaxedUrl, load: (): Promise<EngineModule> => import('#cpu-relaxed-wasm') },
+  threads: { url: threadsUrl, load: (): Promise<EngineModule> => import('#cpu-threads-wasm') },
 };
 type Build = keyof typeof BUILDS;
 
-const started = new Map<Build, Promise<EngineModule>>();
+interface Started {
+  engine: EngineModule;
+  shared: SharedModule;
+}
+
+const started = new Map<Build, Promise<Started>>();
+let team: Promise<void> | undefined;
+let threadsRefused = false;
 
 /**
  * Compiles and starts the build of the engine for a kind of device, once per worker: a second instance would have a
  * memory of its own.
  */
-export function engineModule(kind: 'gpu' | 'cpu'): Promise<EngineModule> {
-  const build = kind === 'cpu' && hasRelaxedSimd() ? 'relaxed' : kind;
+export async function engineModule(kind: 'gpu' | 'cpu'): Promise<EngineModule> {
+  return (await (kind === 'gpu' ? startOnce('gpu') : startCpu())).engine;
+}
+
+/** Lets the CPU engine compute with `count` threads, where there can be any. Once, before anything runs in it. */
+export async function startThreads(count: number): Promise<void> {
+  if (count <= 1 || cpuBuild() !== 'threads') return;
+  const { engine, shared } = await startCpu();
+  if (cpuBuild() !== 'threads') return;
+  team ??= Team.start(count, shared).then((threads) => engine.useThreads?.(threads));
+  await team;
+}
+
+function cpuBuild(): Build {
+  if (!hasRelaxedSimd()) return 'cpu';
+  return canHaveThreads() && !threadsRefused ? 'threads' : 'relaxed';
+}
+
+async function startCpu(): Promise<Started> {
+  const build = cpuBuild();
+  try {
+    return await startOnce(build);
+  } catch (error) {
+    // Shared memory names the most it will ever be, and a small device has no such room.
+    if (build !== 'threads' || !(InshoreError.from(error).cause instanceof RangeError)) throw error;
+    threadsRefused = true;
+    return startCpu();
+  }
+}
+
+function startOnce(build: Build): Promise<Started> {
   const running = started.get(build) ?? start(build);
   started.set(build, running);
   return running;
 }
 
-async function start(build: Build): Promise<EngineModule> {
+async function start(build: Build): Promise<Started> {
   const { url, load } = BUILDS[build];
+  if (build === 'threads') drawIntoSharedMemory();
   try {
-    const module = await load();
-    await module.default({ module_or_path: url });
-    return module;
+    const [engine, module] = await Promise.all([load(), compile(url)]);
+    const { memory, runTask } = await engine.default({ module_or_path: module });
+    return { engine, shared: { module, memory, runTask } };
   } catch (error) {
     // The connection may be back at the next try.
     started.delete(build);
@@ -42,6 +82,24 @@ async function start(build: Build): Promise<EngineModule> {
       { cause: error },
     );
   }
+}
+
+/** The module draws random bytes into its memory, which `crypto` refuses where that is shared. The worker is ours alone. */
+function drawIntoSharedMemory(): void {
+  const draw = crypto.getRandomValues.bind(crypto);
+  crypto.getRandomValues = (into) => {
+    if (!(into instanceof Uint8Array && into.buffer instanceof SharedArrayBuffer)) return draw(into);
+    into.set(draw(new Uint8Array(into.length)));
+    return into;
+  };
+}
+
+async function compile(url: string): Promise<WebAssembly.Module> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`);
+  // A server that does not know the type still serves the bytes.
+  const streams = response.headers.get('content-type')?.startsWith('application/wasm') === true;
+  return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** A module with one function: `i16x8.relaxed_dot_i8x16_i7x16_s` of two splats. */

@@ -146,7 +146,8 @@ export interface AnswerEnd {
 
 /** The calls of the engine worker. */
 export type EngineCalls = {
-  open: { in: { device: DeviceChoice }; out: DeviceReport };
+  /** `threads`: for the CPU engine; absent: as many as pay. */
+  open: { in: { device: DeviceChoice; threads?: number | undefined }; out: DeviceReport };
   /** `key`: name of a complete model in the store, or the user's own file. */
   load: { in: { key: StoredKey } & LoadSettings; out: ModelInfo };
   /** `generation`: the page's number for it, used in the events. Resolves when the prompt is accepted. */

@@ -28,6 +28,8 @@ export interface SessionOptions extends LoadOptions {
   share?: string | undefined;
   /** Address of the engine's worker, if not beside this module; such an engine is not shared. */
   worker?: string | URL | undefined;
+  /** Threads of the CPU engine; absent: as many as pay. */
+  threads?: number | undefined;
 }
 
 /** Opens a device in a fresh (or shared) worker and loads the stored model `key` onto it. */
@@ -47,13 +49,13 @@ export async function openSession(
 }
 
 async function openOn(key: StoredKey, choice: DeviceChoice, options: SessionOptions): Promise<Session> {
-  const { share, worker, contextTokens, exact } = options;
+  const { share, worker, threads, contextTokens, exact } = options;
   // A file of the user's is known to one tab only.
   const shared = share !== undefined && worker === undefined && typeof key === 'string' && canShare();
   const name = [share, choice, key, contextTokens ?? 'default', exact ? 'exact' : 'rounded'].join('-');
   const engine = shared ? new EngineClient(sharedEngine(name)) : new EngineClient(startEngine(worker));
   try {
-    const device = await engine.open(choice);
+    const device = await engine.open(choice, threads);
     const info = await engine.load(key, options);
     return { engine, device, info };
   } catch (error) {

@@ -1,7 +1,10 @@
 /** The face of `crates/inshore-wasm`, as `cargo xtask wasm` leaves it in `pkg/wasm/`: the same for each of its builds. */
 declare module '#cpu-wasm' {
-  /** Compiles the module while it arrives and runs its constructors. */
-  export default function init(input: { module_or_path: string }): Promise<unknown>;
+  /** Instantiates the module and runs its constructors. */
+  export default function init(input: { module_or_path: WebAssembly.Module }): Promise<{
+    memory: WebAssembly.Memory;
+    runTask: import('./threads/tasks').RunTask;
+  }>;
 
   export class EngineDevice {
     private constructor();
@@ -46,6 +49,9 @@ declare module '#cpu-wasm' {
 
   export function memoryBytes(): number;
 
+  /** In the build with threads: computes on them from now on. */
+  export const useThreads: undefined | ((threads: import('./threads/tasks').Threads) => void);
+
   export function modelShape(prefix: Uint8Array): import('./protocol').ModelShape;
 
   export function probe(
@@ -56,6 +62,11 @@ declare module '#cpu-wasm' {
 }
 
 declare module '#cpu-relaxed-wasm' {
+  export * from '#cpu-wasm';
+  export { default } from '#cpu-wasm';
+}
+
+declare module '#cpu-threads-wasm' {
   export * from '#cpu-wasm';
   export { default } from '#cpu-wasm';
 }
@@ -71,6 +82,11 @@ declare module '#cpu-wasm-bytes?url' {
 }
 
 declare module '#cpu-relaxed-wasm-bytes?url' {
+  const url: string;
+  export default url;
+}
+
+declare module '#cpu-threads-wasm-bytes?url' {
   const url: string;
   export default url;
 }

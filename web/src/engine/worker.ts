@@ -3,8 +3,15 @@
 import { answerCalls } from '../worker-port';
 import { EngineHost } from './host';
 import type { EngineCalls, EngineEvent } from './protocol';
+import { enlist, MEMBER } from './threads/member';
 
 declare const self: DedicatedWorkerGlobalScope;
 
-const { calls } = new EngineHost().connect((event) => post(event));
-const post = answerCalls<EngineCalls, EngineEvent>(self, calls);
+// The engine starts its threads from its own address: whatever a bundler made of this file, they find it.
+if (self.name === MEMBER) enlist(self);
+else serve();
+
+function serve(): void {
+  const { calls } = new EngineHost().connect((event) => post(event));
+  const post = answerCalls<EngineCalls, EngineEvent>(self, calls);
+}

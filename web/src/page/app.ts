@@ -177,7 +177,11 @@ export class App {
     this.#loaded = false;
     this.#status.hide();
     this.#showReady();
-    const inshore = await createInshore({ model: model.source, device: this.#query?.device ?? 'auto' });
+    const inshore = await createInshore({
+      model: model.source,
+      device: this.#query?.device ?? 'auto',
+      ...(this.#query?.threads !== undefined && { threads: this.#query.threads }),
+    });
     if (this.#model !== model) return inshore.destroy();
     this.#inshore = inshore;
     inshore.on('decision', (event) => this.#panel.decided(event));

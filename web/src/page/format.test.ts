@@ -70,7 +70,13 @@ describe('SpeedMeter', () => {
 
 describe('readQuery', () => {
   it('reads the address line', () => {
-    expect(readQuery('')).toEqual({ device: 'auto', model: undefined, sha256: undefined, autoload: false });
+    expect(readQuery('')).toEqual({
+      device: 'auto',
+      threads: undefined,
+      model: undefined,
+      sha256: undefined,
+      autoload: false,
+    });
     expect(readQuery('?device=cpu&model=%2Fm.gguf&autoload=1')).toMatchObject({
       device: 'cpu',
       model: '/m.gguf',

@@ -4,6 +4,8 @@ import { InshoreError } from '../error';
 /** What the address line asks for. */
 export interface PageQuery {
   device: DeviceChoice;
+  /** Threads on the CPU; undefined: as many as pay. */
+  threads: number | undefined;
   /** A model other than the server's. */
   model: string | undefined;
   sha256: string | undefined;
@@ -13,7 +15,7 @@ export interface PageQuery {
 
 const DEVICES: readonly string[] = ['auto', 'gpu', 'cpu'];
 
-/** Reads `?device=auto|gpu|cpu&model=URL&sha256=HEX&autoload=1`. */
+/** Reads `?device=auto|gpu|cpu&threads=N&model=URL&sha256=HEX&autoload=1`. */
 export function readQuery(search: string): PageQuery {
   const query = new URLSearchParams(search);
   const device = query.get('device') ?? 'auto';
@@ -25,8 +27,19 @@ export function readQuery(search: string): PageQuery {
   }
   return {
     device: device as DeviceChoice,
+    threads: readThreads(query.get('threads')),
     model: query.get('model') ?? undefined,
     sha256: query.get('sha256') ?? undefined,
     autoload: query.get('autoload') === '1',
   };
+}
+
+function readThreads(text: string | null): number | undefined {
+  if (text === null) return undefined;
+  const threads = Number(text);
+  if (Number.isInteger(threads) && threads > 0) return threads;
+  throw new InshoreError(
+    'bad_threads',
+    `There cannot be ${JSON.stringify(text)} threads: use a number in the address.`,
+  );
 }

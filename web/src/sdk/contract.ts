@@ -51,6 +51,11 @@ export interface InshoreOptions {
   contextTokens?: number;
   /** On the CPU: no rounding of activations, at about two thirds of the speed. */
   exact?: boolean;
+  /**
+   * Threads on the CPU, where the page is cross-origin isolated; elsewhere there is one. Default: all cores, on machines
+   * with more than four half of them.
+   */
+  threads?: number;
   /** One engine for all tabs of this origin, where the browser has shared workers. Default: each tab has its own. */
   shareEngine?: boolean;
   /** Constants of the policy. */
@@ -183,13 +188,13 @@ export interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
+  /** `cached_tokens`: those of the prompt that were not computed anew; absent where an endpoint does not tell. */
+  prompt_tokens_details?: { cached_tokens: number };
 }
 
 /** OpenAI's shape of one token's log-probabilities. */
 export interface TokenLogprobs {
   token: string;
-  /** `cached_tokens`: those of the prompt that were not computed anew; absent where an endpoint does not tell. */
-  prompt_tokens_details?: { cached_tokens: number };
   logprob: number;
   bytes: number[] | null;
   top_logprobs: { token: string; logprob: number; bytes: number[] | null }[];

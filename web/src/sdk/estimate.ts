@@ -21,13 +21,13 @@ export interface ProbeParts {
   url: string;
   /** The model's file on this device, if it is whole: then nothing is fetched. */
   stored: StoredKey | undefined;
-  setup: { device: DeviceChoice; contextTokens: number | undefined };
+  setup: { device: DeviceChoice; threads?: number | undefined; contextTokens: number | undefined };
 }
 
 /** Probes the device with the model's shape: only the first bytes of its file are read. */
 export async function probeDevice({ engine, url, stored, setup }: ProbeParts): Promise<SpeedRecord> {
   try {
-    const opened = await engine.open(setup.device);
+    const opened = await engine.open(setup.device, setup.threads);
     const shape = await shapeOf(engine, url, stored);
     const context = Math.min(setup.contextTokens ?? CONTEXT_TOKENS, shape.trainContextTokens);
     const { prefillTps, decodeTps, memoryBytes, probeMs } = await engine.probe(shape, context);

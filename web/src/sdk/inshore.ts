@@ -244,10 +244,10 @@ class Instance implements Inshore {
     this.#events.clear();
   }
 
-  #openLocal({ device, contextTokens, exact, shareEngine, assets }: InshoreOptions): LocalSide {
+  #openLocal({ device, threads, contextTokens, exact, shareEngine, assets }: InshoreOptions): LocalSide {
     return new LocalSide({
       model: this.#model,
-      setup: { device: device ?? 'auto', contextTokens, exact },
+      setup: { device: device ?? 'auto', threads, contextTokens, exact },
       records: openSpeedRecords(),
       find: () => this.#find(),
       open: (key, setup, onProgress) =>
@@ -255,6 +255,7 @@ class Instance implements Inshore {
           onProgress,
           worker: assets?.engineWorker,
           ...(shareEngine && { share: `life${this.#local.losses}` }),
+          threads: setup.threads,
           contextTokens: setup.contextTokens,
           exact: setup.exact,
         }),

@@ -25,6 +25,8 @@ const USUAL_CONTEXT_TOKENS = 2_048;
 /** How the engine is set up. */
 export interface Setup {
   device: DeviceChoice;
+  /** Of the CPU engine; undefined: as many as pay. */
+  threads?: number | undefined;
   contextTokens: number | undefined;
   /** f32 activations in the CPU engine. */
   exact?: boolean | undefined;
@@ -185,9 +187,9 @@ export class LocalSide {
       leg.sink.finished({
         finishReason,
         promptTokens,
+        cachedTokens,
         completionTokens,
         // A rate that was not measured is 0.
-        cachedTokens,
         prefillTps: prefillTps > 0 ? prefillTps : undefined,
         decodeTps: decodeTps > 0 ? decodeTps : undefined,
       });

@@ -35,7 +35,8 @@ pub fn attention(q: &[f32], cache: &[f32], cached: CacheShape, shape: AttentionS
             for first_position in (0..end).step_by(span) {
                 let positions = first_position..first_position.saturating_add(span).min(end);
                 let rows = Rows { kv_head, tokens: strip.clone(), shape };
-                tasks.push((rows, positions, Found::default()));
+                let found = Found::nothing(rows.count(), head_dim);
+                tasks.push((rows, positions, found));
             }
         }
     }
@@ -47,7 +48,14 @@ pub fn attention(q: &[f32], cache: &[f32], cached: CacheShape, shape: AttentionS
         positions: positions.clone(),
         found,
     });
-    for_each(work.collect(), simd::run);
+    let most_rows = tokens.min(STRIP_TOKENS) * heads / kv_heads;
+    for_each(
+        &mut work.collect::<Vec<_>>(),
+        || Scratch::new(most_rows, head_dim),
+        |span, scratch| {
+            simd::run(Work { span, scratch });
+        },
+    );
 
     let mut out = vec![0.0; q.len()];
     let mut tasks = tasks.into_iter().peekable();
@@ -100,7 +108,6 @@ impl Rows {
 }
 
 /// Of each row: the largest score, `Σ e^(score - max)`, and `Σ e^(score - max) value`.
-#[derive(Default)]
 struct Found {
     maxima: Vec<f32>,
     sums: Vec<f32>,
@@ -149,27 +156,49 @@ struct Span<'a> {
     found: &'a mut Found,
 }
 
-impl Kernel for Span<'_> {
+/// What a thread works with: queries in tiles, and their scores of a block.
+struct Scratch {
+    queries: Vec<f32>,
+    scores: Vec<f32>,
+}
+
+/// Most rows of a tile.
+const TILE_ROWS: usize = 6;
+
+impl Scratch {
+    /// For up to `rows` queries, the last tile being filled up.
+    fn new(rows: usize, head_dim: usize) -> Self {
+        let rows = rows + TILE_ROWS - 1;
+        Self { queries: vec![0.0; rows * head_dim], scores: vec![0.0; rows * BLOCK] }
+    }
+}
+
+struct Work<'a, 'b> {
+    span: &'a mut Span<'b>,
+    scratch: &'a mut Scratch,
+}
+
+impl Kernel for Work<'_, '_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
+        let Self { span, scratch } = self;
         // Rows, and runs of values, whose sums fit the registers beside the operands.
         match S::REGISTERS {
-            32 if self.rows.count() > 4 => self.blocks::<S, 6, 4>(simd),
-            32 => self.blocks::<S, 4, 4>(simd),
-            8 => self.blocks::<S, 4, 1>(simd),
-            _ => self.blocks::<S, 2, 1>(simd),
+            32 if span.rows.count() > 4 => span.blocks::<S, TILE_ROWS, 4>(simd, scratch),
+            32 => span.blocks::<S, 4, 4>(simd, scratch),
+            8 => span.blocks::<S, 4, 1>(simd, scratch),
+            _ => span.blocks::<S, 2, 1>(simd, scratch),
         }
     }
 }
 
 impl Span<'_> {
     #[inline(always)]
-    fn blocks<S: Simd, const R: usize, const N: usize>(self, simd: S) {
-        let (rows, positions) = (self.rows, &self.positions);
+    fn blocks<S: Simd, const R: usize, const N: usize>(&mut self, simd: S, scratch: &mut Scratch) {
+        let (rows, positions, now) = (self.rows, &self.positions, &mut *self.found);
         let (count, head_dim) = (rows.count(), rows.shape.head_dim);
-        let mut now = Found::nothing(count, head_dim);
-        let queries = self.queries::<R>();
-        let mut scores = vec![0.0; count.next_multiple_of(R) * BLOCK];
+        let Scratch { queries, scores } = scratch;
+        let queries = scaled_queries::<R>(self.q, rows, queries);
         for first in positions.clone().step_by(BLOCK) {
             let positions = BLOCK.min(positions.end - first);
             let keys = &self.keys[first / LANES * head_dim..][..positions.div_ceil(LANES) * head_dim];
@@ -196,25 +225,24 @@ impl Span<'_> {
                 value_tile::<S, R, N>(simd, scores, &values[..visible * head_dim], head_dim, out);
             }
         }
-        *self.found = now;
     }
+}
 
-    /// Queries, scaled by `1 / sqrt(head_dim)`, in tiles of `R` rows: `[tiles, head_dim]`. The last tile repeats its last
-    /// row.
-    fn queries<const R: usize>(&self) -> Vec<[f32; R]> {
-        let (count, head_dim) = (self.rows.count(), self.rows.shape.head_dim);
-        let scale = (head_dim as f32).sqrt().recip();
-        let mut queries = vec![[0.0; R]; count.div_ceil(R) * head_dim];
-        for (tile, queries) in queries.chunks_exact_mut(head_dim).enumerate() {
-            for at in 0..R {
-                let query = &self.q[self.rows.place((tile * R + at).min(count - 1))..][..head_dim];
-                for (out, value) in queries.iter_mut().zip(query) {
-                    out[at] = value * scale;
-                }
+/// The queries of `rows`, scaled by `1 / sqrt(head_dim)`, in tiles of `R` rows: `[tiles, head_dim]`. The last tile repeats
+/// its last row.
+fn scaled_queries<'a, const R: usize>(q: &[f32], rows: &Rows, out: &'a mut [f32]) -> &'a [[f32; R]] {
+    let (count, head_dim) = (rows.count(), rows.shape.head_dim);
+    let scale = (head_dim as f32).sqrt().recip();
+    let queries = &mut out.as_chunks_mut::<R>().0[..count.div_ceil(R) * head_dim];
+    for (tile, queries) in queries.chunks_exact_mut(head_dim).enumerate() {
+        for at in 0..R {
+            let query = &q[rows.place((tile * R + at).min(count - 1))..][..head_dim];
+            for (out, value) in queries.iter_mut().zip(query) {
+                out[at] = value * scale;
             }
         }
-        queries
     }
+    queries
 }
 
 /// The largest of `scores` and `least`.

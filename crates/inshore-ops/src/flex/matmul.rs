@@ -67,6 +67,11 @@ impl<'a> Matrix<'a> {
         // A multiple of every tile height.
         rows.next_multiple_of(12)
     }
+
+    /// What a thread needs beside inputs and outputs for a task of `rows`: room to unpack them.
+    pub const fn scratch_values(&self, rows: usize, tokens: usize) -> usize {
+        if self.layout.panels || tokens <= 1 { 0 } else { rows * self.layout.cols }
+    }
 }
 
 /// Activations: `[tokens, cols]`, row-major.
@@ -131,25 +136,28 @@ impl<'a> Input<'a> {
 pub fn add_product(x: &[f32], matrix: Matrix<'_>, out: &mut [f32]) {
     let x = Input::new(x, [matrix.layout]);
     let block = matrix.task_rows(x.tokens());
-    for_each(columns(out, matrix.layout.rows, block), |part| add_columns(&x, matrix, part));
+    let mut parts = columns(out, matrix.layout.rows, block);
+    let scratch = || vec![0.0; matrix.scratch_values(block, x.tokens())];
+    for_each(&mut parts, scratch, |part, scratch| add_columns(&x, matrix, part, scratch));
 }
 
-/// The columns of `out += x Wᵀ` that `part` names; on this thread.
-pub fn add_columns(x: &Input<'_>, matrix: Matrix<'_>, part: Columns<'_>) {
+/// The columns of `out += x Wᵀ` that `part` names; on this thread, with its `scratch`.
+pub fn add_columns(x: &Input<'_>, matrix: Matrix<'_>, part: &mut Columns<'_>, scratch: &mut [f32]) {
     match &x.rounded {
         Some(rounded) if matrix.layout.panels => int8::add_columns(rounded, matrix, part),
-        _ => add_exact_columns(x.exact, matrix, part),
+        _ => add_exact_columns(x.exact, matrix, part, scratch),
     }
 }
 
-fn add_exact_columns(x: Rows<'_>, matrix: Matrix<'_>, part: Columns<'_>) {
-    let Columns { first, rows: mut out } = part;
+fn add_exact_columns(x: Rows<'_>, matrix: Matrix<'_>, part: &mut Columns<'_>, scratch: &mut [f32]) {
+    let Columns { first, rows: out } = part;
     let Some(count) = out.first().map(|row| row.len()) else { return };
+    let rows = *first..*first + count;
     assert_eq!(x.cols, matrix.layout.cols, "activations and matrix differ in width");
-    let (layout, words) = (matrix.layout, matrix.rows(first..first + count));
+    let (layout, words) = (matrix.layout, matrix.rows(rows));
     match &mut out[..] {
         [out] => simd::run(OneToken { layout, words, x: x.values, out }),
-        _ => simd::run(ManyTokens { layout, words, x, out }),
+        out => simd::run(ManyTokens { layout, words, x, out, unpacked: &mut scratch[..count * layout.cols] }),
     }
 }
 
@@ -241,25 +249,24 @@ impl Kernel for OneToken<'_> {
     }
 }
 
-struct ManyTokens<'a> {
+struct ManyTokens<'a, 'b> {
     layout: PackedLayout,
     words: &'a [u32],
     x: Rows<'a>,
-    out: Vec<&'a mut [f32]>,
+    out: &'a mut [&'b mut [f32]],
+    unpacked: &'a mut [f32],
 }
 
-impl Kernel for ManyTokens<'_> {
+impl Kernel for ManyTokens<'_, '_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { layout, words, x, mut out } = self;
+        let Self { layout, words, x, out, unpacked } = self;
         let cols = layout.cols;
-        let count = words.len() / layout.row_words();
-        let mut buffer = vec![0.0; count * cols];
-        for (row, values) in words.chunks_exact(layout.row_words()).zip(buffer.chunks_exact_mut(cols)) {
+        for (row, values) in words.chunks_exact(layout.row_words()).zip(unpacked.chunks_exact_mut(cols)) {
             unpack_row(simd, &layout, row, &mut Store::new(values));
         }
         let strip = (STRIP_VALUES / cols).next_multiple_of(4);
-        let weights = Rows { values: &buffer, cols };
+        let weights = Rows { values: unpacked, cols };
         for (at, out) in out.chunks_mut(strip).enumerate() {
             let x = Rows { values: &x.values[at * strip * cols..][..out.len() * cols], cols };
             // As many tiles' sums as registers can hold beside the operands.

@@ -29,6 +29,8 @@ use crate::{PackedLayout, SampleParams, sample};
 
 pub use self::cache::PANEL_POSITIONS;
 pub use self::parallel::threads;
+#[cfg(target_family = "wasm")]
+pub use self::parallel::{Team, use_team};
 
 impl DecoderOps for Flex {
     fn embed(ids: IntTensor<Self>, tokens: usize, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self> {
@@ -64,7 +66,11 @@ impl DecoderOps for Flex {
             let parts = columns(out, matrix.layout().rows, matrix.task_rows(tokens));
             parts.into_iter().map(move |part| (matrix, part))
         });
-        for_each(tasks.collect(), |(matrix, part)| add_columns(&x, matrix, part));
+        let most = matrices.map(|matrix| matrix.scratch_values(matrix.task_rows(tokens), tokens)).into_iter().max();
+        let scratch = || vec![0.0; most.unwrap_or(0)];
+        for_each(&mut tasks.collect::<Vec<_>>(), scratch, |(matrix, part), scratch| {
+            add_columns(&x, *matrix, part, scratch);
+        });
 
         let angles = &floats(&rope)[shape.position * shape.head_dim..][..tokens * shape.head_dim];
         let [mut queries, mut keys, values] = outs;
@@ -117,10 +123,21 @@ impl DecoderOps for Flex {
         let x = Input::new(&normed, [layouts.0, layouts.1]);
         let [gate, up] = [Matrix::new(gate.storage(), layouts.0), Matrix::new(up.storage(), layouts.1)];
         let (tokens, width) = (x.tokens(), layouts.0.rows);
-        let mut out = vec![0.0; tokens * width];
+        let [mut out, mut ups] = [(); 2].map(|()| vec![0.0; tokens * width]);
         // Whole panels of the one that has panels.
         let block = if up.layout().panels { up } else { gate }.task_rows(tokens);
-        for_each(columns(&mut out, width, block), |part| gated_columns(&x, gate, up, part));
+        let mut tasks: Vec<_> =
+            columns(&mut out, width, block).into_iter().zip(columns(&mut ups, width, block)).collect();
+        let most = gate.scratch_values(block, tokens).max(up.scratch_values(block, tokens));
+        for_each(
+            &mut tasks,
+            || vec![0.0; most],
+            |(out, ups), scratch| {
+                add_columns(&x, gate, out, scratch);
+                add_columns(&x, up, ups, scratch);
+                gate_with(out, ups);
+            },
+        );
         from_floats(out, [tokens, width])
     }
 
@@ -157,14 +174,10 @@ fn start_with(bias: &[f32], out: &mut [f32], width: usize) {
     out.chunks_exact_mut(width).for_each(|row| row.copy_from_slice(bias));
 }
 
-/// `part = SiLU(x Wgᵀ) * (x Wuᵀ)`, `part` being zeros.
-fn gated_columns(x: &Input<'_>, gate: Matrix<'_>, up: Matrix<'_>, mut part: Columns<'_>) {
-    let Some(width) = part.rows.first().map(|row| row.len()) else { return };
-    let mut ups = vec![0.0; part.rows.len() * width];
-    add_columns(x, up, Columns { first: part.first, rows: ups.chunks_exact_mut(width).collect() });
-    add_columns(x, gate, Columns { first: part.first, rows: part.rows.iter_mut().map(|row| &mut **row).collect() });
-    for (row, ups) in part.rows.iter_mut().zip(ups.chunks_exact(width)) {
-        for (out, up) in row.iter_mut().zip(ups) {
+/// `out = SiLU(out) * up`.
+fn gate_with(out: &mut Columns<'_>, ups: &Columns<'_>) {
+    for (out, ups) in out.rows.iter_mut().zip(&ups.rows) {
+        for (out, up) in out.iter_mut().zip(ups.iter()) {
             *out = silu(*out) * up;
         }
     }

@@ -1,6 +1,7 @@
 //! Every operation on the CPU against its plain reference: with each instruction set that this machine has, at sizes
 //! around runs, tiles and tasks.
 
+pub mod allocation;
 mod attention;
 mod int8;
 mod linear;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
+use super::tls;
 use crate::process;
 
 /// The version that this xtask writes JavaScript for; pinned with `=` in the workspace's `Cargo.toml`.
@@ -15,11 +16,12 @@ pub const VERSION: &str = "0.2.130";
 /// Writes the JavaScript, the types and the rewritten module. Returns the size of cargo's module in bytes.
 pub fn run(built: &Path, folder: &Path, name: &str) -> Result<u64> {
     let start = Instant::now();
-    let bytes = fs::metadata(built).with_context(|| format!("could not read {}", built.display()))?.len();
+    let mut module = fs::read(built).with_context(|| format!("could not read {}", built.display()))?;
+    let bytes = module.len() as u64;
+    tls::repair_alignment(&mut module)?;
     // Names stay for now: the check of the constructors needs them, and wasm-opt strips them afterwards.
     Bindgen::new()
-        .input_path(built)
-        .out_name(name)
+        .input_bytes(name, module)
         .web(true)?
         .typescript(true)
         .generate(folder)

@@ -4,6 +4,7 @@ mod bindgen;
 mod constructors;
 mod optimise;
 mod size;
+mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ struct Module {
 }
 
 /// A worker loads one of the engines: the one for the device that it opens and the instructions that its browser has.
-const ENGINES: [Module; 3] = [
+const ENGINES: [Module; 4] = [
     Module {
         name: "inshore_gpu",
         features: &["gpu"],
@@ -47,6 +48,7 @@ const ENGINES: [Module; 3] = [
     },
     CPU_ENGINE,
     Module { name: "inshore_cpu_relaxed", features: &["relaxed-simd"], ..CPU_ENGINE },
+    Module { name: "inshore_cpu_threads", features: &["relaxed-simd", "threads"], ..CPU_ENGINE },
 ];
 
 const CPU_ENGINE: Module = Module {

@@ -18,10 +18,11 @@ pub const SMALL: &str = "-Oz";
 /// What the optimiser may use is what rustc enables for the target, and SIMD; it must not be told less, or it rejects the
 /// module. Names and producers go here and not with `strip` in the profile: that would drop the section which
 /// wasm-bindgen reads.
-pub const OPTIONS: [&str; 12] = [
+pub const OPTIONS: [&str; 13] = [
     "--strip-debug",
     "--strip-producers",
     "--enable-simd",
+    "--enable-threads",
     "--enable-relaxed-simd",
     "--enable-bulk-memory",
     "--enable-bulk-memory-opt",

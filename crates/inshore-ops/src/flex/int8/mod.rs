@@ -28,7 +28,7 @@ use super::simd;
 
 /// The columns of `out += x Wᵀ` that `part` names; on this thread. The matrix is in panels, and
 /// `part` begins with one.
-pub fn add_columns(x: &Activations, matrix: Matrix<'_>, part: Columns<'_>) {
+pub fn add_columns(x: &Activations, matrix: Matrix<'_>, part: &mut Columns<'_>) {
     match matrix.layout().kind {
         GgmlType::Q4_0 => with_format::<Q4_0>(x, matrix, part),
         GgmlType::Q4_1 => with_format::<Q4_1>(x, matrix, part),
@@ -39,10 +39,11 @@ pub fn add_columns(x: &Activations, matrix: Matrix<'_>, part: Columns<'_>) {
     }
 }
 
-fn with_format<F: Format>(x: &Activations, matrix: Matrix<'_>, part: Columns<'_>) {
+fn with_format<F: Format>(x: &Activations, matrix: Matrix<'_>, part: &mut Columns<'_>) {
     let Columns { first, rows: out } = part;
     let Some(count) = out.first().map(|row| row.len()) else { return };
+    let rows = *first..*first + count;
     assert_eq!(x.runs() * simd::int8::RUN, matrix.layout().cols, "activations and matrix differ in width");
-    let panels = Panels::new(matrix.panels(first..first + count), matrix.layout());
+    let panels = Panels::new(matrix.panels(rows), matrix.layout());
     simd::run(Product::<F> { panels, x, out, format: PhantomData });
 }

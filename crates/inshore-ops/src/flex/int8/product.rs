@@ -11,15 +11,15 @@ use super::formats::{Format, Panel, Panels, numbers, scales};
 use crate::packed::PANEL_ROWS;
 
 /// `out += x Wᵀ` for neighbouring panels.
-pub struct Product<'a, F: Format> {
+pub struct Product<'a, 'b, F: Format> {
     pub panels: Panels<'a>,
     pub x: &'a Activations,
     /// The rows' part of each token's output; the last panel may have fewer rows.
-    pub out: Vec<&'a mut [f32]>,
+    pub out: &'a mut [&'b mut [f32]],
     pub format: PhantomData<F>,
 }
 
-impl<F: Format> Kernel for Product<'_, F> {
+impl<F: Format> Kernel for Product<'_, '_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         // All rows of a panel at once for one token, and as many sums as registers can hold beside the operands for more.
@@ -35,7 +35,7 @@ impl<F: Format> Kernel for Product<'_, F> {
     }
 }
 
-impl<F: Format> Product<'_, F> {
+impl<F: Format> Product<'_, '_, F> {
     /// One token, `N` panels from all over the matrix side by side, `ALL` registers of rows each.
     #[inline(always)]
     fn one_token<S: Simd, const ALL: usize, const N: usize>(mut self, simd: S) {

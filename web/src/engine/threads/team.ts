@@ -1,0 +1,83 @@
+/// <reference lib="webworker" />
+import { startTrusted } from '../../trusted-worker';
+import { type Answer, type Enlistment, MEMBER } from './member';
+import { lead, newWords, type RunTask, type Threads } from './tasks';
+
+/** The engine's module and what its threads share. */
+export interface SharedModule {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  runTask: RunTask;
+}
+
+/** A thread that does not come within this time is done without. */
+const PATIENCE_MS = 10_000;
+
+/** More threads than this wait for memory most of the time. */
+const MOST_THREADS = 8;
+
+/** The threads of an engine's worker, this one among them. */
+export class Team implements Threads {
+  readonly count: number;
+  readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #runTask: RunTask;
+
+  private constructor(count: number, words: Int32Array<SharedArrayBuffer>, runTask: RunTask) {
+    this.count = count;
+    this.#words = words;
+    this.#runTask = runTask;
+  }
+
+  /**
+   * Starts `count - 1` workers on the module's memory; fewer where the browser gives no more. Nothing else may run in the
+   * module meanwhile: each thread allocates its stack.
+   */
+  static async start(count: number, { module, memory, runTask }: SharedModule): Promise<Team> {
+    const words = newWords();
+    let thread = 1;
+    // One after the other, for the allocator knows of one thread.
+    while (thread < count && (await joins({ module, memory, words, thread }))) thread++;
+    return new Team(thread, words, runTask);
+  }
+
+  /** Calls `runTask` of the module once for every task below `tasks`, on all threads. */
+  run(tasks: number): void {
+    lead(this.#words, tasks, this.#runTask);
+  }
+}
+
+/** Whether a worker can have threads here: they need shared memory, and workers in workers. */
+export const canHaveThreads = (): boolean =>
+  globalThis.crossOriginIsolated === true && typeof Worker === 'function';
+
+/** Threads that pay: on many cores, half of them, as they come in pairs or in fast and slow ones. */
+export function bestThreads(cores = globalThis.navigator?.hardwareConcurrency ?? 1): number {
+  return cores <= 4 ? cores : Math.min(Math.ceil(cores / 2), MOST_THREADS);
+}
+
+/** Starts a worker with this worker's own script; whether it became a thread. */
+function joins(enlistment: Enlistment): Promise<boolean> {
+  return new Promise((resolve) => {
+    const worker = startTrusted(
+      'Worker',
+      () => new Worker(self.location.href, { type: 'module', name: MEMBER }),
+    );
+    const end = (failed?: string): void => {
+      clearTimeout(timer);
+      if (failed !== undefined) {
+        worker.terminate();
+        // biome-ignore lint/suspicious/noConsole: whoever serves the page should know why it is slower
+        console.warn(`inshore computes with fewer threads, as one did not start: ${failed}`);
+      }
+      resolve(failed === undefined);
+    };
+    const timer = setTimeout(() => end('it took too long'), PATIENCE_MS);
+    worker.onmessage = ({ data }: MessageEvent<Answer>) => end(data.failed);
+    worker.onmessageerror = () => end('the module did not arrive');
+    worker.onerror = (event) => {
+      event.preventDefault();
+      end(event.message || 'the script did not load');
+    };
+    worker.postMessage(enlistment);
+  });
+}
