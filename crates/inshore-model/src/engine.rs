@@ -319,3 +319,38 @@ fn context_tokens(config: &Config, options: &LoadOptions, device: &OpenDevice) -
         None => Ok(context_tokens),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Sampling, testing::tiny_llama};
+
+    /// In a browser a step waits for its readback; its caller may give it up there, and call the next one.
+    #[test]
+    fn a_step_that_was_given_up_is_made_again() {
+        pollster::block_on(async {
+            let options = LoadOptions::default();
+            let mut engine = Engine::load(&tiny_llama(4), OpenDevice::cpu(), options, |_| {}).await.unwrap();
+            let request = || Request {
+                max_tokens: Some(6),
+                sampling: Sampling::greedy(),
+                ..Request::new(Prompt::Raw("What the sea says".into()))
+            };
+            let mut whole = engine.start(request()).unwrap();
+            while engine.step(&mut whole).await.unwrap().is_some() {}
+            engine.forget();
+            let mut broken = engine.start(request()).unwrap();
+            while engine.step(&mut broken).await.unwrap().is_some() {
+                let id = *broken.log.last().unwrap();
+                // As a step leaves it that has fed its token, and no more.
+                let next = broken.next.take().unwrap();
+                engine.model.forward(next, &[id], engine.conversations.current());
+                let before = engine.tokens_run();
+                engine.step(&mut broken).await.unwrap();
+                assert!(engine.tokens_run() <= before + 1, "only the token whose logits are needed");
+            }
+            assert_eq!(broken.ids(), whole.ids());
+            assert_eq!(broken.timings().cached_tokens, 0, "its own tokens are not from before");
+        });
+    }
+}
