@@ -1,4 +1,5 @@
-// wllama, in its best setting: without flash attention and with an f32 cache, decode keeps its speed as the context grows.
+// wllama, in its best setting: on the CPU without flash attention and with an f32 cache, where decode keeps its speed as the
+// context grows; on a GPU with its defaults.
 import { Wllama } from '/node_modules/@wllama/wllama/esm/index.js';
 
 const GREEDY = {
@@ -10,6 +11,9 @@ const GREEDY = {
   seed: 1,
   cache_prompt: false,
 };
+
+/** Its GPU back end gives up after 30 s of waiting: on a software GPU prompts go in pieces of so many tokens. */
+const PATIENT_TOKENS = 16;
 
 const log = [];
 const note = (...words) => log.push(words.map(String).join(' '));
@@ -24,14 +28,12 @@ window.peer = {
     const began = performance.now();
     await runtime.loadModel([new File([blob], 'model.gguf')], {
       n_ctx: context_tokens,
-      n_batch: context_tokens,
+      n_batch: gpu === 'software' ? PATIENT_TOKENS : context_tokens,
       n_threads: threads,
       n_gpu_layers: gpu === 'none' ? 0 : 99999,
       n_parallel: 1,
       warmup: false,
-      flash_attn: false,
-      cache_type_k: 'f32',
-      cache_type_v: 'f32',
+      ...(gpu === 'none' ? { flash_attn: false, cache_type_k: 'f32', cache_type_v: 'f32' } : {}),
     });
     return { load_ms: performance.now() - began, threads: runtime.getNumThreads() };
   },
