@@ -17,7 +17,8 @@ const PROMPTS = golden('prompts.json').prompts;
 
 // Beyond these the reference's own margins are too small to demand the same token.
 const COMPARED = { raw: 19, p64: 62 };
-const LOGPROB_TOLERANCE = 0.02;
+/** How far a log-probability may be off: the CPU engine rounds activations. */
+const LOGPROB_TOLERANCE = { flex: 0.3, wgpu: 0.02 };
 const LARGEST_TENSOR_BYTES = 30_081_024;
 
 const BACKENDS = [
@@ -82,7 +83,7 @@ for (const { name, flags, device, threads, backend, limits } of BACKENDS) {
         );
         assert.ok(count >= Math.min(limits.atLeast ?? compared, compared), `only ${count} tokens`);
         assert.deepEqual(answer.ids, expected.greedy.ids.slice(0, count));
-        const off = compareTop(answer.steps[0].top, expected);
+        const off = compareTop(answer.steps[0].top, expected, LOGPROB_TOLERANCE[backend]);
         t.diagnostic(`largest distance of a top-5 log-probability: ${off.toExponential(1)}`);
       });
     }
@@ -142,13 +143,13 @@ for (const { name, flags, device, threads, backend, limits } of BACKENDS) {
   });
 }
 
-function compareTop(top, { top5, logsumexp }) {
+function compareTop(top, { top5, logsumexp }, tolerance) {
   const found = new Map(top);
   const distances = top5.map(({ id, logit }) => {
     assert.ok(found.has(id), `token ${id} is not in the top 5`);
     return Math.abs(found.get(id) - (logit - logsumexp));
   });
   const largest = Math.max(...distances);
-  assert.ok(largest <= LOGPROB_TOLERANCE, `a log-probability is ${largest} off`);
+  assert.ok(largest <= tolerance, `a log-probability is ${largest} off`);
   return largest;
 }
