@@ -98,9 +98,9 @@ impl<'a> Rows<'a> {
         self.cols
     }
 
-    /// Row `at`.
-    pub fn row(&self, at: usize) -> &'a [f32] {
-        &self.values[at * self.cols..][..self.cols]
+    /// All of them.
+    pub const fn values(&self) -> &'a [f32] {
+        self.values
     }
 
     #[inline(always)]

@@ -1,5 +1,7 @@
 //! RMSNorm on the CPU.
 
+use super::parallel::{for_each, shares};
+
 /// RMSNorm (arXiv 1910.07467) of every row: `x / sqrt(mean(x²) + eps) * weight`. Squares are summed in f64.
 ///
 /// # Shapes
@@ -7,12 +9,20 @@
 pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
     let hidden = weight.len();
     let mut out = vec![0.0; x.len()];
-    for (row, out) in x.chunks_exact(hidden).zip(out.chunks_exact_mut(hidden)) {
-        let scale = (sum_of_squares(row) / hidden as f64 + f64::from(eps)).sqrt().recip() as f32;
-        for ((out, x), weight) in out.iter_mut().zip(row).zip(weight) {
-            *out = x * scale * weight;
-        }
-    }
+    let share = shares(x.len() / hidden) * hidden;
+    let mut tasks: Vec<_> = x.chunks(share).zip(out.chunks_mut(share)).collect();
+    for_each(
+        &mut tasks,
+        || (),
+        |(x, out), ()| {
+            for (row, out) in x.chunks_exact(hidden).zip(out.chunks_exact_mut(hidden)) {
+                let scale = (sum_of_squares(row) / hidden as f64 + f64::from(eps)).sqrt().recip() as f32;
+                for ((out, x), weight) in out.iter_mut().zip(row).zip(weight) {
+                    *out = x * scale * weight;
+                }
+            }
+        },
+    );
     out
 }
 

@@ -53,6 +53,12 @@ fn run(count: usize, task: &(dyn Fn(usize, usize) + Sync)) {
     team::run(count, task);
 }
 
+/// Tokens of one task, where each token is little work: all of them, unless every thread gets a dozen.
+pub fn shares(tokens: usize) -> usize {
+    const FEW: usize = 12;
+    if tokens < FEW * threads() { tokens.max(1) } else { tokens.div_ceil(threads() * 2) }
+}
+
 /// Neighbouring columns of a row-major matrix: one task's share of an output.
 pub struct Columns<'a> {
     /// Index of the first column.

@@ -3,6 +3,8 @@
 //! Special values: a NaN logit counts as minus infinity, plus infinity as [`f32::MAX`]. If no logit is above minus infinity,
 //! the token is 0 and its log-probability minus infinity. Ties go to the lowest id everywhere.
 
+use std::borrow::Cow;
+
 use super::SampleParams;
 use crate::flex::exp::exp;
 
@@ -70,8 +72,13 @@ pub fn sample(logits: &[f32], history: &[u32], params: &SampleParams) -> Vec<u32
     words
 }
 
+/// Comparisons, here and in [`max_of`]: they become vector code where `f32::max` is a call for each value.
 fn bounded(logit: f32) -> f32 {
-    if logit.is_nan() { f32::NEG_INFINITY } else { logit.min(f32::MAX) }
+    match logit {
+        f32::INFINITY => f32::MAX,
+        number if number.is_nan() => f32::NEG_INFINITY,
+        number => number,
+    }
 }
 
 /// Normaliser of the model's own distribution.
@@ -95,11 +102,23 @@ impl LogSoftmax {
     }
 }
 
+/// The largest of numbers that are none of them NaN.
 fn max_of(logits: &[f32]) -> f32 {
-    logits.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let (runs, rest) = logits.as_chunks::<16>();
+    let mut maxima = [f32::NEG_INFINITY; 16];
+    for run in runs {
+        for (max, &logit) in maxima.iter_mut().zip(run) {
+            *max = larger(*max, logit);
+        }
+    }
+    maxima.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
 }
 
-fn penalised(model: &[f32], history: &[u32], params: &SampleParams) -> Vec<f32> {
+fn penalised<'a>(model: &'a [f32], history: &[u32], params: &SampleParams) -> Cow<'a, [f32]> {
+    if history.chunks_exact(2).all(|pair| pair[1] == 0) {
+        return Cow::Borrowed(model);
+    }
     let mut logits = model.to_vec();
     for pair in history.chunks_exact(2) {
         let (id, count) = (pair[0] as usize, pair[1]);
@@ -108,7 +127,7 @@ fn penalised(model: &[f32], history: &[u32], params: &SampleParams) -> Vec<f32> 
             if *logit > 0.0 { *logit / params.repetition_penalty } else { *logit * params.repetition_penalty };
         *logit = bounded(repeated - (params.frequency_penalty * count as f32 + params.presence_penalty));
     }
-    logits
+    Cow::Owned(logits)
 }
 
 /// No [`gumbel`] noise is larger: it is at most `-ln(2^-24)`, and a little for rounding.
@@ -139,13 +158,9 @@ fn draw(logits: &[f32], params: &SampleParams) -> u32 {
 
 /// The lowest id of the largest logit; 0 if none is above minus infinity.
 fn first_largest(logits: &[f32]) -> u32 {
-    let mut best = (f32::NEG_INFINITY, 0);
-    for (&logit, id) in logits.iter().zip(0u32..) {
-        if logit > best.0 {
-            best = (logit, id);
-        }
-    }
-    best.1
+    let max = max_of(logits);
+    let place = logits.iter().position(|&logit| logit == max && max > f32::NEG_INFINITY);
+    place.map_or(0, |id| id as u32)
 }
 
 /// The [`order_key`] that a logit must reach to pass all filters.

@@ -6,8 +6,12 @@
 use bytemuck::Zeroable;
 
 use super::super::matmul::Rows;
+use super::super::parallel::{for_each, shares};
 use super::super::simd::int8::{Int8, RUN};
 use super::super::simd::{self, Kernel, Simd};
+
+/// Words of an [`Int8::Run`]: 32 numbers of 16 bits, or two planes of 32 bytes, or both.
+const RUN_WORDS: usize = if cfg!(all(target_arch = "wasm32", feature = "relaxed-simd")) { 16 } else { 8 };
 
 /// Bits that a rounded activation has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,12 +24,35 @@ pub enum Bits {
 
 /// `[tokens, runs]` of 32 activations each, in the order that this CPU's instructions want.
 pub struct Activations {
-    /// Whole [`Int8::Run`]s. Only their size depends on the instruction set, so that this type need not.
+    /// Whole [`Int8::Run`]s, whose order depends on the CPU; their size does not.
     bytes: Vec<u64>,
     scales: Vec<f32>,
     sums: Vec<f32>,
     runs: usize,
     bits: Bits,
+}
+
+/// What rounds some of the runs.
+struct Rounding<'a> {
+    values: &'a [[f32; RUN]],
+    bytes: &'a mut [u64],
+    scales: &'a mut [f32],
+    sums: &'a mut [f32],
+    bits: Bits,
+}
+
+impl Kernel for &mut Rounding<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        const { assert!(size_of::<S::Run>() == RUN_WORDS * 8, "a run has one size") };
+        let runs: &mut [S::Run] = bytemuck::cast_slice_mut(self.bytes);
+        for (((values, run), scale), sum) in self.values.iter().zip(runs).zip(&mut *self.scales).zip(&mut *self.sums) {
+            let (rounded, run_scale) = round(values, self.bits);
+            *run = S::arrange(&rounded, self.bits == Bits::Eight);
+            *scale = run_scale;
+            *sum = run_scale * rounded.iter().map(|&q| i32::from(q)).sum::<i32>() as f32;
+        }
+    }
 }
 
 /// One token's activations.
@@ -49,33 +76,17 @@ impl<S: Int8> Copy for Token<'_, S> {}
 impl Activations {
     /// Rounds `x`, whose rows are whole runs.
     pub fn of(x: Rows<'_>, bits: Bits) -> Self {
-        struct Quantise<'a>(Rows<'a>, &'a mut Activations);
-        impl Kernel for Quantise<'_> {
-            #[inline(always)]
-            fn run<S: Simd>(self, _: S) {
-                let Self(x, out) = self;
-                out.bytes = vec![0; x.count() * out.runs * size_of::<S::Run>() / 8];
-                let all_runs: &mut [S::Run] = bytemuck::cast_slice_mut(&mut out.bytes);
-                for token in 0..x.count() {
-                    let values = x.row(token).as_chunks::<RUN>().0;
-                    let own = token * out.runs..(token + 1) * out.runs;
-                    let (scales, sums) = (&mut out.scales[own.clone()], &mut out.sums[own.clone()]);
-                    let runs = &mut all_runs[own];
-                    for (((values, run), scale), sum) in values.iter().zip(runs).zip(scales).zip(sums) {
-                        let (rounded, run_scale) = round(values, out.bits);
-                        // A byte is the high plane.
-                        let is_plane = S::PLANES == 2 && out.bits == Bits::Eight;
-                        *run = S::arrange(&if is_plane { rounded.map(|q| q << 7) } else { rounded });
-                        *scale = run_scale;
-                        *sum = run_scale * rounded.iter().map(|&q| i32::from(q)).sum::<i32>() as f32;
-                    }
-                }
-            }
-        }
-        let mut out = Self { bytes: Vec::new(), scales: Vec::new(), sums: Vec::new(), runs: x.cols() / RUN, bits };
-        let all = x.count() * out.runs;
-        (out.scales, out.sums) = (vec![0.0; all], vec![0.0; all]);
-        simd::run(Quantise(x, &mut out));
+        let runs = x.cols() / RUN;
+        let all = x.count() * runs;
+        let mut out =
+            Self { bytes: vec![0; all * RUN_WORDS], scales: vec![0.0; all], sums: vec![0.0; all], runs, bits };
+        let share = shares(x.count()) * runs;
+        let (scales, sums) = (out.scales.chunks_mut(share), out.sums.chunks_mut(share));
+        let values = x.values().as_chunks::<RUN>().0.chunks(share);
+        let parts = values.zip(out.bytes.chunks_mut(share * RUN_WORDS)).zip(scales).zip(sums);
+        let mut tasks: Vec<_> =
+            parts.map(|(((values, bytes), scales), sums)| Rounding { values, bytes, scales, sums, bits }).collect();
+        for_each(&mut tasks, || (), |task, ()| simd::run(task));
         out
     }
 

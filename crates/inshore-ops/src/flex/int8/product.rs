@@ -113,7 +113,7 @@ fn products<S: Int8, F: Format, const EIGHT: bool, const N: usize, const P: usiz
                 let [d, m] = scales::<S, F>(simd, panels[n], run, first_part + p);
                 for t in 0..T {
                     let [high, low] = sums[t][p];
-                    let sum = if planes::<S, EIGHT>() == 2 { simd.raised_plus(high, low) } else { high };
+                    let sum = if planes::<S, F, EIGHT>() == 2 { simd.raised_plus(high, low) } else { high };
                     let (scale, x_sum) = (x[t].scales[run], x[t].sums[run]);
                     let mut value = simd.times(simd.floats(sum), simd.lanes(scale));
                     if centre != 0.0 {
@@ -140,8 +140,12 @@ fn products<S: Int8, F: Format, const EIGHT: bool, const N: usize, const P: usiz
 
 /// Planes to multiply, known at compile time.
 #[inline(always)]
-const fn planes<S: Int8, const EIGHT: bool>() -> usize {
-    if EIGHT { 1 } else { S::PLANES }
+const fn planes<S: Int8, F: Format, const EIGHT: bool>() -> usize {
+    match (EIGHT, F::SIGNED) {
+        (true, _) => 1,
+        (false, true) => S::SIGNED_PLANES,
+        (false, false) => S::PLANES,
+    }
 }
 
 /// `Σ n q` of a run, by planes.
@@ -164,7 +168,7 @@ fn sums_of_run<S: Int8, F: Format, const EIGHT: bool, const P: usize, const T: u
             for p in 0..P {
                 let quad = simd.quad(F::SIGNED, numbers::<S, F>(simd, block, line, group, first_part + p));
                 for t in 0..T {
-                    for plane in 0..planes::<S, EIGHT>() {
+                    for plane in 0..planes::<S, F, EIGHT>() {
                         let sum = &mut sums[t][p][plane];
                         *sum = simd.group_dot(F::SIGNED, *sum, quad, &x[t].runs[run], [plane, group]);
                     }

@@ -32,8 +32,10 @@ pub type Line = [u32; PANEL_ROWS];
 pub trait Int8: Copy {
     /// Lanes of a register: rows of a panel that are multiplied side by side.
     const ROWS: usize;
-    /// Planes of activations.
+    /// Planes of activations with 15 bits.
     const PLANES: usize;
+    /// The same where numbers are signed.
+    const SIGNED_PLANES: usize = Self::PLANES;
     /// Added to signed numbers for CPUs whose instruction wants them unsigned; a multiple of 128.
     const BIAS: u8 = 0;
 
@@ -48,8 +50,8 @@ pub trait Int8: Copy {
     /// A register of f32.
     type Lanes: Copy;
 
-    /// Puts rounded activations (-16256..=16256) in order.
-    fn arrange(values: &[i16; RUN]) -> Self::Run;
+    /// Puts rounded activations in order: -16256..=16256, or `bytes` (-127..=127), which are one plane.
+    fn arrange(values: &[i16; RUN], bytes: bool) -> Self::Run;
 
     /// The words of rows `part * ROWS..` of a panel.
     fn words(self, line: &Line, part: usize) -> Self::Words;
@@ -111,14 +113,14 @@ pub trait Int8: Copy {
 }
 
 /// Rounded activations as two planes of bytes, the high one, then the low one: `value = 128 * high + low`, `low` in
-/// -64..=63.
+/// -64..=63. Bytes are a high plane alone.
 #[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", feature = "relaxed-simd")))]
 #[inline(always)]
-fn planes(values: &[i16; RUN]) -> [i8; 2 * RUN] {
+fn planes(values: &[i16; RUN], bytes: bool) -> [i8; 2 * RUN] {
     let mut out = [0; 2 * RUN];
     for (at, value) in values.iter().enumerate() {
         // Wrapping: what became of a value that is not finite may be any number.
-        let high = value.wrapping_add(64) >> 7;
+        let high = if bytes { *value } else { value.wrapping_add(64) >> 7 };
         out[at] = high as i8;
         out[RUN + at] = value.wrapping_sub(high << 7) as i8;
     }

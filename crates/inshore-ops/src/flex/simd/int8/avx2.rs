@@ -16,8 +16,8 @@ impl Int8 for Avx2 {
     type Lanes = __m256;
 
     #[inline(always)]
-    fn arrange(values: &[i16; RUN]) -> Self::Run {
-        planes(values)
+    fn arrange(values: &[i16; RUN], bytes: bool) -> Self::Run {
+        planes(values, bytes)
     }
 
     #[inline(always)]

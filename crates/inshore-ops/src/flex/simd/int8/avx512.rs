@@ -17,8 +17,8 @@ impl Int8 for Avx512 {
     type Lanes = __m512;
 
     #[inline(always)]
-    fn arrange(values: &[i16; RUN]) -> Self::Run {
-        planes(values)
+    fn arrange(values: &[i16; RUN], bytes: bool) -> Self::Run {
+        planes(values, bytes)
     }
 
     #[inline(always)]

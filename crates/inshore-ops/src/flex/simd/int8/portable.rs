@@ -26,7 +26,7 @@ impl Int8 for Portable {
     type Lanes = [f32; ROWS];
 
     #[inline(always)]
-    fn arrange(values: &[i16; RUN]) -> Self::Run {
+    fn arrange(values: &[i16; RUN], _bytes: bool) -> Self::Run {
         *values
     }
 

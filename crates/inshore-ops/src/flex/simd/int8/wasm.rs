@@ -18,6 +18,7 @@ use self::relaxed as products;
 impl Int8 for Simd128 {
     const ROWS: usize = 4;
     const PLANES: usize = products::PLANES;
+    const SIGNED_PLANES: usize = 1;
 
     type Run = products::Run;
     type Words = v128;
@@ -26,8 +27,8 @@ impl Int8 for Simd128 {
     type Lanes = v128;
 
     #[inline(always)]
-    fn arrange(values: &[i16; RUN]) -> Self::Run {
-        products::arrange(values)
+    fn arrange(values: &[i16; RUN], bytes: bool) -> Self::Run {
+        products::arrange(values, bytes)
     }
 
     #[inline(always)]

@@ -14,7 +14,7 @@ pub type Run = [i16; RUN];
 pub type Quad = [v128; 2];
 
 #[inline(always)]
-pub fn arrange(values: &[i16; RUN]) -> Run {
+pub fn arrange(values: &[i16; RUN], _bytes: bool) -> Run {
     std::array::from_fn(|at| values[at / 4 * 4 + at % 2 * 2 + at / 2 % 2])
 }
 

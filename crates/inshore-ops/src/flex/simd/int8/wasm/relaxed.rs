@@ -13,8 +13,8 @@ pub type Run = [fixed::Run; 2];
 pub type Quad = fixed::Quad;
 
 #[inline(always)]
-pub fn arrange(values: &[i16; RUN]) -> Run {
-    [fixed::arrange(values), bytemuck::cast(planes(values))]
+pub fn arrange(values: &[i16; RUN], bytes: bool) -> Run {
+    [fixed::arrange(values, bytes), bytemuck::cast(planes(values, bytes))]
 }
 
 #[inline(always)]
@@ -22,11 +22,10 @@ pub fn quad(signed: bool, bytes: v128) -> Quad {
     if signed { fixed::quad(true, bytes) } else { [bytes; 2] }
 }
 
-/// Signed numbers have it all in the low plane.
 #[inline(always)]
 pub fn group_dot(signed: bool, sums: v128, quad: Quad, run: &Run, [plane, group]: [usize; 2]) -> v128 {
     if signed {
-        return if plane == 0 { sums } else { fixed::group_dot(true, sums, quad, &run[0], [0, group]) };
+        return fixed::group_dot(true, sums, quad, &run[0], [plane, group]);
     }
     let four = group_of(bytemuck::cast_ref(&run[1]), [plane, group]);
     // SAFETY: the load is as long as the array, and needs no alignment.
