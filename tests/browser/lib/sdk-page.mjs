@@ -72,20 +72,24 @@ export function ask(page, body, { faultAt = null } = {}) {
   );
 }
 
-/** The worker that runs the engine: the youngest one, for a fresh engine comes with each recovery. */
-const engineWorker = (page) => page.workers().at(-1);
+/** The worker that leads the engine: its threads came after it, and a fresh engine comes with each recovery. */
+async function engineWorker(page) {
+  const device = await page.evaluate(() => window.inshore.session?.device.name ?? '');
+  const threads = Number(/(\d+) thread/.exec(device)?.[1] ?? 1);
+  return page.workers().at(-threads);
+}
 
 /** An error that nobody catches, as a trap in the module is. */
-export const crashWorker = (page) =>
-  engineWorker(page).evaluate(() =>
+export const crashWorker = async (page) =>
+  (await engineWorker(page)).evaluate(() =>
     setTimeout(() => {
       throw new Error('unreachable');
     }),
   );
 
 /** The worker neither goes on nor listens. */
-export const hangWorker = (page) =>
-  engineWorker(page).evaluate(() =>
+export const hangWorker = async (page) =>
+  (await engineWorker(page)).evaluate(() =>
     setTimeout(() => {
       for (;;);
     }),

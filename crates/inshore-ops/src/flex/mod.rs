@@ -107,7 +107,7 @@ impl DecoderOps for Flex {
         layout: PackedLayout,
     ) -> FloatTensor<Self> {
         let [x, weight, mut residual] = [x, weight, residual].map(contiguous);
-        add_product(floats(&x), Bits::Eight, Matrix::new(weight.storage(), layout), residual.storage_mut::<f32>());
+        add_product(floats(&x), Bits::Fifteen, Matrix::new(weight.storage(), layout), residual.storage_mut::<f32>());
         residual
     }
 
@@ -121,7 +121,7 @@ impl DecoderOps for Flex {
     ) -> FloatTensor<Self> {
         let [x, norm, gate, up] = [x, norm, gate, up].map(contiguous);
         let normed = rms_norm(floats(&x), floats(&norm), norm_eps);
-        let x = Input::new(&normed, [layouts.0, layouts.1], Bits::Eight);
+        let x = Input::new(&normed, [layouts.0, layouts.1], Bits::Fifteen);
         let [gate, up] = [Matrix::new(gate.storage(), layouts.0), Matrix::new(up.storage(), layouts.1)];
         let (tokens, width) = (x.tokens(), layouts.0.rows);
         let [mut out, mut ups] = [(); 2].map(|()| vec![0.0; tokens * width]);

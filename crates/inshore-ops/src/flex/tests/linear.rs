@@ -100,7 +100,7 @@ fn gated_mlp_agrees_with_mixed_formats() {
             let normed = reference::rms_norm(&x, &norm, EPS);
             // What is multiplied with panels is rounded.
             let product = |weight: &Packed| match weight.layout.panels {
-                true => reference::linear(&rounded(&normed, Bits::Eight), &weight.words, weight.layout),
+                true => reference::linear(&rounded(&normed, Bits::Fifteen), &weight.words, weight.layout),
                 false => reference::linear(&normed, &weight.words, weight.layout),
             };
             for (gate, up) in [(&gate, &up), (&gate.in_panels(), &up), (&gate, &up.in_panels())] {
