@@ -3,7 +3,8 @@
 import { answerCalls } from '../worker-port';
 import { EngineHost } from './host';
 import type { EngineCalls, EngineEvent } from './protocol';
-import { enlist, MEMBER } from './threads/member';
+import { enlist } from './threads/member';
+import { MEMBER } from './threads/tasks';
 
 declare const self: DedicatedWorkerGlobalScope;
 

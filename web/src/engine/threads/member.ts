@@ -1,9 +1,6 @@
 /// <reference lib="webworker" />
 import { follow, type RunTask } from './tasks';
 
-/** Name of the workers that are threads of an engine; they run the script of the engine's worker. */
-export const MEMBER = 'inshore-thread';
-
 /** What a thread gets to begin with. */
 export interface Enlistment {
   module: WebAssembly.Module;

@@ -1,6 +1,9 @@
 // How the threads of an engine share out the tasks of an operation: a few words of shared memory, touched by `Atomics`
 // alone. They also order the accesses to the engine's own memory, for which Rust, compiled for one thread, cannot care.
 
+/** Name of the workers that are threads of an engine; they run the script of the engine's worker. */
+export const MEMBER = 'inshore-thread';
+
 /** Runs one task of the operation that the module is in. */
 export type RunTask = (task: number, thread: number) => void;
 

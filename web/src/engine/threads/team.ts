@@ -1,7 +1,7 @@
 /// <reference lib="webworker" />
 import { startTrusted } from '../../trusted-worker';
-import { type Answer, type Enlistment, MEMBER } from './member';
-import { lead, newWords, type RunTask, type Threads } from './tasks';
+import type { Answer, Enlistment } from './member';
+import { lead, MEMBER, newWords, type RunTask, type Threads } from './tasks';
 
 /** The engine's module and what its threads share. */
 export interface SharedModule {
@@ -46,9 +46,14 @@ export class Team implements Threads {
   }
 }
 
+/** There in what webpack built: a second worker on the address of its worker does not find its modules. */
+declare const __webpack_require__: unknown;
+
 /** Whether a worker can have threads here: they need shared memory, and workers in workers. */
 export const canHaveThreads = (): boolean =>
-  globalThis.crossOriginIsolated === true && typeof Worker === 'function';
+  globalThis.crossOriginIsolated === true &&
+  typeof Worker === 'function' &&
+  typeof __webpack_require__ === 'undefined';
 
 /** Threads that pay: on many cores, half of them, as they come in pairs or in fast and slow ones. */
 export function bestThreads(cores = globalThis.navigator?.hardwareConcurrency ?? 1): number {
