@@ -40,15 +40,18 @@ const WASM = {
   '#route-wasm-bytes?url': 'inshore_route_bg.wasm',
 };
 
+/** Before the name of a module whose address a module of the package is. */
+const ADDRESS_OF = '\0address-of-';
+
 const wasm = {
   name: 'inshore-wasm',
   resolveId(id) {
     if (!(id in WASM)) return null;
-    return id.endsWith('?url') ? `\0${id}` : join(PKG, 'wasm', WASM[id]);
+    return id.endsWith('?url') ? `${ADDRESS_OF}${WASM[id]}` : join(PKG, 'wasm', WASM[id]);
   },
   load(id) {
-    const file = WASM[id.slice(1)];
-    if (!id.startsWith('\0#') || file === undefined) return null;
+    if (!id.startsWith(ADDRESS_OF)) return null;
+    const file = id.slice(ADDRESS_OF.length);
     // A call that is marked as pure: an address nobody asks for leaves no trace in a user's bundle.
     return `export default /* @__PURE__ */ (() => new URL('../wasm/${file}', import.meta.url).href)();`;
   },

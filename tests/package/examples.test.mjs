@@ -102,7 +102,8 @@ async function ask(url) {
   const broken = new Promise((_, reject) => page.once('pageerror', reject));
   broken.catch((error) => problems.push(String(error)));
   page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text());
+    // The engine warns when a thread did not start: bundlers must get those right as well.
+    if (message.type() === 'error' || message.text().startsWith('inshore')) problems.push(message.text());
   });
   context.on('request', (request) => {
     if (!request.url().startsWith(url)) foreign.push(request.url());

@@ -1,19 +1,33 @@
-import relaxedUrl from '#cpu-relaxed-wasm-bytes?url';
-import threadsUrl from '#cpu-threads-wasm-bytes?url';
-import cpuUrl from '#cpu-wasm-bytes?url';
-import gpuUrl from '#gpu-wasm-bytes?url';
 import { InshoreError } from '../error';
 import { canHaveThreads, type SharedModule, Team } from './threads/team';
 
 /** One build of the engine, started. */
 export type EngineModule = typeof import('#cpu-wasm');
 
-/** The builds; a worker needs one of them, rarely two. */
+type Glue = Promise<EngineModule>;
+type Address = Promise<{ default: string }>;
+
+/**
+ * The builds; a worker needs one of them, rarely two. Addresses are imported like code: in what two workers share, webpack
+ * loses them.
+ */
 const BUILDS = {
-  gpu: { url: gpuUrl, load: (): Promise<EngineModule> => import('#gpu-wasm') },
-  cpu: { url: cpuUrl, load: (): Promise<EngineModule> => import('#cpu-wasm') },
-  relaxed: { url: relaxedUrl, load: (): Promise<EngineModule> => import('#cpu-relaxed-wasm') },
-  threads: { url: threadsUrl, load: (): Promise<EngineModule> => import('#cpu-threads-wasm') },
+  gpu: {
+    glue: (): Glue => import('#gpu-wasm'),
+    address: (): Address => import('#gpu-wasm-bytes?url'),
+  },
+  cpu: {
+    glue: (): Glue => import('#cpu-wasm'),
+    address: (): Address => import('#cpu-wasm-bytes?url'),
+  },
+  relaxed: {
+    glue: (): Glue => import('#cpu-relaxed-wasm'),
+    address: (): Address => import('#cpu-relaxed-wasm-bytes?url'),
+  },
+  threads: {
+    glue: (): Glue => import('#cpu-threads-wasm'),
+    address: (): Address => import('#cpu-threads-wasm-bytes?url'),
+  },
 };
 type Build = keyof typeof BUILDS;
 
@@ -67,10 +81,10 @@ function startOnce(build: Build): Promise<Started> {
 }
 
 async function start(build: Build): Promise<Started> {
-  const { url, load } = BUILDS[build];
+  const { glue, address } = BUILDS[build];
   if (build === 'threads') drawIntoSharedMemory();
   try {
-    const [engine, module] = await Promise.all([load(), compile(url)]);
+    const [engine, module] = await Promise.all([glue(), compile(address())]);
     const { memory, runTask } = await engine.default({ module_or_path: module });
     return { engine, shared: { module, memory, runTask } };
   } catch (error) {
@@ -94,7 +108,8 @@ function drawIntoSharedMemory(): void {
   };
 }
 
-async function compile(url: string): Promise<WebAssembly.Module> {
+async function compile(address: Address): Promise<WebAssembly.Module> {
+  const url = (await address).default;
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`);
   // A server that does not know the type still serves the bytes.

@@ -46,14 +46,9 @@ export class Team implements Threads {
   }
 }
 
-/** There in what webpack built: a second worker on the address of its worker does not find its modules. */
-declare const __webpack_require__: unknown;
-
 /** Whether a worker can have threads here: they need shared memory, and workers in workers. */
 export const canHaveThreads = (): boolean =>
-  globalThis.crossOriginIsolated === true &&
-  typeof Worker === 'function' &&
-  typeof __webpack_require__ === 'undefined';
+  globalThis.crossOriginIsolated === true && typeof Worker === 'function';
 
 /** Threads that pay: on many cores, half of them, as they come in pairs or in fast and slow ones. */
 export function bestThreads(cores = globalThis.navigator?.hardwareConcurrency ?? 1): number {
@@ -65,7 +60,7 @@ function joins(enlistment: Enlistment): Promise<boolean> {
   return new Promise((resolve) => {
     const worker = startTrusted(
       'Worker',
-      () => new Worker(self.location.href, { type: 'module', name: MEMBER }),
+      () => new Worker(self.location.href, { type: ownType(), name: MEMBER }),
     );
     const end = (failed?: string): void => {
       clearTimeout(timer);
@@ -85,4 +80,15 @@ function joins(enlistment: Enlistment): Promise<boolean> {
     };
     worker.postMessage(enlistment);
   });
+}
+
+/** How this worker's script was started: some bundlers make a classic one of a module. */
+function ownType(): WorkerType {
+  try {
+    // Without an address it does nothing, but modules may not even ask.
+    importScripts();
+    return 'classic';
+  } catch {
+    return 'module';
+  }
 }
