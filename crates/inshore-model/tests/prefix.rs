@@ -160,6 +160,34 @@ fn a_superseded_answer_and_a_forgotten_one_leave_nothing_wrong() {
     assert_eq!(answer(&mut engine, begun).1, 43);
 }
 
+/// On a CPU it makes no difference, not in a bit, whether tokens came one by one or run again together: an answer that goes on
+/// in a fresh engine cannot turn at a near tie.
+#[test]
+fn a_replayed_answer_goes_on_with_the_same_bits() {
+    let device = OpenDevice::cpu();
+    for kind in [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q5_0, GgmlType::Q5_1, GgmlType::Q8_0] {
+        let model = TinyModel { architecture: "llama", kind, kv_heads: 2, context_tokens: 2048, seed: 4 }.build();
+        let load = Engine::load(&model, device.clone(), LoadOptions::default(), |_| {});
+        let mut engine = pollster::block_on(load).expect("it loads");
+        let mut bits = |begun: &[u32]| {
+            engine.forget();
+            let begun = Begun::Ids(begun.to_vec());
+            let mut generation = engine.start(Request { begun, ..request(&text(500, 1), 40) }).expect("a request");
+            let mut steps = Vec::new();
+            while let Some(step) = pollster::block_on(engine.step(&mut generation)).expect("a step") {
+                steps.push((step.id, step.logprob.to_bits()));
+            }
+            steps
+        };
+        let whole = bits(&[]);
+        let ids: Vec<_> = whole.iter().map(|(id, _)| *id).collect();
+        for replayed in [1, 7, 20, 30] {
+            let rest = bits(&ids[..replayed]);
+            assert_eq!(rest[..ids.len() - replayed], whole[replayed..], "{replayed} of {} replayed, {kind}", ids.len());
+        }
+    }
+}
+
 #[test]
 fn a_conversation_fills_the_context_to_its_end() {
     let device = OpenDevice::cpu();

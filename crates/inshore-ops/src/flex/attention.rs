@@ -15,7 +15,8 @@ use crate::AttentionShape;
 
 /// Tokens of one task, which share the blocks of the cache.
 const STRIP_TOKENS: usize = 16;
-/// Positions of one task in decode. Not a matter of threads: results do not depend on their number.
+/// Positions of which sums are formed by themselves, in decode by a task each. Never a matter of threads or of how many
+/// tokens come at once: a prompt that is run again leaves the bits that its tokens left one by one.
 const SPAN_POSITIONS: usize = 256;
 /// Positions between two looks at the maximum: keys and values of a block stay in the L1 or L2 cache.
 const BLOCK: usize = 128;
@@ -40,28 +41,22 @@ pub fn attention(q: &[f32], cache: &[f32], cached: CacheShape, shape: AttentionS
             }
         }
     }
-    let work = tasks.iter_mut().map(|(rows, positions, found)| Span {
-        keys: cached.keys(cache, rows.kv_head),
-        values: cached.values(cache, rows.kv_head),
-        q,
-        rows,
-        positions: positions.clone(),
-        found,
+    let work = tasks.iter_mut().map(|(rows, positions, found)| {
+        let (keys, values) = (cached.keys(cache, rows.kv_head), cached.values(cache, rows.kv_head));
+        (Span { q, keys, values, rows, positions: positions.clone() }, found)
     });
     let most_rows = tokens.min(STRIP_TOKENS) * heads / kv_heads;
     for_each(
         &mut work.collect::<Vec<_>>(),
         || Scratch::new(most_rows, head_dim),
-        |span, scratch| {
-            simd::run(Work { span, scratch });
-        },
+        |(span, found), scratch| attend(span, found, scratch),
     );
 
     let mut out = vec![0.0; q.len()];
     let mut tasks = tasks.into_iter().peekable();
     while let Some((rows, _, mut found)) = tasks.next() {
         while let Some((_, _, more)) = tasks.next_if(|(next, _, _)| next.same_queries(&rows)) {
-            found.join(more, head_dim);
+            found.join(&more, head_dim);
         }
         for row in 0..rows.count() {
             let norm = found.sums[row].recip();
@@ -119,8 +114,15 @@ impl Found {
         Self { maxima: vec![f32::NEG_INFINITY; rows], sums: vec![0.0; rows], values: vec![0.0; rows * head_dim] }
     }
 
-    /// Takes in what the same rows found at later positions, of which each has seen some.
-    fn join(&mut self, more: Self, head_dim: usize) {
+    /// Forgets what the first `rows` found.
+    fn clear(&mut self, rows: usize, head_dim: usize) {
+        self.maxima[..rows].fill(f32::NEG_INFINITY);
+        self.sums[..rows].fill(0.0);
+        self.values[..rows * head_dim].fill(0.0);
+    }
+
+    /// Takes in what the same rows found at later positions; nothing changes where they saw none of these.
+    fn join(&mut self, more: &Self, head_dim: usize) {
         for row in 0..self.sums.len() {
             let max = self.maxima[row].max(more.maxima[row]);
             let [own, others] = [self.maxima[row], more.maxima[row]].map(|found| exp(found - max));
@@ -146,18 +148,24 @@ impl Found {
     }
 }
 
-/// One task.
+/// Queries and the positions that they look at.
+#[derive(Clone)]
 struct Span<'a> {
     q: &'a [f32],
     keys: &'a [[f32; LANES]],
     values: &'a [f32],
     rows: &'a Rows,
     positions: Range<usize>,
-    found: &'a mut Found,
 }
 
-/// What a thread works with: queries in tiles, and their scores of a block.
+/// What a thread works with.
 struct Scratch {
+    tiles: Tiles,
+    part: Found,
+}
+
+/// Queries in tiles, and their scores of a block.
+struct Tiles {
     queries: Vec<f32>,
     scores: Vec<f32>,
 }
@@ -168,36 +176,53 @@ const TILE_ROWS: usize = 6;
 impl Scratch {
     /// For up to `rows` queries, the last tile being filled up.
     fn new(rows: usize, head_dim: usize) -> Self {
-        let rows = rows + TILE_ROWS - 1;
-        Self { queries: vec![0.0; rows * head_dim], scores: vec![0.0; rows * BLOCK] }
+        let tiled = rows + TILE_ROWS - 1;
+        let tiles = Tiles { queries: vec![0.0; tiled * head_dim], scores: vec![0.0; tiled * BLOCK] };
+        Self { tiles, part: Found::nothing(rows, head_dim) }
     }
 }
 
-struct Work<'a, 'b> {
-    span: &'a mut Span<'b>,
-    scratch: &'a mut Scratch,
+/// One task.
+fn attend(span: &Span<'_>, found: &mut Found, Scratch { tiles, part }: &mut Scratch) {
+    let (rows, Range { start, end }) = (span.rows, span.positions.clone());
+    for first in (start..end).step_by(SPAN_POSITIONS) {
+        let span = Span { positions: first..end.min(first + SPAN_POSITIONS), ..*span };
+        if first == start {
+            simd::run(Work { span, found, tiles });
+        } else {
+            part.clear(rows.count(), rows.shape.head_dim);
+            simd::run(Work { span, found: part, tiles });
+            found.join(part, rows.shape.head_dim);
+        }
+    }
 }
 
-impl Kernel for Work<'_, '_> {
+struct Work<'a> {
+    span: Span<'a>,
+    found: &'a mut Found,
+    tiles: &'a mut Tiles,
+}
+
+impl Kernel for Work<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { span, scratch } = self;
+        let Self { span, found, tiles } = self;
         // Rows, and runs of values, whose sums fit the registers beside the operands.
         match S::REGISTERS {
-            32 if span.rows.count() > 4 => span.blocks::<S, TILE_ROWS, 4>(simd, scratch),
-            32 => span.blocks::<S, 4, 4>(simd, scratch),
-            8 => span.blocks::<S, 4, 1>(simd, scratch),
-            _ => span.blocks::<S, 2, 1>(simd, scratch),
+            32 if span.rows.count() > 4 => span.blocks::<S, TILE_ROWS, 4>(simd, found, tiles),
+            32 => span.blocks::<S, 4, 4>(simd, found, tiles),
+            8 => span.blocks::<S, 4, 1>(simd, found, tiles),
+            _ => span.blocks::<S, 2, 1>(simd, found, tiles),
         }
     }
 }
 
 impl Span<'_> {
     #[inline(always)]
-    fn blocks<S: Simd, const R: usize, const N: usize>(&mut self, simd: S, scratch: &mut Scratch) {
-        let (rows, positions, now) = (self.rows, &self.positions, &mut *self.found);
+    fn blocks<S: Simd, const R: usize, const N: usize>(&self, simd: S, now: &mut Found, tiles: &mut Tiles) {
+        let (rows, positions) = (self.rows, &self.positions);
         let (count, head_dim) = (rows.count(), rows.shape.head_dim);
-        let Scratch { queries, scores } = scratch;
+        let Tiles { queries, scores } = tiles;
         let queries = scaled_queries::<R>(self.q, rows, queries);
         for first in positions.clone().step_by(BLOCK) {
             let positions = BLOCK.min(positions.end - first);

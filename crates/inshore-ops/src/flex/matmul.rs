@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::int8::{self, Activations, Bits};
+use super::int8::{self, Activations};
 use super::parallel::{Columns, columns, for_each, threads};
 use super::simd::{self, Kernel, LANES, Simd};
 use super::unpack::{Sink, unpack_row};
@@ -120,10 +120,10 @@ pub struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// `values: [tokens, cols]`, for products with matrices of these layouts; for those in panels rounded to `bits`.
-    pub fn new<const N: usize>(values: &'a [f32], layouts: [PackedLayout; N], bits: Bits) -> Self {
+    /// `values: [tokens, cols]`, for products with matrices of these layouts; for those in panels rounded.
+    pub fn new<const N: usize>(values: &'a [f32], layouts: [PackedLayout; N]) -> Self {
         let exact = Rows::new(values, layouts[0].cols);
-        Self { exact, rounded: layouts.iter().any(|layout| layout.panels).then(|| Activations::of(exact, bits)) }
+        Self { exact, rounded: layouts.iter().any(|layout| layout.panels).then(|| Activations::of(exact)) }
     }
 
     /// Number of tokens.
@@ -133,8 +133,8 @@ impl<'a> Input<'a> {
 }
 
 /// `out += x Wᵀ` on all threads. `x: [tokens, cols]`, `out: [tokens, rows]`.
-pub fn add_product(x: &[f32], bits: Bits, matrix: Matrix<'_>, out: &mut [f32]) {
-    let x = Input::new(x, [matrix.layout], bits);
+pub fn add_product(x: &[f32], matrix: Matrix<'_>, out: &mut [f32]) {
+    let x = Input::new(x, [matrix.layout]);
     let block = matrix.task_rows(x.tokens());
     let mut parts = columns(out, matrix.layout.rows, block);
     let scratch = || vec![0.0; matrix.scratch_values(block, x.tokens())];

@@ -20,7 +20,6 @@ use burn_flex::Flex;
 
 use self::cache::CacheShape;
 use self::exp::silu;
-use self::int8::Bits;
 use self::matmul::{Input, Matrix, add_columns, add_product, unpack_rows};
 use self::norm::rms_norm;
 use self::parallel::{Columns, columns, for_each};
@@ -55,7 +54,7 @@ impl DecoderOps for Flex {
             .map(|layout| Matrix::new(rest.split_off(..layout.words()).expect("the words of all three"), layout));
         let (norm, mut bias) = floats(&norm).split_at(shape.q.cols);
         let normed = rms_norm(floats(&contiguous(x)), norm, shape.norm_eps);
-        let x = Input::new(&normed, [shape.q, shape.k, shape.v], Bits::Fifteen);
+        let x = Input::new(&normed, [shape.q, shape.k, shape.v]);
         let tokens = x.tokens();
 
         let mut outs = matrices.map(|matrix| vec![0.0; tokens * matrix.layout().rows]);
@@ -107,7 +106,7 @@ impl DecoderOps for Flex {
         layout: PackedLayout,
     ) -> FloatTensor<Self> {
         let [x, weight, mut residual] = [x, weight, residual].map(contiguous);
-        add_product(floats(&x), Bits::Fifteen, Matrix::new(weight.storage(), layout), residual.storage_mut::<f32>());
+        add_product(floats(&x), Matrix::new(weight.storage(), layout), residual.storage_mut::<f32>());
         residual
     }
 
@@ -121,7 +120,7 @@ impl DecoderOps for Flex {
     ) -> FloatTensor<Self> {
         let [x, norm, gate, up] = [x, norm, gate, up].map(contiguous);
         let normed = rms_norm(floats(&x), floats(&norm), norm_eps);
-        let x = Input::new(&normed, [layouts.0, layouts.1], Bits::Fifteen);
+        let x = Input::new(&normed, [layouts.0, layouts.1]);
         let [gate, up] = [Matrix::new(gate.storage(), layouts.0), Matrix::new(up.storage(), layouts.1)];
         let (tokens, width) = (x.tokens(), layouts.0.rows);
         let [mut out, mut ups] = [(); 2].map(|()| vec![0.0; tokens * width]);
@@ -154,7 +153,7 @@ impl DecoderOps for Flex {
         let normed = rms_norm(&floats(&x)[first * layout.cols..], floats(&norm), norm_eps);
         let values = normed.len() / layout.cols * layout.rows;
         let mut out = vec![0.0; values];
-        add_product(&normed, Bits::Fifteen, Matrix::new(weight.storage(), layout), &mut out);
+        add_product(&normed, Matrix::new(weight.storage(), layout), &mut out);
         from_floats(out, [values])
     }
 

@@ -13,7 +13,7 @@ pub trait Format: Copy + Send + Sync {
     /// Whether numbers are signed bytes; else they are below 128.
     const SIGNED: bool = Self::LINES == GROUPS;
     /// The number that stands for 0, where that is the same for all blocks.
-    const CENTRE: f32 = 0.0;
+    const CENTRE: i32 = 0;
     /// Whether `d` and an offset `m` are the first line of a block; else `d` is in front of the blocks, and `m` is 0.
     const OFFSETS: bool = false;
     /// The line of a block that holds the fifth bits of its 32 numbers.
@@ -100,7 +100,7 @@ pub struct Q8_0;
 impl Format for Q4_0 {
     const BLOCK: usize = 4;
     const LINES: usize = 4;
-    const CENTRE: f32 = 8.0;
+    const CENTRE: i32 = 8;
 }
 
 impl Format for Q4_1 {
@@ -112,7 +112,7 @@ impl Format for Q4_1 {
 impl Format for Q5_0 {
     const BLOCK: usize = 5;
     const LINES: usize = 4;
-    const CENTRE: f32 = 16.0;
+    const CENTRE: i32 = 16;
     const FIFTH_BITS: Option<usize> = Some(0);
 }
 

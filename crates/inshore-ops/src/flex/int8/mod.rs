@@ -1,6 +1,6 @@
 //! Products by integer dot products of bytes: `out += x Wᵀ`, activations rounded.
 //!
-//! A run of 32 activations is rounded to `scale * q`, `q` in -127..=127 or -16256..=16256. A packed number `n` of a format stands for
+//! A run of 32 activations is rounded to `scale * q`, `q` in -16256..=16256. A packed number `n` of a format stands for
 //! `d * n + m`, `d` and `m` being the same for the run, so that a row's share is
 //!
 //! ```text
@@ -19,7 +19,7 @@ use inshore_gguf::GgmlType;
 
 #[cfg(test)]
 pub use self::activations::round;
-pub use self::activations::{Activations, Bits};
+pub use self::activations::Activations;
 use self::formats::{Format, Panels, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 use self::product::Product;
 use super::matmul::Matrix;
@@ -45,9 +45,5 @@ fn with_format<F: Format>(x: &Activations, matrix: Matrix<'_>, part: &mut Column
     let rows = *first..*first + count;
     assert_eq!(x.runs() * simd::int8::RUN, matrix.layout().cols, "activations and matrix differ in width");
     let panels = Panels::new(matrix.panels(rows), matrix.layout());
-    let format = PhantomData::<F>;
-    match x.bits() {
-        Bits::Eight => simd::run(Product::<_, true> { panels, x, out, format }),
-        Bits::Fifteen => simd::run(Product::<_, false> { panels, x, out, format }),
-    }
+    simd::run(Product { panels, x, out, format: PhantomData::<F> });
 }

@@ -10,8 +10,8 @@ use super::activations::{Activations, Token};
 use super::formats::{Format, Panel, Panels, numbers, scales};
 use crate::packed::PANEL_ROWS;
 
-/// `out += x Wᵀ` for neighbouring panels. `EIGHT`: the activations are single bytes.
-pub struct Product<'a, 'b, F: Format, const EIGHT: bool> {
+/// `out += x Wᵀ` for neighbouring panels.
+pub struct Product<'a, 'b, F: Format> {
     pub panels: Panels<'a>,
     pub x: &'a Activations,
     /// The rows' part of each token's output; the last panel may have fewer rows.
@@ -19,7 +19,7 @@ pub struct Product<'a, 'b, F: Format, const EIGHT: bool> {
     pub format: PhantomData<F>,
 }
 
-impl<F: Format, const EIGHT: bool> Kernel for Product<'_, '_, F, EIGHT> {
+impl<F: Format> Kernel for Product<'_, '_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         // All rows of a panel at once for one token, and as many sums as registers can hold beside the operands for more.
@@ -28,17 +28,14 @@ impl<F: Format, const EIGHT: bool> Kernel for Product<'_, '_, F, EIGHT> {
             (1, 8) => self.one_token::<S, 2, 1>(simd),
             // Without prefetches, memory answers faster to four readers.
             (1, _) => self.one_token::<S, 4, 4>(simd),
-            (12.., 16) if EIGHT => self.tokens::<S, 1, 1, 12>(simd),
             (_, 16) => self.tokens::<S, 1, 1, 8>(simd),
-            (3.., 8) if EIGHT => self.tokens::<S, 2, 2, 3>(simd),
             (_, 8) => self.tokens::<S, 2, 2, 2>(simd),
-            (6.., _) if EIGHT => self.tokens::<S, 4, 1, 6>(simd),
             _ => self.tokens::<S, 4, 1, 4>(simd),
         }
     }
 }
 
-impl<F: Format, const EIGHT: bool> Product<'_, '_, F, EIGHT> {
+impl<F: Format> Product<'_, '_, F> {
     /// One token, `N` panels from all over the matrix side by side, `ALL` registers of rows each.
     #[inline(always)]
     fn one_token<S: Simd, const ALL: usize, const N: usize>(mut self, simd: S) {
@@ -83,7 +80,7 @@ impl<F: Format, const EIGHT: bool> Product<'_, '_, F, EIGHT> {
         let first = tokens.end - T;
         let x: [Token<'_, S>; T] = std::array::from_fn(|t| self.x.token(first + t));
         let panels = places.map(|place| self.panels.panel(place));
-        let products = products::<S, F, EIGHT, N, P, T>(simd, panels, first_part, x);
+        let products = products::<S, F, N, P, T>(simd, panels, first_part, x);
         for (place, products) in places.into_iter().zip(&products) {
             let first_row = place * PANEL_ROWS + first_part * S::ROWS;
             for (out, products) in self.out[tokens.clone()].iter_mut().zip(&products[tokens.start - first..]) {
@@ -98,30 +95,29 @@ impl<F: Format, const EIGHT: bool> Product<'_, '_, F, EIGHT> {
 /// Products of `T` tokens with `P` registers of rows, from register `first_part` on, of each panel.
 #[expect(clippy::needless_range_loop, reason = "iterators hide from the compiler that sums are registers")]
 #[inline(always)]
-fn products<S: Int8, F: Format, const EIGHT: bool, const N: usize, const P: usize, const T: usize>(
+fn products<S: Int8, F: Format, const N: usize, const P: usize, const T: usize>(
     simd: S,
     panels: [Panel<'_>; N],
     first_part: usize,
     x: [Token<'_, S>; T],
 ) -> [[[f32; PANEL_ROWS]; T]; N] {
-    let centre = F::CENTRE + if F::SIGNED { f32::from(S::BIAS) } else { 0.0 };
+    let centre = F::CENTRE + if F::SIGNED { S::BIAS } else { 0 };
     let mut out = [[[simd.lanes(0.0); P]; T]; N];
     for run in 0..x[0].runs.len() {
         for n in 0..N {
-            let sums = sums_of_run::<S, F, EIGHT, P, T>(simd, panels[n], (run, first_part), &x);
+            let sums = sums_of_run::<S, F, P, T>(simd, panels[n], (run, first_part), &x);
             for p in 0..P {
                 let [d, m] = scales::<S, F>(simd, panels[n], run, first_part + p);
                 for t in 0..T {
                     let [high, low] = sums[t][p];
-                    let sum = if planes::<S, F, EIGHT>() == 2 { simd.raised_plus(high, low) } else { high };
-                    let (scale, x_sum) = (x[t].scales[run], x[t].sums[run]);
-                    let mut value = simd.times(simd.floats(sum), simd.lanes(scale));
-                    if centre != 0.0 {
-                        value = simd.plus_product(value, simd.lanes(-centre), simd.lanes(x_sum));
+                    let mut sum = if planes::<S, F>() == 2 { simd.raised_plus(high, low) } else { high };
+                    if centre != 0 {
+                        sum = simd.less(sum, centre.wrapping_mul(x[t].summaries[run].total));
                     }
+                    let value = simd.times(simd.floats(sum), simd.lanes(x[t].summaries[run].scale));
                     out[n][t][p] = simd.plus_product(out[n][t][p], d, value);
                     if F::OFFSETS {
-                        out[n][t][p] = simd.plus_product(out[n][t][p], m, simd.lanes(x_sum));
+                        out[n][t][p] = simd.plus_product(out[n][t][p], m, simd.lanes(x[t].summaries[run].sum));
                     }
                 }
             }
@@ -140,18 +136,14 @@ fn products<S: Int8, F: Format, const EIGHT: bool, const N: usize, const P: usiz
 
 /// Planes to multiply, known at compile time.
 #[inline(always)]
-const fn planes<S: Int8, F: Format, const EIGHT: bool>() -> usize {
-    match (EIGHT, F::SIGNED) {
-        (true, _) => 1,
-        (false, true) => S::SIGNED_PLANES,
-        (false, false) => S::PLANES,
-    }
+const fn planes<S: Int8, F: Format>() -> usize {
+    if F::SIGNED { S::SIGNED_PLANES } else { S::PLANES }
 }
 
 /// `Σ n q` of a run, by planes.
 #[expect(clippy::needless_range_loop, reason = "iterators hide from the compiler that sums are registers")]
 #[inline(always)]
-fn sums_of_run<S: Int8, F: Format, const EIGHT: bool, const P: usize, const T: usize>(
+fn sums_of_run<S: Int8, F: Format, const P: usize, const T: usize>(
     simd: S,
     panel: Panel<'_>,
     (run, first_part): (usize, usize),
@@ -168,7 +160,7 @@ fn sums_of_run<S: Int8, F: Format, const EIGHT: bool, const P: usize, const T: u
             for p in 0..P {
                 let quad = simd.quad(F::SIGNED, numbers::<S, F>(simd, block, line, group, first_part + p));
                 for t in 0..T {
-                    for plane in 0..planes::<S, F, EIGHT>() {
+                    for plane in 0..planes::<S, F>() {
                         let sum = &mut sums[t][p][plane];
                         *sum = simd.group_dot(F::SIGNED, *sum, quad, &x[t].runs[run], [plane, group]);
                     }

@@ -12,7 +12,7 @@ use crate::packed::PANEL_ROWS;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+#[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
@@ -32,12 +32,12 @@ pub type Line = [u32; PANEL_ROWS];
 pub trait Int8: Copy {
     /// Lanes of a register: rows of a panel that are multiplied side by side.
     const ROWS: usize;
-    /// Planes of activations with 15 bits.
+    /// Planes of activations.
     const PLANES: usize;
     /// The same where numbers are signed.
     const SIGNED_PLANES: usize = Self::PLANES;
     /// Added to signed numbers for CPUs whose instruction wants them unsigned; a multiple of 128.
-    const BIAS: u8 = 0;
+    const BIAS: i32 = 0;
 
     /// A run of activations in memory, in the order that the instructions want.
     type Run: Pod;
@@ -50,8 +50,8 @@ pub trait Int8: Copy {
     /// A register of f32.
     type Lanes: Copy;
 
-    /// Puts rounded activations in order: -16256..=16256, or `bytes` (-127..=127), which are one plane.
-    fn arrange(values: &[i16; RUN], bytes: bool) -> Self::Run;
+    /// Puts rounded activations, -16256..=16256, in order.
+    fn arrange(values: &[i16; RUN]) -> Self::Run;
 
     /// The words of rows `part * ROWS..` of a panel.
     fn words(self, line: &Line, part: usize) -> Self::Words;
@@ -89,6 +89,8 @@ pub trait Int8: Copy {
 
     /// All lanes 0.
     fn no_sums(self) -> Self::Sums;
+    /// `sums - by`.
+    fn less(self, sums: Self::Sums, by: i32) -> Self::Sums;
     /// As f32.
     fn floats(self, sums: Self::Sums) -> Self::Lanes;
     /// All lanes `value`.
@@ -113,14 +115,14 @@ pub trait Int8: Copy {
 }
 
 /// Rounded activations as two planes of bytes, the high one, then the low one: `value = 128 * high + low`, `low` in
-/// -64..=63. Bytes are a high plane alone.
+/// -64..=63.
 #[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", feature = "relaxed-simd")))]
 #[inline(always)]
-fn planes(values: &[i16; RUN], bytes: bool) -> [i8; 2 * RUN] {
+fn planes(values: &[i16; RUN]) -> [i8; 2 * RUN] {
     let mut out = [0; 2 * RUN];
     for (at, value) in values.iter().enumerate() {
         // Wrapping: what became of a value that is not finite may be any number.
-        let high = if bytes { *value } else { value.wrapping_add(64) >> 7 };
+        let high = value.wrapping_add(64) >> 7;
         out[at] = high as i8;
         out[RUN + at] = value.wrapping_sub(high << 7) as i8;
     }

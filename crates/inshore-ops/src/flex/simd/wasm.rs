@@ -24,6 +24,15 @@ pub fn run<K: Kernel>(kernel: K) {
     kernel.run(Simd128);
 }
 
+/// `acc + a * b`.
+#[inline(always)]
+pub fn plus_product(acc: v128, a: v128, b: v128) -> v128 {
+    #[cfg(feature = "relaxed-simd")]
+    return f32x4_relaxed_madd(a, b, acc);
+    #[cfg(not(feature = "relaxed-simd"))]
+    f32x4_add(acc, f32x4_mul(a, b))
+}
+
 #[inline(always)]
 fn pairs(a: [v128; 4], b: [v128; 4], f: impl Fn(v128, v128) -> v128) -> [v128; 4] {
     [f(a[0], b[0]), f(a[1], b[1]), f(a[2], b[2]), f(a[3], b[3])]
@@ -58,9 +67,14 @@ impl Simd for Simd128 {
         }
     }
 
+    /// One rounding in the relaxed build where the CPU can, as on other CPUs: answers go on elsewhere with the same bits.
     #[inline(always)]
     fn mul_add(self, a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats {
-        self.add(self.mul(a, b), c)
+        let mut out = c;
+        for at in 0..4 {
+            out[at] = plus_product(c[at], a[at], b[at]);
+        }
+        out
     }
 
     #[inline(always)]

@@ -27,6 +27,27 @@ fn long_contexts() {
     });
 }
 
+/// What a replayed answer must find.
+#[test]
+fn tokens_leave_the_same_bits_together_and_one_by_one() {
+    let (heads, kv_heads, head_dim, capacity) = (9, 3, 20, 704);
+    let width = heads * head_dim;
+    let [k, v] = [2, 3].map(|seed| random(seed, capacity * kv_heads * head_dim));
+    let cache = cache_of(&k, &v, [2, capacity, kv_heads, head_dim]);
+    let attend = |q: &[f32], position| {
+        let shape = AttentionShape { heads, kv_heads, head_dim, position };
+        let out = Flex::attention(floats(q, [q.len() / width, heads, head_dim]), cache.clone(), no_word(), shape);
+        values(&out).iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+    };
+    with_each_isa(|isa| {
+        for (position, tokens) in [(0, 40), (250, 40), (500, 20)] {
+            let q: Vec<f32> = random(1, tokens * width).iter().map(|x| 5.0 * x).collect();
+            let one_by_one = q.chunks_exact(width).enumerate().flat_map(|(at, q)| attend(q, position + at));
+            assert_eq!(attend(&q, position), one_by_one.collect::<Vec<_>>(), "{isa}: {tokens} at {position}");
+        }
+    });
+}
+
 #[test]
 fn attention_agrees() {
     with_each_isa(|isa| {

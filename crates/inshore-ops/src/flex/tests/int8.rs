@@ -4,7 +4,7 @@ use inshore_gguf::GgmlType;
 use proptest::prelude::*;
 
 use super::*;
-use crate::flex::int8::{Bits, round};
+use crate::flex::int8::round;
 use crate::flex::matmul::{Matrix, add_product};
 use crate::flex::simd::int8::RUN;
 use crate::flex::simd::tests::with_each_isa;
@@ -12,12 +12,10 @@ use crate::linear::reference;
 
 const KINDS: [GgmlType; 5] = [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q5_0, GgmlType::Q5_1, GgmlType::Q8_0];
 
-const BITS: [Bits; 2] = [Bits::Eight, Bits::Fifteen];
-
 /// What the activations are rounded to.
-pub fn rounded(x: &[f32], bits: Bits) -> Vec<f32> {
+pub fn rounded(x: &[f32]) -> Vec<f32> {
     let run = |values: &[f32; RUN]| {
-        let (q, scale) = round(values, bits);
+        let (q, scale) = round(values);
         q.map(|q| f32::from(q) * scale)
     };
     x.as_chunks().0.iter().flat_map(run).collect()
@@ -27,9 +25,9 @@ fn weight(kind: GgmlType, rows: usize, cols: usize, seed: u64) -> Packed {
     Packed::random(kind, rows, cols, seed).in_panels()
 }
 
-fn product(weight: &Packed, bits: Bits, x: &[f32], residual: &[f32]) -> Vec<f32> {
+fn product(weight: &Packed, x: &[f32], residual: &[f32]) -> Vec<f32> {
     let mut out = residual.to_vec();
-    add_product(x, bits, Matrix::new(&weight.words, weight.layout), &mut out);
+    add_product(x, Matrix::new(&weight.words, weight.layout), &mut out);
     out
 }
 
@@ -37,26 +35,22 @@ fn product(weight: &Packed, bits: Bits, x: &[f32], residual: &[f32]) -> Vec<f32>
 fn check(weight: &Packed, tokens: usize, what: &str) {
     let PackedLayout { kind, rows, cols, .. } = weight.layout;
     let (x, residual) = (random(3, tokens * cols), random(4, tokens * rows));
-    for bits in BITS {
-        let got = product(weight, bits, &x, &residual);
-        let expected = reference::linear_add(&rounded(&x, bits), &weight.words, &residual, weight.layout);
-        assert_close(&got, &expected, cols, &format!("{what} {kind} {tokens}x{cols}x{rows}"));
-    }
+    let got = product(weight, &x, &residual);
+    let expected = reference::linear_add(&rounded(&x), &weight.words, &residual, weight.layout);
+    assert_close(&got, &expected, cols, &format!("{what} {kind} {tokens}x{cols}x{rows}"));
 }
 
 #[test]
 fn rounding_keeps_the_largest_and_is_within_half_a_step() {
     let x: [f32; RUN] = random(1, RUN).try_into().expect("a run");
-    for (bits, largest) in BITS.into_iter().zip([127, 16_256]) {
-        let (q, scale) = round(&x, bits);
-        assert_eq!(q.map(i16::unsigned_abs).iter().max(), Some(&largest));
-        for (q, x) in q.iter().zip(x) {
-            assert!((f32::from(*q) * scale - x).abs() <= 0.5001 * scale);
-        }
-        assert_eq!(round(&[0.0; RUN], bits), ([0; RUN], 0.0));
-        assert_eq!(round(&[1e-42; RUN], bits).0, [0; RUN]);
-        assert!(round(&[f32::INFINITY; RUN], bits).1.is_infinite());
+    let (q, scale) = round(&x);
+    assert_eq!(q.map(i16::unsigned_abs).iter().max(), Some(&16_256));
+    for (q, x) in q.iter().zip(x) {
+        assert!((f32::from(*q) * scale - x).abs() <= 0.501 * scale);
     }
+    assert_eq!(round(&[0.0; RUN]), ([0; RUN], 0.0));
+    assert_eq!(round(&[1e-42; RUN]).0, [0; RUN]);
+    assert!(round(&[f32::INFINITY; RUN]).1.is_infinite());
 }
 
 #[test]
@@ -88,10 +82,8 @@ fn extreme_numbers_are_exact() {
             for tokens in [1, 9] {
                 let expected = vec![f32::from(byte as i8) * value * cols as f32; tokens * rows];
                 with_each_isa(|isa| {
-                    for bits in BITS {
-                        let got = product(&weight, bits, &vec![value; tokens * cols], &vec![0.0; tokens * rows]);
-                        assert_close(&got, &expected, 1, &format!("{isa} {byte} {value} {tokens}"));
-                    }
+                    let got = product(&weight, &vec![value; tokens * cols], &vec![0.0; tokens * rows]);
+                    assert_close(&got, &expected, 1, &format!("{isa} {byte} {value} {tokens}"));
                 });
             }
         }
@@ -104,10 +96,8 @@ fn only_matrices_in_panels_round() {
     let rounding = weight(GgmlType::Q4_1, 40, 64, 5);
     let (x, zeros) = (random(6, 64), vec![0.0; 40]);
     let expected = reference::linear_add(&x, &exact.words, &zeros, exact.layout);
-    for bits in BITS {
-        assert_close(&product(&exact, bits, &x, &zeros), &expected, 64, "exact");
-        assert_ne!(product(&exact, bits, &x, &zeros), product(&rounding, bits, &x, &zeros));
-    }
+    assert_close(&product(&exact, &x, &zeros), &expected, 64, "exact");
+    assert_ne!(product(&exact, &x, &zeros), product(&rounding, &x, &zeros));
 }
 
 #[test]
@@ -115,7 +105,7 @@ fn products_do_not_depend_on_threads() {
     let weight = weight(GgmlType::Q4_1, 1000, 576, 18);
     for tokens in [1, 10] {
         let (x, residual) = (random(19, tokens * 576), random(20, tokens * 1000));
-        assert_same_on_any_threads(|| product(&weight, Bits::Eight, &x, &residual));
+        assert_same_on_any_threads(|| product(&weight, &x, &residual));
     }
 }
 

@@ -8,7 +8,6 @@ use super::*;
 use crate::embed::reference as embed;
 use crate::extension::DecoderOps;
 use crate::flex::exp::silu;
-use crate::flex::int8::Bits;
 use crate::flex::simd::tests::with_each_isa;
 use crate::linear::reference;
 
@@ -100,7 +99,7 @@ fn gated_mlp_agrees_with_mixed_formats() {
             let normed = reference::rms_norm(&x, &norm, EPS);
             // What is multiplied with panels is rounded.
             let product = |weight: &Packed| match weight.layout.panels {
-                true => reference::linear(&rounded(&normed, Bits::Fifteen), &weight.words, weight.layout),
+                true => reference::linear(&rounded(&normed), &weight.words, weight.layout),
                 false => reference::linear(&normed, &weight.words, weight.layout),
             };
             for (gate, up) in [(&gate, &up), (&gate.in_panels(), &up), (&gate, &up.in_panels())] {

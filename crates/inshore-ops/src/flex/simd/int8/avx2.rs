@@ -16,8 +16,8 @@ impl Int8 for Avx2 {
     type Lanes = __m256;
 
     #[inline(always)]
-    fn arrange(values: &[i16; RUN], bytes: bool) -> Self::Run {
-        planes(values, bytes)
+    fn arrange(values: &[i16; RUN]) -> Self::Run {
+        planes(values)
     }
 
     #[inline(always)]
@@ -102,6 +102,12 @@ impl Int8 for Avx2 {
     fn no_sums(self) -> Self::Sums {
         // SAFETY: the token proves the features.
         unsafe { _mm256_setzero_si256() }
+    }
+
+    #[inline(always)]
+    fn less(self, sums: Self::Sums, by: i32) -> Self::Sums {
+        // SAFETY: the token proves the features.
+        unsafe { _mm256_sub_epi32(sums, _mm256_set1_epi32(by)) }
     }
 
     #[inline(always)]

@@ -8,7 +8,7 @@ use super::{Int8, Line, PANEL_ROWS, RUN, group_of, part_of, part_of_mut, planes}
 impl Int8 for Avx512 {
     const ROWS: usize = 16;
     const PLANES: usize = 2;
-    const BIAS: u8 = 128;
+    const BIAS: i32 = 128;
 
     type Run = [i8; 2 * RUN];
     type Words = __m512i;
@@ -17,8 +17,8 @@ impl Int8 for Avx512 {
     type Lanes = __m512;
 
     #[inline(always)]
-    fn arrange(values: &[i16; RUN], bytes: bool) -> Self::Run {
-        planes(values, bytes)
+    fn arrange(values: &[i16; RUN]) -> Self::Run {
+        planes(values)
     }
 
     #[inline(always)]
@@ -87,6 +87,12 @@ impl Int8 for Avx512 {
     fn no_sums(self) -> Self::Sums {
         // SAFETY: the token proves the features.
         unsafe { _mm512_setzero_si512() }
+    }
+
+    #[inline(always)]
+    fn less(self, sums: Self::Sums, by: i32) -> Self::Sums {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_sub_epi32(sums, _mm512_set1_epi32(by)) }
     }
 
     #[inline(always)]

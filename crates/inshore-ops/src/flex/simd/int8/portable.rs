@@ -26,7 +26,7 @@ impl Int8 for Portable {
     type Lanes = [f32; ROWS];
 
     #[inline(always)]
-    fn arrange(values: &[i16; RUN], _bytes: bool) -> Self::Run {
+    fn arrange(values: &[i16; RUN]) -> Self::Run {
         *values
     }
 
@@ -95,6 +95,11 @@ impl Int8 for Portable {
     #[inline(always)]
     fn no_sums(self) -> Self::Sums {
         [0; ROWS]
+    }
+
+    #[inline(always)]
+    fn less(self, sums: Self::Sums, by: i32) -> Self::Sums {
+        each(|lane| sums[lane] - by)
     }
 
     #[inline(always)]

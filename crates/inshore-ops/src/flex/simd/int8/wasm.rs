@@ -3,7 +3,7 @@
 
 use std::arch::wasm32::*;
 
-use super::super::wasm::Simd128;
+use super::super::wasm::{Simd128, plus_product};
 use super::{Int8, Line, PANEL_ROWS, RUN, part_of, part_of_mut};
 
 mod fixed;
@@ -27,8 +27,8 @@ impl Int8 for Simd128 {
     type Lanes = v128;
 
     #[inline(always)]
-    fn arrange(values: &[i16; RUN], bytes: bool) -> Self::Run {
-        products::arrange(values, bytes)
+    fn arrange(values: &[i16; RUN]) -> Self::Run {
+        products::arrange(values)
     }
 
     #[inline(always)]
@@ -104,6 +104,11 @@ impl Int8 for Simd128 {
     }
 
     #[inline(always)]
+    fn less(self, sums: Self::Sums, by: i32) -> Self::Sums {
+        i32x4_sub(sums, i32x4_splat(by))
+    }
+
+    #[inline(always)]
     fn floats(self, sums: Self::Sums) -> Self::Lanes {
         f32x4_convert_i32x4(sums)
     }
@@ -120,7 +125,7 @@ impl Int8 for Simd128 {
 
     #[inline(always)]
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
-        products::plus_product(acc, a, b)
+        plus_product(acc, a, b)
     }
 
     #[inline(always)]

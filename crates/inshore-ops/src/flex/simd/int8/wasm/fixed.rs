@@ -14,7 +14,7 @@ pub type Run = [i16; RUN];
 pub type Quad = [v128; 2];
 
 #[inline(always)]
-pub fn arrange(values: &[i16; RUN], _bytes: bool) -> Run {
+pub fn arrange(values: &[i16; RUN]) -> Run {
     std::array::from_fn(|at| values[at / 4 * 4 + at % 2 * 2 + at / 2 % 2])
 }
 
@@ -41,10 +41,4 @@ pub fn group_dot(_: bool, sums: v128, quad: Quad, run: &Run, [_, group]: [usize;
     let even = i32x4_dot_i16x8(quad[0], pair(run, group * 4));
     let odd = i32x4_dot_i16x8(quad[1], pair(run, group * 4 + 2));
     i32x4_add(sums, i32x4_add(even, odd))
-}
-
-#[cfg(not(feature = "relaxed-simd"))]
-#[inline(always)]
-pub fn plus_product(acc: v128, a: v128, b: v128) -> v128 {
-    f32x4_add(acc, f32x4_mul(a, b))
 }

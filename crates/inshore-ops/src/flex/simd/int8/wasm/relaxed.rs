@@ -13,8 +13,8 @@ pub type Run = [fixed::Run; 2];
 pub type Quad = fixed::Quad;
 
 #[inline(always)]
-pub fn arrange(values: &[i16; RUN], bytes: bool) -> Run {
-    [fixed::arrange(values, bytes), bytemuck::cast(planes(values, bytes))]
+pub fn arrange(values: &[i16; RUN]) -> Run {
+    [fixed::arrange(values), bytemuck::cast(planes(values))]
 }
 
 #[inline(always)]
@@ -31,9 +31,4 @@ pub fn group_dot(signed: bool, sums: v128, quad: Quad, run: &Run, [plane, group]
     // SAFETY: the load is as long as the array, and needs no alignment.
     let four = unsafe { v128_load32_splat(four.as_ptr().cast()) };
     i32x4_relaxed_dot_i8x16_i7x16_add(four, quad[0], sums)
-}
-
-#[inline(always)]
-pub fn plus_product(acc: v128, a: v128, b: v128) -> v128 {
-    f32x4_relaxed_madd(a, b, acc)
 }
