@@ -1,16 +1,21 @@
 //! The devices that every operation is tested on, and what such tests share.
 
+#[cfg(feature = "gpu")]
 use std::sync::OnceLock;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use inshore_gguf::GgmlType;
-use inshore_gguf::testing::{block_on, quantize};
+#[cfg(feature = "gpu")]
+use inshore_gguf::testing::block_on;
+use inshore_gguf::testing::quantize;
 
+#[cfg(feature = "gpu")]
 use crate::device::{DeviceChoice, OpenDevice};
 use crate::sample::reference::noise_bits;
 use crate::{PackedLayout, PackedMatrix};
 
 /// The GPU of this process: its runtime can be registered only once.
+#[cfg(feature = "gpu")]
 pub(crate) fn gpu() -> &'static OpenDevice {
     static GPU: OnceLock<OpenDevice> = OnceLock::new();
     GPU.get_or_init(|| {
@@ -23,9 +28,13 @@ pub(crate) fn gpu() -> &'static OpenDevice {
     })
 }
 
-/// Both backends with their names.
-pub(crate) fn devices() -> [(&'static str, Device); 2] {
-    [("wgpu", gpu().device.clone()), ("flex", Device::flex())]
+/// The backends of this build with their names.
+pub(crate) fn devices() -> Vec<(&'static str, Device)> {
+    vec![
+        #[cfg(feature = "gpu")]
+        ("wgpu", gpu().device.clone()),
+        ("flex", Device::flex()),
+    ]
 }
 
 /// `count` values in -1..1.

@@ -40,7 +40,7 @@ enum Task {
     Package,
     /// Build everything, then serve the demo page (or ask it one question in a headless browser).
     Demo(demo::DemoOptions),
-    /// Run every test: Rust, TypeScript, tokenizer against llama.cpp, the browser, and the npm package.
+    /// Run every test: Rust, the CPU kernels as WebAssembly, TypeScript, tokenizer against llama.cpp, the browser, the npm package.
     Test(test::TestOptions),
     /// Measure our engine and its peers on the same weights and prompts.
     Bench(bench::BenchOptions),

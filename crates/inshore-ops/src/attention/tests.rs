@@ -30,7 +30,7 @@ const SMALL: Layer = Layer {
     bias: false,
 };
 
-/// Projects, rotates, appends and attends in steps of `steps` tokens, on both backends and in plain Rust.
+/// Projects, rotates, appends and attends in steps of `steps` tokens, on each backend and in plain Rust.
 fn check(layer: Layer, steps: &[usize]) {
     let Layer { kind, v_kind, hidden, heads, kv_heads, head_dim, bias } = layer;
     let capacity = steps.iter().sum::<usize>() + 1;
@@ -45,12 +45,13 @@ fn check(layer: Layer, steps: &[usize]) {
     let table: Vec<f32> =
         random(23, capacity * head_dim / 2).iter().flat_map(|a| [(3.0 * a).cos(), (3.0 * a).sin()]).collect();
 
-    let mut layers = devices().map(|(name, device)| {
+    let on_device = |(name, device)| {
         let layouts = [q.layout, k.layout, v.layout];
         let weights = QkvWeights::new(norm.clone(), layouts, words.clone(), biases, &device).expect("three matrices");
         let cache = KvLayer::new(capacity, kv_heads, head_dim, &device);
         (name, weights, cache, floats(&table, [capacity, head_dim], &device), device)
-    });
+    };
+    let mut layers: Vec<_> = devices().into_iter().map(on_device).collect();
     let norm_and_biases = [&norm[..], biases.unwrap_or(&[])].concat();
     let [mut keys, mut values] = [(); 2].map(|()| vec![0.0; capacity * kv_rows]);
     let mut position = 0;

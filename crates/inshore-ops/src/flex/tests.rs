@@ -5,6 +5,7 @@ pub mod allocation;
 mod attention;
 mod int8;
 mod linear;
+mod same_bits;
 mod sample;
 
 use burn::tensor::{DType, Shape};
@@ -64,11 +65,43 @@ fn assert_close(got: &[f32], expected: &[f32], terms: usize, what: &str) {
 
 /// `run` must give the same bits on any number of threads.
 fn assert_same_on_any_threads(run: impl Fn() -> Vec<f32> + Sync) {
-    let results = [1, 2, 3, 7].map(|threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-        pool.install(|| run().into_iter().map(f32::to_bits).collect::<Vec<_>>())
-    });
+    let results =
+        [1, 2, 3, 7].map(|threads| on_threads(threads, || run().into_iter().map(f32::to_bits).collect::<Vec<_>>()));
     assert!(results.iter().all(|result| *result == results[0]));
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn on_threads<T: Send>(threads: usize, run: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads").install(run)
+}
+
+/// WASI has no threads: the tasks of all of them run here, those of the last thread first.
+#[cfg(target_family = "wasm")]
+fn on_threads<T>(threads: usize, run: impl FnOnce() -> T) -> T {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    static THREADS: AtomicUsize = AtomicUsize::new(1);
+
+    struct InTurn;
+
+    impl super::Team for InTurn {
+        fn threads(&self) -> usize {
+            THREADS.load(Relaxed)
+        }
+
+        fn run(&self, count: usize, task: &(dyn Fn(usize, usize) + Sync)) {
+            let threads = self.threads();
+            for thread in (0..threads).rev() {
+                (thread..count).step_by(threads).for_each(|index| task(index, thread));
+            }
+        }
+    }
+
+    super::use_team(Box::new(InTurn));
+    THREADS.store(threads, Relaxed);
+    let out = run();
+    THREADS.store(1, Relaxed);
+    out
 }
 
 /// Column counts to try with a format: one block and an odd number of them, or around a run of lanes.

@@ -9,7 +9,7 @@ fn spread(seed: u64, vocab: usize) -> Vec<f32> {
 
 const NO_HISTORY: [u32; 2] = [0, 0];
 
-/// Both backends draw what the plain code draws, with log-probabilities that differ by rounding at most.
+/// All backends draw what the plain code draws, with log-probabilities that differ by rounding at most.
 #[track_caller]
 fn check(logits: &[f32], history: &[u32], params: &SampleParams) {
     let expected = Sampled::from_words(&reference::sample(logits, history, params)).expect("two words at least");

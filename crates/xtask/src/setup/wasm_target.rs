@@ -98,16 +98,21 @@ pub fn ensure(workspace: &Workspace) -> Result<WasmToolchain> {
 }
 
 fn rustup(workspace: &Workspace) -> Result<WasmToolchain> {
+    add_to_default_toolchain(workspace, TARGET)?;
+    Ok(WasmToolchain::Rustup)
+}
+
+/// Makes the default toolchain compile for `target`, with rustup's help if it does not yet.
+pub fn add_to_default_toolchain(workspace: &Workspace, target: &str) -> Result<()> {
     // Asking the compiler also finds distributions that ship the target without rustup.
-    if sysroot(workspace)?.join("lib/rustlib").join(TARGET).join("lib").is_dir() {
-        return Ok(WasmToolchain::Rustup);
+    if sysroot(workspace)?.join("lib/rustlib").join(target).join("lib").is_dir() {
+        return Ok(());
     }
     if process::find_program("rustup").is_none() {
-        bail!("the default toolchain has no {TARGET}, and there is no rustup that could add it");
+        bail!("the default toolchain has no {target}, and there is no rustup that could add it");
     }
-    process::heading(&format!("Adding the target {TARGET}"));
-    process::run(Command::new("rustup").current_dir(&workspace.root).args(["target", "add", TARGET]))?;
-    Ok(WasmToolchain::Rustup)
+    process::heading(&format!("Adding the target {target}"));
+    process::run(Command::new("rustup").current_dir(&workspace.root).args(["target", "add", target]))
 }
 
 fn debian(workspace: &Workspace) -> Result<WasmToolchain> {

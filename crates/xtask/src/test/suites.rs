@@ -9,11 +9,16 @@ use super::summary::{self, Counts};
 use crate::setup::model::{self, ReadyModel};
 use crate::setup::npm;
 use crate::setup::system_packages::{self, BROWSER_VARIABLE};
+use crate::setup::wasm_target;
 use crate::workspace::Workspace;
 use crate::{demo, package, process, wasm};
 
 /// All suites, cheapest news first.
-pub const NAMES: [&str; 8] = ["xtask", "rust", "web", "worker", "frameworks", "tokenizer", "browser", "package"];
+pub const NAMES: [&str; 9] =
+    ["xtask", "rust", "kernels", "web", "worker", "frameworks", "tokenizer", "browser", "package"];
+
+/// WebAssembly that Node runs without a browser.
+const WASI: &str = "wasm32-wasip1";
 
 /// Runs suites and remembers what they share.
 pub struct Suites<'a> {
@@ -33,6 +38,7 @@ impl<'a> Suites<'a> {
         match name {
             "xtask" => self.xtask(),
             "rust" => self.rust(),
+            "kernels" => self.kernels(),
             "web" => self.web(),
             "worker" => self.worker(),
             "frameworks" => self.frameworks(),
@@ -58,6 +64,28 @@ impl<'a> Suites<'a> {
         }
         self.environment(&mut command)?;
         counted(&mut command)
+    }
+
+    /// The CPU kernels as WebAssembly, with and without relaxed SIMD: `.cargo/config.toml` has the flags and Node as runner.
+    fn kernels(&self) -> Result<Counts> {
+        if let Err(error) = wasm_target::add_to_default_toolchain(self.workspace, WASI) {
+            process::note(&format!("left out: {error:#}"));
+            return Ok(Counts { skipped: 1, ..Counts::default() });
+        }
+        let mut counts = Counts::default();
+        for features in ["", "relaxed-simd"] {
+            counts += counted(&mut self.kernels_command(features))?;
+        }
+        Ok(counts)
+    }
+
+    fn kernels_command(&self, features: &str) -> Command {
+        let mut command = process::cargo(&self.workspace.root);
+        // Either variable would replace the target's flags instead of adding to them.
+        command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+        command.args(["test", "--release", "--target", WASI, "-p", "inshore-ops", "--lib"]);
+        command.args(["--no-default-features", "--features", features]);
+        command
     }
 
     fn web(&self) -> Result<Counts> {
@@ -166,6 +194,19 @@ fn counted(command: &mut Command) -> Result<Counts> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kernels_are_built_with_the_targets_own_flags() {
+        let workspace = Workspace { root: PathBuf::new(), target: PathBuf::new() };
+        let command = Suites::new(&workspace, None).kernels_command("relaxed-simd");
+        let line = process::render(&command);
+        assert!(line.contains(WASI) && line.ends_with("--no-default-features --features relaxed-simd"), "{line}");
+        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+            assert!(command.get_envs().any(|(key, value)| key == name && value.is_none()), "{name} is inherited");
+        }
+        let config = include_str!("../../../../.cargo/config.toml");
+        assert!(config.contains(&format!("[target.{WASI}]")), "{config}");
+    }
 
     #[test]
     fn every_name_has_a_runner() {

@@ -14,6 +14,7 @@ pub(super) fn forced() -> Option<Isa> {
 }
 
 /// Calls `test` once per implementation that this CPU can run, with all kernels on one thread.
+#[cfg(not(target_family = "wasm"))]
 pub fn with_each_isa(test: impl Fn(&str) + Sync) {
     let mut all = vec![("portable", Isa::Portable)];
     #[cfg(target_arch = "x86_64")]
@@ -29,6 +30,33 @@ pub fn with_each_isa(test: impl Fn(&str) + Sync) {
             FORCED.set(None);
         });
     }
+}
+
+/// Calls `test` with the one implementation that a module has.
+#[cfg(target_family = "wasm")]
+pub fn with_each_isa(test: impl Fn(&str) + Sync) {
+    test(if cfg!(feature = "relaxed-simd") { "relaxed" } else { "simd128" });
+}
+
+/// Whether `a * b + c` is rounded once, by the instructions that kernels on this thread use.
+pub fn fuses() -> bool {
+    struct Probe<'a>(&'a mut [f32; 2]);
+    impl Kernel for Probe<'_> {
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            // The square's last bit does not fit: rounded twice, nothing is left.
+            let a = std::hint::black_box(1.0 + f32::EPSILON);
+            let rounded = -(a * a);
+            let [mut floats, mut rows] = [[0.0; LANES]; 2];
+            simd.store(simd.mul_add(simd.splat(a), simd.splat(a), simd.splat(rounded)), &mut floats);
+            let left = simd.plus_product(simd.lanes(rounded), simd.lanes(a), simd.lanes(a));
+            simd.store_lanes(left, &mut rows, 0);
+            *self.0 = [floats[0], rows[0]];
+        }
+    }
+    let mut left = [0.0; 2];
+    super::run(Probe(&mut left));
+    left.iter().any(|&left| left != 0.0)
 }
 
 #[test]
