@@ -4,7 +4,9 @@
 // INSHORE_GPU_TOKENS: how many tokens per prompt the software GPU must reach whatever the time (default 8).
 // INSHORE_GPU_SECONDS: how long it may go on per prompt beyond them (default 180).
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { launch } from './lib/chromium.mjs';
@@ -37,6 +39,9 @@ const BACKENDS = [
     },
   },
 ];
+
+/** Where not, one of the two rounds products before it adds them. */
+const FUSES = /\b(fma|asimd)\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
 
 let site;
 before(async () => {
@@ -86,6 +91,24 @@ for (const { name, flags, device, threads, backend, limits } of BACKENDS) {
         assert.deepEqual(answer.ids, expected.greedy.ids.slice(0, count));
         const off = compareTop(answer.steps[0].top, expected, LOGPROB_TOLERANCE[backend]);
         t.diagnostic(`largest distance of a top-5 log-probability: ${off.toExponential(1)}`);
+      });
+    }
+
+    if (backend === 'flex') {
+      // So an answer that goes on on another CPU cannot turn at a near tie.
+      test('log-probabilities are those of the native host, to the last bit', { skip: !FUSES }, async () => {
+        const request = {
+          prompt: { ids: PROMPTS.p64.ids },
+          maxTokens: 62,
+          sampling: { temperature: 0 },
+          topLogprobs: 10,
+        };
+        const { steps } = await generate(page, request, limits);
+        const bits = (top) => top.map(([id, logprob]) => [id, Math.fround(logprob)]);
+        assert.deepEqual(
+          steps.map(({ top }) => bits(top)),
+          natively(request).map(bits),
+        );
       });
     }
 
@@ -153,4 +176,21 @@ function compareTop(top, { top5, logsumexp }, tolerance) {
   const largest = Math.max(...distances);
   assert.ok(largest <= tolerance, `a log-probability is ${largest} off`);
   return largest;
+}
+
+/** What `inshore generate` says of each token's most probable ones: `[id, log-probability]`. */
+function natively({ prompt, maxTokens, topLogprobs }) {
+  const folder = mkdtempSync(join(tmpdir(), 'inshore-golden-'));
+  try {
+    const ids = join(folder, 'ids');
+    writeFileSync(ids, prompt.ids.join(' '));
+    const engine = `--model ${process.env.INSHORE_TEST_MODEL} --device cpu --temperature 0 --json`.split(' ');
+    const request = `--prompt-ids ${ids} --max-tokens ${maxTokens} --logprobs ${topLogprobs}`.split(' ');
+    const said = execFileSync(process.env.INSHORE_BIN, ['generate', ...engine, ...request], {
+      encoding: 'utf8',
+    });
+    return JSON.parse(said).top_logprobs.map((top) => top.map(({ id, logprob }) => [id, logprob]));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
