@@ -30,7 +30,7 @@ const PREFILL_TOKENS: usize = 256;
 pub struct LoadOptions {
     /// Tokens that prompt and answer may have together; `None`: what the model was trained for, at most 2048.
     pub context_tokens: Option<usize>,
-    /// Keeps activations in f32 also where a CPU could round them to 8 or 15 bits: several times slower, and the same numbers
+    /// Keeps activations in f32 also where a CPU could round them to 15 bits: several times slower, and the same numbers
     /// as a plain f32 implementation up to the order of additions.
     pub exact: bool,
     /// Conversations whose keys and values are kept, each in memory of its own; `None`: one.
