@@ -17,9 +17,9 @@ use std::marker::PhantomData;
 
 use inshore_gguf::GgmlType;
 
+pub use self::activations::Activations;
 #[cfg(test)]
 pub use self::activations::round;
-pub use self::activations::Activations;
 use self::formats::{Format, Panels, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
 use self::product::Product;
 use super::matmul::Matrix;
