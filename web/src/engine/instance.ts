@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import { hasRelaxedSimd } from './relaxed-simd';
 import { canHaveThreads, type SharedModule, Team } from './threads/team';
 
 /** One build of the engine, started. */
@@ -116,14 +117,3 @@ async function compile(address: Address): Promise<WebAssembly.Module> {
   const streams = response.headers.get('content-type')?.startsWith('application/wasm') === true;
   return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
-
-/** A module with one function: `i16x8.relaxed_dot_i8x16_i7x16_s` of two splats. */
-const RELAXED_PROBE = [
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-  ...[1, 5, 1, 0x60, 0, 1, 0x7b],
-  ...[3, 2, 1, 0],
-  ...[10, 15, 1, 13, 0, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x92, 2, 0x0b],
-];
-
-/** Whether the browser multiplies bytes at once (relaxed SIMD). */
-export const hasRelaxedSimd = (): boolean => WebAssembly.validate(new Uint8Array(RELAXED_PROBE));
