@@ -2,6 +2,7 @@ use burn::tensor::Device;
 use inshore_ops::KvLayer;
 
 use crate::config::Config;
+use crate::recorded::RecordedStep;
 
 /// Keys and values of all layers, allocated once for `capacity` tokens.
 #[derive(Debug)]
@@ -11,6 +12,9 @@ pub struct KvCache {
     ids: Vec<u32>,
     capacity: usize,
     appended: u64,
+    device: Device,
+    /// The last decode step on this memory, to be launched again.
+    pub(crate) step: Option<RecordedStep>,
 }
 
 impl KvCache {
@@ -18,7 +22,12 @@ impl KvCache {
     pub fn new(config: &Config, capacity: usize, device: &Device) -> Self {
         let layer = |_| KvLayer::new(capacity, config.num_key_value_heads, config.head_dim, device);
         let layers = (0..config.num_hidden_layers).map(layer).collect();
-        Self { layers, ids: Vec::with_capacity(capacity), capacity, appended: 0 }
+        Self { layers, ids: Vec::with_capacity(capacity), capacity, appended: 0, device: device.clone(), step: None }
+    }
+
+    /// Where it lies.
+    pub(crate) fn device(&self) -> Device {
+        self.device.clone()
     }
 
     /// Tokens that fit.
@@ -47,9 +56,10 @@ impl KvCache {
         self.ids.truncate(tokens);
     }
 
-    /// Forgets all tokens.
+    /// Forgets all tokens, and what was recorded.
     pub fn clear(&mut self) {
         self.truncate(0);
+        self.step = None;
     }
 
     /// Notes tokens whose keys and values all layers have got.

@@ -5,7 +5,8 @@ use std::fmt::Debug;
 
 use burn::tensor::{DType, Element, Int, Tensor, TensorData};
 use inshore_gguf::{Gguf, ReadAt};
-use inshore_ops::{Sampled, device::OpenDevice, sample};
+use inshore_ops::sample::reference::noise_key;
+use inshore_ops::{SampleParams, Sampled, WarmUp, device::OpenDevice, sample};
 use inshore_tokenizer::{ChatTemplate, EncodeOptions, StreamDecoder, Tokenizer};
 use web_time::Instant;
 
@@ -15,6 +16,7 @@ use crate::conversations::Conversations;
 use crate::generation::{FinishReason, Generation, Limits, Step};
 use crate::info::{ModelInfo, info};
 use crate::llama::Llama;
+use crate::recorded::RecordedStep;
 use crate::request::{Begun, Prompt, Request};
 use crate::weights::Loader;
 use crate::{ModelError, error};
@@ -56,7 +58,7 @@ pub struct Engine {
     template: Option<ChatTemplate>,
     device: OpenDevice,
     info: ModelInfo,
-    /// The history of an answer without penalties: one pair that counts nothing.
+    /// The history of a greedy answer without penalties: one pair that counts nothing, and no noise.
     no_history: Tensor<1, Int>,
     /// The generation that the cache belongs to: its number, counted by [`Engine::start`].
     pub(crate) current: u64,
@@ -99,7 +101,7 @@ impl Engine {
             })
             .await??;
         let info = info(&gguf, &config, &device, (context_tokens, count));
-        let no_history = word_tensor(&[0, 0], &device);
+        let no_history = word_tensor(&[0, 0, 0], &device);
         let mut engine = Self { model, conversations, tokenizer, template, device, info, no_history, current: 0 };
         engine.warm_up().await?;
         engine.info.load_ms = started.elapsed().as_secs_f64() * 1e3;
@@ -184,23 +186,50 @@ impl Engine {
     }
 
     async fn compute(&mut self, generation: &mut Generation) -> Result<Option<Step>, ModelError> {
-        let logits = match (generation.next.take(), generation.log.last()) {
-            (Some(next), Some(&id)) => self.model.forward(next, &[id], self.conversations.current()),
+        let request = &generation.request;
+        let params = request.sampling.params(generation.log.len() as u32, request.top_logprobs);
+        let (drawn, warm_up) = match (generation.next.take(), generation.log.last()) {
+            (Some(next), Some(&id)) => self.decode(generation, next, id, params),
             _ => match self.prefill(generation).await? {
-                Some(logits) => logits,
+                Some(logits) => (sample(logits, self.history(generation, params), params), None),
                 None => return Ok(None),
             },
         };
-        let request = &generation.request;
-        let params = request.sampling.params(generation.log.len() as u32, request.top_logprobs);
-        let history = self.history(generation);
-        let drawn = sample(logits, history, params);
         // The token stays on the device as the next step's input; one read brings it and its log-probabilities here.
         let words = read_words(drawn.clone()).await?;
+        if let Some(warm_up) = warm_up {
+            let cache = self.conversations.current();
+            cache.step = RecordedStep::record(warm_up, &self.model, cache, params);
+        }
         let sampled = Sampled::from_words(&words).ok_or_else(|| error::lost("a step gave no token"))?;
         generation.next = Some(drawn);
         let ends = self.tokenizer.is_end_of_generation(sampled.id);
         Ok(Some(generation.push(sampled, ends)))
+    }
+
+    /// Runs token `id`, which is in `next` on the device, and draws the next one. Where the step may be repeated it is recorded,
+    /// and a step like it is launched from the record.
+    fn decode(
+        &mut self,
+        generation: &Generation,
+        next: Tensor<1, Int>,
+        id: u32,
+        params: SampleParams,
+    ) -> (Tensor<1, Int>, Option<WarmUp>) {
+        // Penalties look at a history that grows.
+        let repeats = !generation.request.sampling.has_penalties();
+        let cache = self.conversations.current();
+        let recorded = cache.step.take().filter(|step| repeats && step.draws_like(params));
+        if let Some(mut step) = recorded
+            && let Some(drawn) = step.launch(id, cache.tokens(), params)
+        {
+            cache.step = Some(step);
+            cache.append(&[id]);
+            return (drawn, None);
+        }
+        let warm_up = if repeats { WarmUp::begin(&self.no_history) } else { None };
+        let logits = self.model.forward(next, &[id], cache);
+        (sample(logits, self.history(generation, params), params), warm_up)
     }
 
     /// Runs the prompt in pieces, from the first token on that the cache does not hold; `None` if the generation was
@@ -214,7 +243,7 @@ impl Engine {
         for piece in context_ids[held..].chunks(PREFILL_TOKENS) {
             if let Some(logits) = logits.take() {
                 // Waits for the piece before: a queue full of work could not be cancelled.
-                read_words(sample(logits, self.no_history(), inshore_ops::SampleParams::greedy())).await?;
+                read_words(sample(logits, self.no_history(), SampleParams::greedy())).await?;
             }
             if generation.cancel.is_cancelled() {
                 break;
@@ -231,7 +260,7 @@ impl Engine {
     /// One token through everything: compiles kernels and touches all weights.
     async fn warm_up(&mut self) -> Result<(), ModelError> {
         let logits = self.model.forward(self.ids(&[0]), &[0], self.conversations.current());
-        let drawn = sample(logits, self.no_history(), inshore_ops::SampleParams::greedy());
+        let drawn = sample(logits, self.no_history(), SampleParams::greedy());
         read_words(drawn).await?;
         self.conversations.clear();
         Ok(())
@@ -275,19 +304,22 @@ impl Engine {
         word_tensor(ids, &self.device)
     }
 
-    /// Pairs of token and count of the answer so far, where the sampling looks at them.
-    fn history(&self, generation: &Generation) -> Tensor<1, Int> {
-        if generation.log.is_empty() || !generation.request.sampling.has_penalties() {
+    /// Pairs of token and count of the answer so far, where the sampling looks at them, and the noise's key.
+    fn history(&self, generation: &Generation, params: SampleParams) -> Tensor<1, Int> {
+        let mut counts = BTreeMap::new();
+        if generation.request.sampling.has_penalties() {
+            for &id in &generation.log {
+                *counts.entry(id).or_insert(0u32) += 1;
+            }
+        }
+        if counts.is_empty() && params.temperature <= 0.0 {
             return self.no_history();
         }
-        let mut counts = BTreeMap::new();
-        for &id in &generation.log {
-            *counts.entry(id).or_insert(0u32) += 1;
-        }
-        let mut pairs = counts.into_iter().flat_map(|(id, count)| [id, count]).collect::<Vec<_>>();
+        let mut words = counts.into_iter().flat_map(|(id, count)| [id, count]).collect::<Vec<_>>();
         // Few lengths, as each is another constant of a launch; pairs that count nothing are ignored.
-        pairs.resize(pairs.len().next_power_of_two(), 0);
-        self.ids(&pairs)
+        words.resize(words.len().max(2).next_power_of_two(), 0);
+        words.push(noise_key(params.seed, params.step));
+        self.ids(&words)
     }
 
     fn no_history(&self) -> Tensor<1, Int> {

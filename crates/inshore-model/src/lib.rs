@@ -25,6 +25,7 @@ mod generation;
 mod info;
 mod llama;
 mod probe;
+mod recorded;
 mod request;
 mod rope;
 mod score;

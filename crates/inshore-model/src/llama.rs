@@ -51,14 +51,26 @@ impl Llama {
         all_logits(x, &self.norm, self.config.rms_norm_eps, &self.lm_head)
     }
 
+    /// As [`forward`](Self::forward) for one token, at a position that may be another when the launches are repeated; the caller
+    /// appends the token.
+    pub(crate) fn forward_at(&self, input: Tensor<1, Int>, position: &Position, cache: &mut KvCache) -> Tensor<1> {
+        let x = self.layers_at(input, 1, position, cache);
+        logits(x, &self.norm, self.config.rms_norm_eps, &self.lm_head)
+    }
+
     /// The last layer's output: `[tokens, hidden]`.
     fn hidden(&self, input: Tensor<1, Int>, ids: &[u32], cache: &mut KvCache) -> Tensor<2> {
         let position = Position::new(cache.tokens(), &input.device());
-        let mut x = embed(input, ids.len(), &self.embed_tokens);
-        for (layer, kv) in self.layers.iter().zip(&mut cache.layers) {
-            x = layer.forward(x, kv, self, &position);
-        }
+        let x = self.layers_at(input, ids.len(), &position, cache);
         cache.append(ids);
+        x
+    }
+
+    fn layers_at(&self, input: Tensor<1, Int>, tokens: usize, position: &Position, cache: &mut KvCache) -> Tensor<2> {
+        let mut x = embed(input, tokens, &self.embed_tokens);
+        for (layer, kv) in self.layers.iter().zip(&mut cache.layers) {
+            x = layer.forward(x, kv, self, position);
+        }
         x
     }
 }

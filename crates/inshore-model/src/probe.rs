@@ -120,7 +120,7 @@ impl<'a> Rig<'a> {
             Tensor::<1, Int>::from_data(TensorData::new(words, [len]), (device, DType::U32))
         };
         let ids: Vec<_> = (1..=tokens as u32).collect();
-        let (input, no_history) = (ints(ids.clone()), ints(vec![0, 0]));
+        let (input, no_history) = (ints(ids.clone()), ints(vec![0, 0, 0]));
         self.cache.clear();
         let started = Instant::now();
         let logits = self.model.forward(input, &ids, &mut self.cache);

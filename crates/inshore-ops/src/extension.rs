@@ -128,7 +128,7 @@ pub trait DecoderOps: Backend {
     /// Draws a token from `logits: [vocab]`; see [`crate::sample`] for the algorithm.
     ///
     /// # Shapes
-    /// `history: [entries * 2]` pairs of token id and count for the penalties (at least one pair; count 0 is ignored);
+    /// `history: [entries * 2 + 1]` pairs of token id and count for the penalties (at least one pair; count 0 is ignored), then the noise's key;
     /// result `[2 + 2 * top_logprobs]` words, read by [`crate::Sampled::from_words`].
     fn sample(logits: FloatTensor<Self>, history: IntTensor<Self>, params: SampleParams) -> IntTensor<Self>;
 }

@@ -19,6 +19,7 @@ pub mod device;
 mod error;
 pub mod extension;
 mod packed;
+mod recording;
 mod tensors;
 
 pub mod attention;
@@ -37,6 +38,7 @@ pub use extension::{AttentionShape, QkvShape};
 #[cfg(target_family = "wasm")]
 pub use flex::{Team, use_team};
 pub use packed::PackedLayout;
+pub use recording::{Recording, WarmUp, rewrite};
 pub use sample::{SampleParams, Sampled};
 pub use tensors::{
     Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, all_logits, attention, embed, gated_mlp, linear_add,

@@ -106,6 +106,12 @@ impl Position {
         Self { tokens, word: Tensor::from_data(TensorData::new(vec![tokens as u32], [1]), (device, DType::U32)) }
     }
 
+    /// Sets it anew, in the same memory; whether that is possible (see [`crate::rewrite`]).
+    pub fn rewrite(&mut self, tokens: usize) -> bool {
+        self.tokens = tokens;
+        crate::rewrite(&self.word, &[tokens as u32])
+    }
+
     /// Tokens before the position.
     pub const fn tokens(&self) -> usize {
         self.tokens
@@ -229,7 +235,8 @@ fn logits_from(x: Tensor<2>, first: usize, norm: &Tensor<1>, norm_eps: f32, weig
 }
 
 /// Draws a token on the device; read the result with [`crate::Sampled::from_words`].
-/// `logits: [vocab]`, `history: [entries * 2]` → `[2 + 2 * top_logprobs]`.
+/// `logits: [vocab]`, `history: [entries * 2 + 1]`, with the draw's [`noise_key`](crate::sample::reference::noise_key) behind the
+/// entries → `[2 + 2 * top_logprobs]`.
 pub fn sample(logits: Tensor<1>, history: Tensor<1, Int>, params: SampleParams) -> Tensor<1, Int> {
     Tensor::from_dispatch(Dispatch::sample(logits.into_dispatch(), history.into_dispatch(), params))
 }

@@ -119,17 +119,16 @@ fn empty_typed(like: &CubeTensor, shape: &[usize], dtype: DType) -> CubeTensor {
     CubeTensor::new_contiguous(like.client.clone(), like.device(), shape, handle, dtype)
 }
 
-/// A new tensor of one word on the device of `like`.
-pub(crate) fn one_word(like: &CubeTensor, word: u32) -> CubeTensor {
-    let handle = like.client.create_from_slice(&word.to_le_bytes());
-    CubeTensor::new_contiguous(like.client.clone(), like.device(), Shape::from([1usize]), handle, DType::U32)
-}
-
 static DISPATCHES: AtomicU64 = AtomicU64::new(0);
 
 /// Counts a launch; every launch of this crate calls it.
 pub(crate) fn dispatch() {
-    DISPATCHES.fetch_add(1, Ordering::Relaxed);
+    note_dispatches(1);
+}
+
+/// Counts launches; modulo 2^64.
+pub(crate) fn note_dispatches(count: u64) {
+    DISPATCHES.fetch_add(count, Ordering::Relaxed);
 }
 
 /// Kernels that this crate has launched in this process.

@@ -25,8 +25,6 @@ pub(crate) struct Draw {
     pub repetition_penalty: f32,
     pub frequency_penalty: f32,
     pub presence_penalty: f32,
-    /// One word: the key of this draw's noise. In memory, as a launch's constants cost an upload whenever they change.
-    pub noise_key: ComptimeOption<Box<[u32]>>,
     pub top_logprobs: usize,
     #[cube(comptime)]
     pub flags: Flags,
@@ -112,14 +110,7 @@ pub(crate) fn sample(logits: &[f32], history: &[u32], scratch: &mut [u32], out: 
     let mut id = select(max_key > KEY_NONE, max_id, 0u32);
 
     if comptime!(flags.noise) {
-        let mut noise_key = 0u32.runtime();
-        #[comptime]
-        match &draw.noise_key {
-            ComptimeOption::Some(key) => {
-                noise_key = key[0usize];
-            }
-            ComptimeOption::None => {}
-        }
+        let noise_key = history[draw.entries * 2];
         let max_value = value_of(max_key);
         let mut threshold = 0u32;
         if comptime!(flags.top_k) {

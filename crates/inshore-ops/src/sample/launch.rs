@@ -5,14 +5,13 @@ use cubecl::prelude::*;
 
 use super::SampleParams;
 use super::kernel::{DrawLaunch, Flags, UNITS, sample};
-use super::reference::noise_key;
-use crate::cube::{dispatch, empty_words, one_word};
+use crate::cube::{dispatch, empty_words};
 
-/// Draws from `logits: [vocab]` with the pairs of `history`; the packed result as a new tensor.
+/// Draws from `logits: [vocab]` with the pairs of `history` and the noise's key behind them, which are in memory as a launch's
+/// constants cost an upload whenever they change; the packed result as a new tensor.
 pub(crate) fn draw(logits: &CubeTensor, history: &CubeTensor, params: &SampleParams) -> CubeTensor {
     let vocab = logits.meta.shape()[0];
     let flags = flags(params, vocab);
-    let noise_key = flags.noise.then(|| one_word(logits, noise_key(params.seed, params.step)));
     let scratch = empty_words(logits, vocab);
     let out = empty_words(logits, params.result_words());
     dispatch();
@@ -26,7 +25,7 @@ pub(crate) fn draw(logits: &CubeTensor, history: &CubeTensor, params: &SamplePar
         out.clone().into_buffer_arg(),
         DrawLaunch::new(
             vocab,
-            history.meta.shape()[0] / 2,
+            (history.meta.shape()[0] - 1) / 2,
             params.temperature,
             params.top_k as f32,
             params.top_p,
@@ -34,7 +33,6 @@ pub(crate) fn draw(logits: &CubeTensor, history: &CubeTensor, params: &SamplePar
             params.repetition_penalty,
             params.frequency_penalty,
             params.presence_penalty,
-            noise_key.map(CubeTensor::into_buffer_arg).into(),
             params.top_logprobs as usize,
             flags,
         ),

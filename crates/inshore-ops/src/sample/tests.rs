@@ -13,8 +13,9 @@ const NO_HISTORY: [u32; 2] = [0, 0];
 #[track_caller]
 fn check(logits: &[f32], history: &[u32], params: &SampleParams) {
     let expected = Sampled::from_words(&reference::sample(logits, history, params)).expect("two words at least");
+    let history = [history, &[reference::noise_key(params.seed, params.step)]].concat();
     for (backend, device) in devices() {
-        let drawn = sample(floats(logits, [logits.len()], &device), words(history, &device), *params);
+        let drawn = sample(floats(logits, [logits.len()], &device), words(&history, &device), *params);
         let drawn: Vec<u32> = drawn.into_data().try_to_vec().expect("u32 words");
         assert_eq!(drawn.len(), params.result_words(), "{backend}");
         let drawn = Sampled::from_words(&drawn).expect("two words at least");

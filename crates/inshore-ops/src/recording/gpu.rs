@@ -1,0 +1,88 @@
+//! Recordings by CubeCL's graphs, which on wgpu are lists of commands.
+
+use std::thread::{self, ThreadId};
+
+use burn::backend::{BackendTensor, DispatchTensor, DispatchTensorKind};
+use burn::tensor::Bytes;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::client::{Client, Graph};
+
+use crate::cube::{dispatches, note_dispatches};
+
+/// A time in which launches prepare a recording.
+pub struct WarmUp(Option<Client>);
+
+/// Launches that can be repeated.
+#[derive(Debug)]
+pub struct Recording {
+    graph: Graph,
+    /// CubeCL orders launches by thread: from another one they could overtake each other.
+    thread: ThreadId,
+    dispatches: u64,
+}
+
+impl WarmUp {
+    pub(super) fn of(words: DispatchTensor) -> Option<Self> {
+        let client = on_gpu(words)?.client;
+        client.graph_prepare().ok()?;
+        Some(Self(Some(client)))
+    }
+
+    /// Records what `launch` launches, without doing it: a second time what was launched since the beginning, on memory that
+    /// was there before. `None` if the runtime cannot.
+    pub fn record<T>(mut self, launch: impl FnOnce() -> T) -> Option<(Recording, T)> {
+        let client = self.0.take()?;
+        if client.start_capture().is_err() {
+            // It is closed already.
+            return None;
+        }
+        let before = dispatches();
+        let result = launch();
+        let graph = client.stop_capture().ok()?;
+        let recording = Recording { graph, thread: thread::current().id(), dispatches: dispatches() - before };
+        note_dispatches(0u64.wrapping_sub(recording.dispatches));
+        Some((recording, result))
+    }
+}
+
+impl Drop for WarmUp {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            // Nothing was recorded, and that is all the error says.
+            let _ = client.stop_capture();
+        }
+    }
+}
+
+impl Recording {
+    /// Launches all again; what they read is what lies in their memory now. `false`, and nothing is launched, on another thread
+    /// than the recording's or on a lost device.
+    ///
+    /// Everything that the kernels touch must still be there: the caller keeps the tensors that came from outside, and the
+    /// runtime the memory that they took in between.
+    pub fn replay(&self) -> bool {
+        if thread::current().id() != self.thread {
+            return false;
+        }
+        // SAFETY: what the launches took is guarded by the graph, the rest by the recording's owner; all launches, writes and
+        // reads of these tensors are of this thread, and so of one stream.
+        let launched = unsafe { self.graph.replay() }.is_ok();
+        if launched {
+            note_dispatches(self.dispatches);
+        }
+        launched
+    }
+}
+
+pub fn rewrite(words: DispatchTensor, values: &[u32]) -> bool {
+    let Some(tensor) = on_gpu(words) else { return false };
+    tensor.client.write(&tensor.handle, Bytes::from_elems(values.to_vec()));
+    true
+}
+
+fn on_gpu(words: DispatchTensor) -> Option<CubeTensor> {
+    match words.kind {
+        DispatchTensorKind::Cube(BackendTensor::Int(tensor)) => Some(tensor),
+        _ => None,
+    }
+}
