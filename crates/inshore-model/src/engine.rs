@@ -60,6 +60,8 @@ pub struct Engine {
     info: ModelInfo,
     /// The history of a greedy answer without penalties: one pair that counts nothing, and no noise.
     no_history: Tensor<1, Int>,
+    /// Whether steps are recorded: until the device refuses.
+    records: bool,
     /// The generation that the cache belongs to: its number, counted by [`Engine::start`].
     pub(crate) current: u64,
 }
@@ -102,7 +104,8 @@ impl Engine {
             .await??;
         let info = info(&gguf, &config, &device, (context_tokens, count));
         let no_history = word_tensor(&[0, 0, 0], &device);
-        let mut engine = Self { model, conversations, tokenizer, template, device, info, no_history, current: 0 };
+        let mut engine =
+            Self { model, conversations, tokenizer, template, device, info, no_history, records: true, current: 0 };
         engine.warm_up().await?;
         engine.info.load_ms = started.elapsed().as_secs_f64() * 1e3;
         Ok(engine)
@@ -200,6 +203,7 @@ impl Engine {
         if let Some(warm_up) = warm_up {
             let cache = self.conversations.current();
             cache.step = RecordedStep::record(warm_up, &self.model, cache, params);
+            self.records = cache.step.is_some();
         }
         let sampled = Sampled::from_words(&words).ok_or_else(|| error::lost("a step gave no token"))?;
         generation.next = Some(drawn);
@@ -227,7 +231,7 @@ impl Engine {
             cache.append(&[id]);
             return (drawn, None);
         }
-        let warm_up = if repeats { WarmUp::begin(&self.no_history) } else { None };
+        let warm_up = (repeats && self.records).then(|| WarmUp::begin(&self.no_history)).flatten();
         let logits = self.model.forward(next, &[id], cache);
         (sample(logits, self.history(generation, params), params), warm_up)
     }

@@ -188,6 +188,25 @@ fn a_replayed_answer_goes_on_with_the_same_bits() {
     }
 }
 
+/// Steps are recorded where no penalties look at a growing history: one too small to matter prevents it.
+#[test]
+fn a_recorded_step_draws_what_any_step_draws() {
+    let device = &devices()[1];
+    let mut engine = load(device);
+    let mut ids = |prompt: &[u32], sampling: Sampling| {
+        engine.forget();
+        answer(&mut engine, Request { sampling, ..request(prompt, 20) }).0.ids().to_vec()
+    };
+    let noisy = |seed| Sampling { temperature: 1.5, top_k: 40, seed, ..Sampling::greedy() };
+    // The record is of the last way to draw; another temperature or filter needs another.
+    for sampling in [Sampling::greedy(), noisy(1), noisy(2), Sampling { top_p: 0.9, ..noisy(3) }, Sampling::greedy()] {
+        for prompt in [text(300, 1), text(7, 2)] {
+            let unrecorded = Sampling { presence_penalty: 1e-30, ..sampling.clone() };
+            assert_eq!(ids(&prompt, sampling.clone()), ids(&prompt, unrecorded), "{sampling:?}");
+        }
+    }
+}
+
 #[test]
 fn a_conversation_fills_the_context_to_its_end() {
     let device = OpenDevice::cpu();

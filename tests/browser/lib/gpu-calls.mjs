@@ -16,6 +16,7 @@ function wrapGpuCalls() {
   count(self.GPUComputePassEncoder, 'dispatchWorkgroups', 'dispatchWorkgroupsIndirect');
   count(
     self.GPUDevice,
+    'createBindGroup',
     'createBuffer',
     'createComputePipeline',
     'createComputePipelineAsync',

@@ -9,6 +9,11 @@ use cubecl::client::{Client, Graph};
 
 use crate::cube::{dispatches, note_dispatches};
 
+/// Small buffers that a recording may need beyond what was launched before: the words of a step, and its result.
+const SPARE_BUFFERS: usize = 8;
+/// The least that the runtime hands out.
+const SPARE_BYTES: usize = 256;
+
 /// A time in which launches prepare a recording.
 pub struct WarmUp(Option<Client>);
 
@@ -32,6 +37,8 @@ impl WarmUp {
     /// was there before. `None` if the runtime cannot.
     pub fn record<T>(mut self, launch: impl FnOnce() -> T) -> Option<(Recording, T)> {
         let client = self.0.take()?;
+        // While it records the runtime takes no new memory, and what the caller keeps since the beginning is missing.
+        drop((0..SPARE_BUFFERS).map(|_| client.empty(SPARE_BYTES)).collect::<Vec<_>>());
         if client.start_capture().is_err() {
             // It is closed already.
             return None;
