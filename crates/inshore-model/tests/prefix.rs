@@ -201,8 +201,8 @@ fn a_recorded_step_draws_what_any_step_draws() {
     // The record is of the last way to draw; another temperature or filter needs another.
     for sampling in [Sampling::greedy(), noisy(1), noisy(2), Sampling { top_p: 0.9, ..noisy(3) }, Sampling::greedy()] {
         for prompt in [text(300, 1), text(7, 2)] {
-            let unrecorded = Sampling { presence_penalty: 1e-30, ..sampling.clone() };
-            assert_eq!(ids(&prompt, sampling.clone()), ids(&prompt, unrecorded), "{sampling:?}");
+            let unrecorded = Sampling { presence_penalty: 1e-30, ..sampling };
+            assert_eq!(ids(&prompt, sampling), ids(&prompt, unrecorded), "{sampling:?}");
         }
     }
 }
