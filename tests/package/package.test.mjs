@@ -49,7 +49,7 @@ test('it holds code, declarations, wasm and licences, and no dependency', () => 
 
 test('nothing evaluates text, makes blobs of scripts, or names an address of anyone’s but the hub', () => {
   for (const [file, text] of code()) {
-    assert.doesNotMatch(text, /\beval\(|new Function\(|createObjectURL|importScripts\([^)]/, file);
+    assert.doesNotMatch(text, /\beval\(|new Function\(|createObjectURL|importScripts(?!\(\))/, file);
     const hosts = new Set([...text.matchAll(/https?:\/\/([\w.-]+)/g)].map(([, host]) => host));
     for (const ours of [
       'huggingface.co',

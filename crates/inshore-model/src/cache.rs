@@ -12,7 +12,6 @@ pub struct KvCache {
     ids: Vec<u32>,
     capacity: usize,
     appended: u64,
-    device: Device,
     /// The last decode step on this memory, to be launched again.
     pub(crate) step: Option<RecordedStep>,
 }
@@ -22,12 +21,7 @@ impl KvCache {
     pub fn new(config: &Config, capacity: usize, device: &Device) -> Self {
         let layer = |_| KvLayer::new(capacity, config.num_key_value_heads, config.head_dim, device);
         let layers = (0..config.num_hidden_layers).map(layer).collect();
-        Self { layers, ids: Vec::with_capacity(capacity), capacity, appended: 0, device: device.clone(), step: None }
-    }
-
-    /// Where it lies.
-    pub(crate) fn device(&self) -> Device {
-        self.device.clone()
+        Self { layers, ids: Vec::with_capacity(capacity), capacity, appended: 0, step: None }
     }
 
     /// Tokens that fit.

@@ -202,7 +202,7 @@ impl Engine {
         let words = read_words(drawn.clone()).await?;
         if let Some(warm_up) = warm_up {
             let cache = self.conversations.current();
-            cache.step = RecordedStep::record(warm_up, &self.model, cache, params);
+            cache.step = RecordedStep::record(warm_up, &self.model, cache, params, &self.device);
             self.records = cache.step.is_some();
         }
         let sampled = Sampled::from_words(&words).ok_or_else(|| error::lost("a step gave no token"))?;
@@ -331,7 +331,7 @@ impl Engine {
     }
 }
 
-fn word_tensor(words: &[u32], device: &OpenDevice) -> Tensor<1, Int> {
+pub(crate) fn word_tensor(words: &[u32], device: &OpenDevice) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(words.to_vec(), [words.len()]), (&device.device, DType::U32))
 }
 

@@ -1,10 +1,12 @@
 //! The decode step, recorded: from its second token on, an answer on a GPU costs the host no more than the commands themselves.
 
-use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
+use inshore_ops::device::OpenDevice;
 use inshore_ops::sample::reference::noise_key;
 use inshore_ops::{Position, Recording, SampleParams, WarmUp, rewrite, sample};
 
 use crate::cache::KvCache;
+use crate::engine::word_tensor;
 use crate::llama::Llama;
 
 /// The step of one conversation's memory, with one way to draw.
@@ -20,16 +22,18 @@ pub struct RecordedStep {
 }
 
 impl RecordedStep {
-    /// Records the step, which has just been done in `warm_up`. `None` if the runtime cannot.
-    pub fn record(warm_up: WarmUp, model: &Llama, cache: &mut KvCache, params: SampleParams) -> Option<Self> {
-        let device = cache.device();
-        let words = |words: &[u32]| {
-            Tensor::<1, Int>::from_data(TensorData::new(words.to_vec(), [words.len()]), (&device, DType::U32))
-        };
-        let input = words(&[0]);
+    /// Records the step, which has just been done on `device` in `warm_up`. `None` if the runtime cannot.
+    pub fn record(
+        warm_up: WarmUp,
+        model: &Llama,
+        cache: &mut KvCache,
+        params: SampleParams,
+        device: &OpenDevice,
+    ) -> Option<Self> {
+        let input = word_tensor(&[0], device);
         // One pair that counts nothing, and the noise's key.
-        let history = words(&[0, 0, 0]);
-        let position = Position::new(0, &device);
+        let history = word_tensor(&[0, 0, 0], device);
+        let position = Position::new(0, &device.device);
         let (recording, drawn) = warm_up.record(|| {
             let logits = model.forward_at(input.clone(), &position, cache);
             sample(logits, history.clone(), params)

@@ -45,10 +45,11 @@ impl WarmUp {
         }
         let before = dispatches();
         let result = launch();
+        let recorded = dispatches() - before;
+        // None of them has happened.
+        note_dispatches(0u64.wrapping_sub(recorded));
         let graph = client.stop_capture().ok()?;
-        let recording = Recording { graph, thread: thread::current().id(), dispatches: dispatches() - before };
-        note_dispatches(0u64.wrapping_sub(recording.dispatches));
-        Some((recording, result))
+        Some((Recording { graph, thread: thread::current().id(), dispatches: recorded }, result))
     }
 }
 
