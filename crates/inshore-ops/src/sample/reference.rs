@@ -90,10 +90,16 @@ struct LogSoftmax {
 impl LogSoftmax {
     fn of(logits: &[f32]) -> Self {
         let max = max_of(logits);
-        // Sixteen at a time, which become vector code: most of what a greedy sample costs.
-        let (runs, rest) = logits.as_chunks::<16>();
-        let of_run = |run: &[f32; 16]| run.map(|logit| exp(logit - max)).map(f64::from).iter().sum::<f64>();
-        let sum = runs.iter().map(of_run).sum::<f64>() + rest.iter().map(|&x| f64::from(exp(x - max))).sum::<f64>();
+        // Most of what a greedy sample costs: exponentials by themselves become vector code, sixteen sums do not wait for
+        // each other.
+        let mut weights = [0.0; 256];
+        let mut sum = 0.0;
+        for part in logits.chunks(weights.len()) {
+            let weights = &mut weights[..part.len()];
+            weights.iter_mut().zip(part).for_each(|(weight, &logit)| *weight = exp(logit - max));
+            let runs = weights.chunks(16).map(|run| run.iter().copied().map(f64::from).sum::<f64>());
+            sum += runs.sum::<f64>();
+        }
         Self { max, ln_sum: sum.ln() as f32 }
     }
 

@@ -105,14 +105,15 @@ pub fn round(values: &[f32; RUN]) -> ([i16; RUN], f32) {
     const LARGEST: f32 = 16_256.0;
     // Adding it leaves the nearest integer (ties to even) in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
-    let mut maxima = [0.0f32; 8];
-    for eight in values.as_chunks::<8>().0 {
-        for (max, value) in maxima.iter_mut().zip(eight) {
-            let magnitude = value.abs();
-            *max = if magnitude > *max { magnitude } else { *max };
+    // Bits of what has no sign are ordered as the numbers are; what is not a number is above all.
+    let magnitudes = values.map(|value| value.to_bits() & 0x7FFF_FFFF);
+    let mut maxima = [0; 8];
+    for eight in magnitudes.as_chunks::<8>().0 {
+        for (max, &magnitude) in maxima.iter_mut().zip(eight) {
+            *max = magnitude.max(*max);
         }
     }
-    let max = maxima.iter().fold(0.0f32, |a, &b| if b > a { b } else { a });
+    let max = f32::from_bits(maxima.into_iter().fold(0, u32::max));
     let scale = max / LARGEST;
     // A reciprocal that overflows belongs to values so small that 0 will do.
     let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };

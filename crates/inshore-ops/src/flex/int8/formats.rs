@@ -1,6 +1,6 @@
 //! Where numbers, scales and offsets of each block format lie in a panel: sixteen rows whose words are interleaved.
 
-use super::super::simd::int8::{GROUPS, Int8, Line};
+use super::super::simd::int8::{GROUPS, Int8, Line, STEPS};
 use crate::PackedLayout;
 use crate::packed::PANEL_ROWS;
 
@@ -69,18 +69,18 @@ pub fn scales<S: Int8, F: Format>(simd: S, panel: Panel<'_>, run: usize, part: u
     [d, simd.lanes(0.0)]
 }
 
-/// The numbers of a group of four columns, a byte each; `group` is `line` or, in formats of nibbles, `line + 4`: columns 0
-/// to 15 of a block are low nibbles, 16 to 31 the high ones.
+/// The numbers of the first or second `group` of a step, a byte each. In formats of nibbles both are in one word: columns 0 to
+/// 15 of a block are low nibbles, 16 to 31 the high ones.
 #[inline(always)]
-pub fn numbers<S: Int8, F: Format>(simd: S, block: &[Line], line: usize, group: usize, part: usize) -> S::Words {
-    let words = simd.words(&block[F::BLOCK - F::LINES + line], part);
+pub fn numbers<S: Int8, F: Format>(simd: S, block: &[Line], step: usize, group: usize, part: usize) -> S::Words {
+    let first = F::BLOCK - F::LINES;
     if F::LINES == GROUPS {
-        return words;
+        return simd.words(&block[first + group * STEPS + step], part);
     }
-    let words = if group < GROUPS / 2 { words } else { simd.shr(words, 4) };
-    let nibbles = simd.and(words, 0x0F0F_0F0F);
+    let words = simd.words(&block[first + step], part);
+    let nibbles = simd.and(if group == 0 { words } else { simd.shr(words, 4) }, 0x0F0F_0F0F);
     let Some(bits) = F::FIFTH_BITS else { return nibbles };
-    let four = simd.and(simd.shr(simd.words(&block[bits], part), 4 * group as u32), 15);
+    let four = simd.and(simd.shr(simd.words(&block[bits], part), 4 * (group * STEPS + step) as u32), 15);
     // Bit `i` goes to bit `8 i`: copies that do not overlap, and of each copy one bit.
     let spread = simd.and(simd.multiply(four, 0x0020_4081), 0x0101_0101);
     simd.or(nibbles, simd.shl(spread, 4))

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::simd::int8::{GROUPS, Int8};
+use super::super::simd::int8::{Int8, STEPS};
 use super::super::simd::{Kernel, Simd};
 use super::activations::{Activations, Token};
 use super::formats::{Format, Panel, Panels, numbers, scales};
@@ -102,10 +102,11 @@ fn products<S: Int8, F: Format, const N: usize, const P: usize, const T: usize>(
     x: [Token<'_, S>; T],
 ) -> [[[f32; PANEL_ROWS]; T]; N] {
     let centre = F::CENTRE + if F::SIGNED { S::BIAS } else { 0 };
+    let steps = simd.steps();
     let mut out = [[[simd.lanes(0.0); P]; T]; N];
     for run in 0..x[0].runs.len() {
         for n in 0..N {
-            let sums = sums_of_run::<S, F, P, T>(simd, panels[n], (run, first_part), &x);
+            let sums = sums_of_run::<S, F, P, T>(simd, panels[n], [run, first_part, steps], &x);
             for p in 0..P {
                 let [d, m] = scales::<S, F>(simd, panels[n], run, first_part + p);
                 for t in 0..T {
@@ -146,23 +147,26 @@ const fn planes<S: Int8, F: Format>() -> usize {
 fn sums_of_run<S: Int8, F: Format, const P: usize, const T: usize>(
     simd: S,
     panel: Panel<'_>,
-    (run, first_part): (usize, usize),
+    [run, first_part, steps]: [usize; 3],
     x: &[Token<'_, S>; T],
 ) -> [[[S::Sums; 2]; P]; T] {
     let block = &panel.blocks[run * F::BLOCK..][..F::BLOCK];
     let mut sums = [[[simd.no_sums(); 2]; P]; T];
-    for line in 0..F::LINES {
-        if T == 1 {
-            simd.prefetch_behind(&block[line]);
-        }
-        for half in 0..GROUPS / F::LINES {
-            let group = line + half * F::LINES;
+    // Then nothing below is out of bounds.
+    assert!(steps <= STEPS);
+    for step in 0..steps {
+        for group in 0..2 {
+            if T == 1 && group * STEPS < F::LINES {
+                simd.prefetch_behind(&block[F::BLOCK - F::LINES + group * STEPS + step]);
+            }
             for p in 0..P {
-                let quad = simd.quad(F::SIGNED, numbers::<S, F>(simd, block, line, group, first_part + p));
+                let numbers = numbers::<S, F>(simd, block, step, group, first_part + p);
+                let quad = simd.quad(F::SIGNED, numbers);
                 for t in 0..T {
                     for plane in 0..planes::<S, F>() {
                         let sum = &mut sums[t][p][plane];
-                        *sum = simd.group_dot(F::SIGNED, *sum, quad, &x[t].runs[run], [plane, group]);
+                        let place = [plane, group * STEPS + step];
+                        *sum = simd.group_dot(F::SIGNED, *sum, quad, &x[t].runs[run], place);
                     }
                 }
             }

@@ -21,6 +21,8 @@ mod wasm;
 pub const RUN: usize = 32;
 /// Groups of four columns in a run: what one lane of [`Int8::group_dot`] takes at a time.
 pub const GROUPS: usize = RUN / 4;
+/// Steps of a run. A step takes groups `step` and `step + 4`, which share a word in formats of nibbles.
+pub const STEPS: usize = GROUPS / 2;
 /// How far ahead of the use memory is asked for: what it delivers while it takes to answer. CPUs' own prefetchers stop at
 /// every 4 KiB page.
 const AHEAD_BYTES: usize = 4096;
@@ -52,6 +54,11 @@ pub trait Int8: Copy {
 
     /// Puts rounded activations, -16256..=16256, in order.
     fn arrange(values: &[i16; RUN]) -> Self::Run;
+    /// [`STEPS`]; hidden from compilers that would mix the steps.
+    #[inline(always)]
+    fn steps(self) -> usize {
+        STEPS
+    }
 
     /// The words of rows `part * ROWS..` of a panel.
     fn words(self, line: &Line, part: usize) -> Self::Words;
