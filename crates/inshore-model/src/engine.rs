@@ -1,12 +1,12 @@
 //! A model ready to answer: weights, KV cache, tokenizer and chat template on one device.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 
 use burn::tensor::{DType, Element, Int, Tensor, TensorData};
 use inshore_gguf::{Gguf, ReadAt};
 use inshore_ops::sample::reference::noise_key;
-use inshore_ops::{SampleParams, Sampled, WarmUp, device::OpenDevice, sample};
+use inshore_ops::{Reading, SampleParams, Sampled, WarmUp, device::OpenDevice, sample};
 use inshore_tokenizer::{ChatTemplate, EncodeOptions, StreamDecoder, Tokenizer};
 use web_time::Instant;
 
@@ -26,6 +26,10 @@ const DEFAULT_CONTEXT_TOKENS: usize = 2048;
 
 /// Prompt tokens that run through the model at once: bounds the activations' memory and the wait for a cancel.
 const PREFILL_TOKENS: usize = 256;
+
+/// Steps that a GPU is given ahead of the token that is being read: it computes the next one meanwhile. More would make who
+/// stops an answer wait longer for the next.
+const AHEAD: usize = 1;
 
 /// How a model is loaded.
 #[derive(Debug, Clone, Default)]
@@ -62,8 +66,18 @@ pub struct Engine {
     no_history: Tensor<1, Int>,
     /// Whether steps are recorded: until the device refuses.
     records: bool,
+    /// Recorded steps whose tokens were not read yet, in the order of their launch.
+    in_flight: VecDeque<InFlight>,
     /// The generation that the cache belongs to: its number, counted by [`Engine::start`].
     pub(crate) current: u64,
+}
+
+/// A recorded step that was launched.
+#[derive(Debug)]
+struct InFlight {
+    /// The generation's number.
+    number: u64,
+    reading: Reading,
 }
 
 impl Engine {
@@ -104,8 +118,18 @@ impl Engine {
             .await??;
         let info = info(&gguf, &config, &device, (context_tokens, count));
         let no_history = word_tensor(&[0, 0, 0], &device);
-        let mut engine =
-            Self { model, conversations, tokenizer, template, device, info, no_history, records: true, current: 0 };
+        let mut engine = Self {
+            model,
+            conversations,
+            tokenizer,
+            template,
+            device,
+            info,
+            no_history,
+            records: true,
+            in_flight: VecDeque::new(),
+            current: 0,
+        };
         engine.warm_up().await?;
         engine.info.load_ms = started.elapsed().as_secs_f64() * 1e3;
         Ok(engine)
@@ -184,15 +208,79 @@ impl Engine {
         if step.is_err() {
             // What is in the device's memory now, nobody knows.
             self.conversations.clear();
+            self.in_flight.clear();
         }
         step
     }
 
     async fn compute(&mut self, generation: &mut Generation) -> Result<Option<Step>, ModelError> {
+        self.settle(generation.limits.number).await;
+        let words = if self.in_flight.is_empty() && !self.launch(generation) {
+            let Some(words) = self.ordinary(generation).await? else { return Ok(None) };
+            words
+        } else {
+            // The device goes on while the host reads, and whatever it does with the token.
+            while self.launch(generation) {}
+            let read = (&mut self.in_flight[0].reading).await;
+            self.in_flight.pop_front();
+            // There the device has the token now, should the next step be an ordinary one.
+            generation.next = self.conversations.current().step.as_ref().map(RecordedStep::drawn);
+            read.map_err(|error| error::lost(&error))?
+        };
+        let sampled = Sampled::from_words(&words).ok_or_else(|| error::lost("a step gave no token"))?;
+        let id = sampled.id;
+        let ends = self.tokenizer.is_end_of_generation(id);
+        let step = generation.push(sampled, ends);
+        if !self.in_flight.is_empty() && generation.finish_reason().is_none() {
+            // The step behind it has run it.
+            self.conversations.current().append(&[id]);
+        }
+        Ok(Some(step))
+    }
+
+    /// Waits for what other generations left behind when they ended: a step at most, which nobody misses.
+    async fn settle(&mut self, number: u64) {
+        while let Some(left) = self.in_flight.front_mut().filter(|step| step.number != number) {
+            // A lost device says so again.
+            let _ = (&mut left.reading).await;
+            self.in_flight.pop_front();
+        }
+    }
+
+    /// Launches the recorded step for the last token of the answer, or for the one that is in flight; whether there is one that draws
+    /// as the answer does, and the answer goes on so far.
+    fn launch(&mut self, generation: &Generation) -> bool {
+        let Generation { request, log, next: Some(_), .. } = generation else { return false };
+        let ahead = self.in_flight.len();
+        // Penalties look at a history that grows.
+        if ahead > AHEAD
+            || generation.ids().len() + ahead >= generation.limits.max_tokens
+            || request.sampling.has_penalties()
+        {
+            return false;
+        }
+        let params = request.sampling.params((log.len() + ahead) as u32, request.top_logprobs);
+        let cache = self.conversations.current();
+        let Some(mut step) = cache.step.take().filter(|step| step.draws_like(params)) else { return false };
+        let id = log.last().copied().filter(|_| ahead == 0);
+        let Some(reading) = step.launch(id, cache.tokens() + ahead.saturating_sub(1), params) else { return false };
+        cache.step = Some(step);
+        cache.append(id.as_slice());
+        self.in_flight.push_back(InFlight { number: generation.limits.number, reading });
+        true
+    }
+
+    /// A step in the ordinary way: the prompt, or a token for which nothing is recorded. Where it may be repeated it is recorded.
+    async fn ordinary(&mut self, generation: &mut Generation) -> Result<Option<Vec<u32>>, ModelError> {
         let request = &generation.request;
         let params = request.sampling.params(generation.log.len() as u32, request.top_logprobs);
         let (drawn, warm_up) = match (generation.next.take(), generation.log.last()) {
-            (Some(next), Some(&id)) => self.decode(generation, next, id, params),
+            (Some(next), Some(&id)) => {
+                let repeats = self.records && !request.sampling.has_penalties();
+                let warm_up = repeats.then(|| WarmUp::begin(&self.no_history)).flatten();
+                let logits = self.model.forward(next, &[id], self.conversations.current());
+                (sample(logits, self.history(generation, params), params), warm_up)
+            }
             _ => match self.prefill(generation).await? {
                 Some(logits) => (sample(logits, self.history(generation, params), params), None),
                 None => return Ok(None),
@@ -200,40 +288,13 @@ impl Engine {
         };
         // The token stays on the device as the next step's input; one read brings it and its log-probabilities here.
         let words = read_words(drawn.clone()).await?;
+        generation.next = Some(drawn);
         if let Some(warm_up) = warm_up {
             let cache = self.conversations.current();
             cache.step = RecordedStep::record(warm_up, &self.model, cache, params, &self.device);
             self.records = cache.step.is_some();
         }
-        let sampled = Sampled::from_words(&words).ok_or_else(|| error::lost("a step gave no token"))?;
-        generation.next = Some(drawn);
-        let ends = self.tokenizer.is_end_of_generation(sampled.id);
-        Ok(Some(generation.push(sampled, ends)))
-    }
-
-    /// Runs token `id`, which is in `next` on the device, and draws the next one. Where the step may be repeated it is recorded,
-    /// and a step like it is launched from the record.
-    fn decode(
-        &mut self,
-        generation: &Generation,
-        next: Tensor<1, Int>,
-        id: u32,
-        params: SampleParams,
-    ) -> (Tensor<1, Int>, Option<WarmUp>) {
-        // Penalties look at a history that grows.
-        let repeats = !generation.request.sampling.has_penalties();
-        let cache = self.conversations.current();
-        let recorded = cache.step.take().filter(|step| repeats && step.draws_like(params));
-        if let Some(mut step) = recorded
-            && let Some(drawn) = step.launch(id, cache.tokens(), params)
-        {
-            cache.step = Some(step);
-            cache.append(&[id]);
-            return (drawn, None);
-        }
-        let warm_up = (repeats && self.records).then(|| WarmUp::begin(&self.no_history)).flatten();
-        let logits = self.model.forward(next, &[id], cache);
-        (sample(logits, self.history(generation, params), params), warm_up)
+        Ok(Some(words))
     }
 
     /// Runs the prompt in pieces, from the first token on that the cache does not hold; `None` if the generation was

@@ -1,9 +1,10 @@
-//! The decode step, recorded: from its second token on, an answer on a GPU costs the host no more than the commands themselves.
+//! The decode step, recorded: from its second token on, an answer on a GPU costs the host no more than the commands themselves,
+//! and each step finds its token where the one before left it, so that it need not wait for the host to have read it.
 
 use burn::tensor::{Int, Tensor};
 use inshore_ops::device::OpenDevice;
 use inshore_ops::sample::reference::noise_key;
-use inshore_ops::{Position, Recording, SampleParams, WarmUp, rewrite, sample};
+use inshore_ops::{Position, Reading, Recording, SampleParams, WarmUp, rewrite, sample_into};
 
 use crate::cache::KvCache;
 use crate::engine::word_tensor;
@@ -15,9 +16,9 @@ pub struct RecordedStep {
     recording: Recording,
     params: SampleParams,
     // What the kernels read and write stays where it is.
-    input: Tensor<1, Int>,
     position: Position,
     history: Tensor<1, Int>,
+    /// What the step draws, which begins with a token: the input of the next step.
     drawn: Tensor<1, Int>,
 }
 
@@ -30,15 +31,15 @@ impl RecordedStep {
         params: SampleParams,
         device: &OpenDevice,
     ) -> Option<Self> {
-        let input = word_tensor(&[0], device);
+        let drawn = word_tensor(&vec![0; params.result_words()], device);
         // One pair that counts nothing, and the noise's key.
         let history = word_tensor(&[0, 0, 0], device);
         let position = Position::new(0, &device.device);
-        let (recording, drawn) = warm_up.record(|| {
-            let logits = model.forward_at(input.clone(), &position, cache);
-            sample(logits, history.clone(), params)
+        let (recording, ()) = warm_up.record(|| {
+            let logits = model.forward_at(drawn.clone(), &position, cache);
+            sample_into(logits, history.clone(), params, &drawn);
         })?;
-        Some(Self { recording, params: constant(params), input, position, history, drawn })
+        Some(Self { recording, params: constant(params), position, history, drawn })
     }
 
     /// Whether it draws like `params`, but for the noise.
@@ -46,15 +47,26 @@ impl RecordedStep {
         self.params == constant(params)
     }
 
-    /// Launches the step for token `id` behind `tokens` others; what it draws. `None`, and nothing is launched, if it cannot
-    /// be launched here and now.
-    pub fn launch(&mut self, id: u32, tokens: usize, params: SampleParams) -> Option<Tensor<1, Int>> {
+    /// Launches the step for token `id`, or for the one that it drew last, behind `tokens` others; what it draws. `None`, and
+    /// nothing is launched, if it cannot be launched here and now.
+    pub fn launch(&mut self, id: Option<u32>, tokens: usize, params: SampleParams) -> Option<Reading> {
         let key = noise_key(params.seed, params.step);
         let is_noisy = params.temperature > 0.0;
-        let written = rewrite(&self.input, &[id])
+        let written = id.is_none_or(|id| self.give(id))
             && self.position.rewrite(tokens)
             && (!is_noisy || rewrite(&self.history, &[0, 0, key]));
-        (written && self.recording.replay()).then(|| self.drawn.clone())
+        if written && self.recording.replay() { Reading::of(&self.drawn) } else { None }
+    }
+
+    fn give(&self, id: u32) -> bool {
+        let mut words = vec![0; self.drawn.dims()[0]];
+        words[0] = id;
+        rewrite(&self.drawn, &words)
+    }
+
+    /// What was drawn last, on the device.
+    pub fn drawn(&self) -> Tensor<1, Int> {
+        self.drawn.clone()
     }
 }
 

@@ -8,33 +8,61 @@ const LAYERS: u64 = 2;
 /// Steps that bring pools and caches to their size.
 const WARM_STEPS: usize = 4;
 
-/// `qkv_rope`, `attention`, `linear_add`, `gated_mlp` and `linear_add` per layer; `embed`, `logits` (two) and `sample` beside.
+/// Dispatches of a step.
+const STEP: u64 = 5 * LAYERS + 4;
+
+// One test: the counters are the process's.
 #[test]
-fn a_step_is_five_dispatches_a_layer_and_four_more_and_no_new_buffer() {
+fn a_step_on_a_gpu() {
     pollster::block_on(async {
         let device = OpenDevice::open(DeviceChoice::Gpu).await.expect("a GPU; llvmpipe (mesa-vulkan-drivers) will do");
         let mut engine =
             Engine::load(&tiny_llama(7), device.clone(), LoadOptions::default(), |_| {}).await.expect("it loads");
-        let warm = Sampling { temperature: 0.9, top_k: 5, frequency_penalty: 0.1, ..Sampling::greedy() };
-        for (sampling, grows) in [(Sampling::greedy(), false), (warm, true)] {
-            let request = Request { sampling, ..Request::new(Prompt::Raw("hello".into())) };
-            let mut generation = engine.start(request).expect("a request");
-            let mut steps = 0;
-            let mut before = device.gpu_use().expect("a GPU");
-            while steps < 24 && engine.step(&mut generation).await.expect("a step").is_some() {
-                let after = device.gpu_use().expect("a GPU");
-                steps += 1;
-                if steps > WARM_STEPS {
-                    assert_eq!(after.dispatches - before.dispatches, 5 * LAYERS + 4, "step {steps}");
-                    // A history of tokens grows now and then; without one nothing may.
-                    if !grows {
-                        assert_eq!(after.buffers, before.buffers, "buffers after step {steps}");
-                    }
-                }
-                before = after;
-            }
-            assert!(steps > WARM_STEPS + 2, "the answer ended after {steps} steps");
-            println!("{before:?} after {steps} steps");
-        }
+        is_five_dispatches_a_layer_and_four_more_and_no_new_buffer(&mut engine, &device).await;
+        is_launched_before_the_token_behind_it_is_read(&mut engine, &device).await;
     });
+}
+
+fn request(sampling: Sampling) -> Request {
+    Request { sampling, ..Request::new(Prompt::Raw("hello".into())) }
+}
+
+/// `qkv_rope`, `attention`, `linear_add`, `gated_mlp` and `linear_add` per layer; `embed`, `logits` (two) and `sample` beside.
+async fn is_five_dispatches_a_layer_and_four_more_and_no_new_buffer(engine: &mut Engine, device: &OpenDevice) {
+    let warm = Sampling { temperature: 0.9, top_k: 5, frequency_penalty: 0.1, ..Sampling::greedy() };
+    for (sampling, grows) in [(Sampling::greedy(), false), (warm, true)] {
+        let mut generation = engine.start(request(sampling)).expect("a request");
+        let mut steps = 0;
+        let mut before = device.gpu_use().expect("a GPU");
+        while steps < 24 && engine.step(&mut generation).await.expect("a step").is_some() {
+            let after = device.gpu_use().expect("a GPU");
+            steps += 1;
+            if steps > WARM_STEPS {
+                assert_eq!(after.dispatches - before.dispatches, STEP, "step {steps}");
+                // A history of tokens grows now and then; without one nothing may.
+                if !grows {
+                    assert_eq!(after.buffers, before.buffers, "buffers after step {steps}");
+                }
+            }
+            before = after;
+        }
+        assert!(steps > WARM_STEPS + 2, "the answer ended after {steps} steps");
+        println!("{before:?} after {steps} steps");
+    }
+}
+
+/// When a token is there, the device computes the next one already; but none that the answer cannot have.
+async fn is_launched_before_the_token_behind_it_is_read(engine: &mut Engine, device: &OpenDevice) {
+    for (sampling, ahead) in [(Sampling::greedy(), 1), (Sampling { frequency_penalty: 0.1, ..Sampling::greedy() }, 0)] {
+        let request = Request { max_tokens: Some(7), ..request(sampling) };
+        let mut generation = engine.start(request).expect("a request");
+        let mut launched = Vec::new();
+        let mut before = device.gpu_use().expect("a GPU").dispatches;
+        while engine.step(&mut generation).await.expect("a step").is_some() {
+            let after = device.gpu_use().expect("a GPU").dispatches;
+            launched.push((after - before) / STEP);
+            before = after;
+        }
+        assert_eq!(launched[1..], [1 + ahead, 1, 1, 1, 1, 1 - ahead], "behind the prompt");
+    }
 }

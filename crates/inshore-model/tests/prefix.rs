@@ -129,7 +129,9 @@ fn a_cancelled_prompt_leaves_what_has_run() {
         generation.cancel();
         finish(&mut engine, &mut generation);
         let next = [&prompt[..50], generation.ids(), &text(8, 2)].concat();
-        asserts_same(&mut engine, &mut fresh, &request(&next, 4), 1 + 8, "after a cancel in the answer");
+        // A GPU had run the last token when it was shown.
+        let last = usize::from(device.gpu_use().is_none());
+        asserts_same(&mut engine, &mut fresh, &request(&next, 4), last + 8, "after a cancel in the answer");
     }
 }
 

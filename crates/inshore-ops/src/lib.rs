@@ -38,7 +38,7 @@ pub use extension::{AttentionShape, QkvShape};
 #[cfg(target_family = "wasm")]
 pub use flex::{Team, use_team};
 pub use packed::PackedLayout;
-pub use recording::{Recording, WarmUp, rewrite};
+pub use recording::{Reading, Recording, WarmUp, rewrite, sample_into};
 pub use sample::{SampleParams, Sampled};
 pub use tensors::{
     Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, all_logits, attention, embed, gated_mlp, linear_add,

@@ -1,5 +1,7 @@
 //! Recordings by CubeCL's graphs, which on wgpu are lists of commands.
 
+use std::future::ready;
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 
 use burn::backend::{BackendTensor, DispatchTensor, DispatchTensorKind};
@@ -7,7 +9,10 @@ use burn::tensor::Bytes;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::client::{Client, Graph};
 
+use super::Words;
+use crate::SampleParams;
 use crate::cube::{dispatches, note_dispatches};
+use crate::sample::launch::draw_into;
 
 /// Small buffers that a recording may need beyond what was launched before: the words of a step, and its result.
 const SPARE_BUFFERS: usize = 8;
@@ -86,6 +91,27 @@ pub fn rewrite(words: DispatchTensor, values: &[u32]) -> bool {
     let Some(tensor) = on_gpu(words) else { return false };
     tensor.client.write(&tensor.handle, Bytes::from_elems(values.to_vec()));
     true
+}
+
+pub fn sample_into(logits: DispatchTensor, history: DispatchTensor, params: SampleParams, out: DispatchTensor) {
+    let DispatchTensorKind::Cube(BackendTensor::Float(logits)) = logits.kind else { return };
+    if let (Some(history), Some(out)) = (on_gpu(history), on_gpu(out)) {
+        draw_into(&logits, &history, &params, out);
+    }
+}
+
+pub fn read(words: DispatchTensor) -> Option<Words> {
+    let CubeTensor { client, handle, .. } = on_gpu(words)?;
+    let mut reading = Box::pin(async move {
+        // Not as Burn reads a tensor: natively it would copy only once somebody looks at the bytes.
+        let read = client.read_async(vec![handle]).await.map_err(|error| format!("{error:?}"))?;
+        Ok(read.iter().flat_map(|bytes| bytemuck::pod_collect_to_vec(bytes)).collect())
+    });
+    // Begins it: the copy is launched now, not when somebody waits for it.
+    match reading.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(words) => Some(Box::pin(ready(words))),
+        Poll::Pending => Some(reading),
+    }
 }
 
 fn on_gpu(words: DispatchTensor) -> Option<CubeTensor> {

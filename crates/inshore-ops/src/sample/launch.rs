@@ -10,10 +10,16 @@ use crate::cube::{dispatch, empty_words};
 /// Draws from `logits: [vocab]` with the pairs of `history` and the noise's key behind them, which are in memory as a launch's
 /// constants cost an upload whenever they change; the packed result as a new tensor.
 pub(crate) fn draw(logits: &CubeTensor, history: &CubeTensor, params: &SampleParams) -> CubeTensor {
+    let out = empty_words(logits, params.result_words());
+    draw_into(logits, history, params, out.clone());
+    out
+}
+
+/// As [`draw`], with the result in the memory of `out`.
+pub(crate) fn draw_into(logits: &CubeTensor, history: &CubeTensor, params: &SampleParams, out: CubeTensor) {
     let vocab = logits.meta.shape()[0];
     let flags = flags(params, vocab);
     let scratch = empty_words(logits, vocab);
-    let out = empty_words(logits, params.result_words());
     dispatch();
     sample::launch(
         &logits.client,
@@ -22,7 +28,7 @@ pub(crate) fn draw(logits: &CubeTensor, history: &CubeTensor, params: &SamplePar
         logits.clone().into_buffer_arg(),
         history.clone().into_buffer_arg(),
         scratch.into_buffer_arg(),
-        out.clone().into_buffer_arg(),
+        out.into_buffer_arg(),
         DrawLaunch::new(
             vocab,
             (history.meta.shape()[0] - 1) / 2,
@@ -37,7 +43,6 @@ pub(crate) fn draw(logits: &CubeTensor, history: &CubeTensor, params: &SamplePar
             flags,
         ),
     );
-    out
 }
 
 fn flags(params: &SampleParams, vocab: usize) -> Flags {
