@@ -55,11 +55,14 @@ impl<'a> Matrix<'a> {
     /// Rows for one task: enough to be worth it, few enough for all threads and for the buffer.
     pub fn task_rows(&self, tokens: usize) -> usize {
         let PackedLayout { rows, cols, panels, .. } = self.layout;
-        let shared = rows.div_ceil(threads() * 4);
         if panels {
-            let worth = if tokens > 1 { 1 } else { 4 * TASK_VALUES.div_ceil(cols) };
-            return shared.max(worth).next_multiple_of(PANEL_ROWS);
+            // As many for each thread, or one would wait for the other.
+            const MOST_EACH: usize = 8;
+            let worth = if tokens > 1 { PANEL_ROWS } else { 4 * TASK_VALUES.div_ceil(cols) };
+            let each = (rows / (worth * threads())).clamp(1, MOST_EACH);
+            return rows.div_ceil(threads() * each).max(worth).next_multiple_of(PANEL_ROWS);
         }
+        let shared = rows.div_ceil(threads() * 4);
         let rows = match tokens {
             0 | 1 => shared.max(TASK_VALUES.div_ceil(cols)),
             _ => shared.max(TASK_VALUES.div_ceil(cols * tokens)).min((BUFFER_VALUES / cols).max(4)),
