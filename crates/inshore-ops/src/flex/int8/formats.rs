@@ -12,6 +12,14 @@ pub trait Format: Copy + Send + Sync {
     const LINES: usize;
     /// Whether numbers are signed bytes; else they are below 128.
     const SIGNED: bool = Self::LINES == GROUPS;
+    /// The largest number, in magnitude.
+    const LARGEST: u32 = if Self::SIGNED {
+        128
+    } else if Self::FIFTH_BITS.is_some() {
+        31
+    } else {
+        15
+    };
     /// The number that stands for 0, where that is the same for all blocks.
     const CENTRE: i32 = 0;
     /// Whether `d` and an offset `m` are the first line of a block; else `d` is in front of the blocks, and `m` is 0.

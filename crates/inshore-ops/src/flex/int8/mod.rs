@@ -45,5 +45,5 @@ fn with_format<F: Format>(x: &Activations, matrix: Matrix<'_>, part: &mut Column
     let rows = *first..*first + count;
     assert_eq!(x.runs() * simd::int8::RUN, matrix.layout().cols, "activations and matrix differ in width");
     let panels = Panels::new(matrix.panels(rows), matrix.layout());
-    simd::run(Product { panels, x, out, format: PhantomData::<F> });
+    simd::run_products(Product { panels, x, out, format: PhantomData::<F> });
 }

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::super::simd::int8::{Int8, STEPS};
+use super::super::simd::int8::{GROUPS, Int8, STEPS};
 use super::super::simd::{Kernel, Simd};
 use super::activations::{Activations, Token};
 use super::formats::{Format, Panel, Panels, numbers, scales};
@@ -151,7 +151,9 @@ fn sums_of_run<S: Int8, F: Format, const P: usize, const T: usize>(
     x: &[Token<'_, S>; T],
 ) -> [[[S::Sums; 2]; P]; T] {
     let block = &panel.blocks[run * F::BLOCK..][..F::BLOCK];
+    let together = simd.partial_groups(F::LARGEST);
     let mut sums = [[[simd.no_sums(); 2]; P]; T];
+    let mut partial = [[[simd.no_partial(); 2]; P]; T];
     // Then nothing below is out of bounds.
     assert!(steps <= STEPS);
     for step in 0..steps {
@@ -164,13 +166,37 @@ fn sums_of_run<S: Int8, F: Format, const P: usize, const T: usize>(
                 let quad = simd.quad(F::SIGNED, numbers);
                 for t in 0..T {
                     for plane in 0..planes::<S, F>() {
-                        let sum = &mut sums[t][p][plane];
+                        let sum = &mut partial[t][p][plane];
                         let place = [plane, group * STEPS + step];
                         *sum = simd.group_dot(F::SIGNED, *sum, quad, &x[t].runs[run], place);
                     }
                 }
             }
+            if together < GROUPS && (2 * step + group + 1).is_multiple_of(together) {
+                widen::<S, F, P, T>(simd, &mut sums, &mut partial);
+            }
         }
     }
+    if together == GROUPS {
+        widen::<S, F, P, T>(simd, &mut sums, &mut partial);
+    }
     sums
+}
+
+/// Adds `partial` to `sums` and begins it anew.
+#[expect(clippy::needless_range_loop, reason = "iterators hide from the compiler that sums are registers")]
+#[inline(always)]
+fn widen<S: Int8, F: Format, const P: usize, const T: usize>(
+    simd: S,
+    sums: &mut [[[S::Sums; 2]; P]; T],
+    partial: &mut [[[S::Partial; 2]; P]; T],
+) {
+    for t in 0..T {
+        for p in 0..P {
+            for plane in 0..2 {
+                sums[t][p][plane] = simd.plus(F::SIGNED, sums[t][p][plane], partial[t][p][plane]);
+                partial[t][p][plane] = simd.no_partial();
+            }
+        }
+    }
 }

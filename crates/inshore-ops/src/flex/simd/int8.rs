@@ -49,6 +49,8 @@ pub trait Int8: Copy {
     type Quad: Copy;
     /// A register of i32.
     type Sums: Copy;
+    /// Sums of a few groups, where the instruction leaves narrower ones than [`Sums`](Self::Sums).
+    type Partial: Copy;
     /// A register of f32.
     type Lanes: Copy;
 
@@ -86,16 +88,26 @@ pub trait Int8: Copy {
     fn group_dot(
         self,
         signed: bool,
-        sums: Self::Sums,
+        sums: Self::Partial,
         quad: Self::Quad,
         run: &Self::Run,
         place: [usize; 2],
-    ) -> Self::Sums;
+    ) -> Self::Partial;
+    /// Groups whose dot products a partial sum holds, if numbers are at most `largest` in magnitude; a power of two.
+    #[inline(always)]
+    fn partial_groups(self, largest: u32) -> usize {
+        let _ = largest;
+        GROUPS
+    }
+    /// `sums + partial`; `signed` as in [`group_dot`](Self::group_dot).
+    fn plus(self, signed: bool, sums: Self::Sums, partial: Self::Partial) -> Self::Sums;
     /// `128 * high + low`.
     fn raised_plus(self, high: Self::Sums, low: Self::Sums) -> Self::Sums;
 
     /// All lanes 0.
     fn no_sums(self) -> Self::Sums;
+    /// The same.
+    fn no_partial(self) -> Self::Partial;
     /// `sums - by`.
     fn less(self, sums: Self::Sums, by: i32) -> Self::Sums;
     /// As f32.
@@ -119,6 +131,15 @@ pub trait Int8: Copy {
     fn prefetch_behind<T>(self, now: &T) {
         self.prefetch(std::ptr::from_ref(now).cast::<u8>().wrapping_add(AHEAD_BYTES));
     }
+}
+
+/// Groups whose dot products fit a sum of 16 bits, which takes of each group two products of a number, at most `largest`, and
+/// an activation, at most 127; a power of two.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", feature = "relaxed-simd")))]
+#[inline(always)]
+const fn groups_in_16_bits(largest: u32) -> usize {
+    let fit = i16::MAX as u32 / (2 * 127 * largest);
+    if fit >= GROUPS as u32 { GROUPS } else { 1 << fit.ilog2() }
 }
 
 /// Rounded activations as two planes of bytes, the high one, then the low one: `value = 128 * high + low`, `low` in

@@ -86,6 +86,16 @@ pub fn run<K: Kernel>(kernel: K) {
     Isa::best().run(kernel);
 }
 
+/// As [`run`], for a kernel of integer dot products: a WebAssembly module has them in two ways.
+#[inline]
+pub fn run_products<K: Kernel>(kernel: K) {
+    #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
+    if wasm::pairs_are_quicker() {
+        return wasm::run_pairs(kernel);
+    }
+    run(kernel);
+}
+
 /// The implementations, as values.
 #[derive(Clone, Copy)]
 enum Isa {

@@ -6,6 +6,8 @@ use super::*;
 
 thread_local! {
     static FORCED: Cell<Option<Isa>> = const { Cell::new(None) };
+    #[cfg(target_family = "wasm")]
+    static FORCED_PAIRS: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
 /// The implementation that kernels on this thread must use.
@@ -32,10 +34,23 @@ pub fn with_each_isa(test: impl Fn(&str) + Sync) {
     }
 }
 
-/// Calls `test` with the one implementation that a module has.
+/// Calls `test` with the one implementation that a module has, and its dot products in each way.
 #[cfg(target_family = "wasm")]
 pub fn with_each_isa(test: impl Fn(&str) + Sync) {
-    test(if cfg!(feature = "relaxed-simd") { "relaxed" } else { "simd128" });
+    if cfg!(not(feature = "relaxed-simd")) {
+        return test("simd128");
+    }
+    for (name, pairs) in [("relaxed", false), ("relaxed, pairs", true)] {
+        FORCED_PAIRS.set(Some(pairs));
+        test(name);
+        FORCED_PAIRS.set(None);
+    }
+}
+
+/// The way of dot products that kernels on this thread must use.
+#[cfg(target_family = "wasm")]
+pub(super) fn forced_pairs() -> Option<bool> {
+    FORCED_PAIRS.get()
 }
 
 /// Whether `a * b + c` is rounded once, by the instructions that kernels on this thread use.

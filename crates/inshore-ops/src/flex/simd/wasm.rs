@@ -5,23 +5,58 @@ use std::arch::wasm32::*;
 
 use super::{Kernel, LANES, Simd, f16_to_f32};
 
-/// The module is compiled with `simd128`.
+/// The module is compiled with `simd128`. `PAIRS`: dot products of bytes by pairs, which are added in 16 bits, instead of by
+/// fours; see [`pairs_are_quicker`].
 #[derive(Clone, Copy)]
-pub struct Simd128;
+pub struct Simd128<const PAIRS: bool = false>;
 
 /// Runs `kernel`, compiled for the instructions of this module.
 #[inline]
 pub fn run<K: Kernel>(kernel: K) {
     #[cfg(feature = "relaxed-simd")]
-    {
-        #[target_feature(enable = "relaxed-simd")]
-        fn relaxed<K: Kernel>(kernel: K) {
-            kernel.run(Simd128);
-        }
-        relaxed(kernel);
-    }
+    relaxed::<K, false>(kernel);
     #[cfg(not(feature = "relaxed-simd"))]
-    kernel.run(Simd128);
+    kernel.run(Simd128::<false>);
+}
+
+#[cfg(feature = "relaxed-simd")]
+#[target_feature(enable = "relaxed-simd")]
+fn relaxed<K: Kernel, const PAIRS: bool>(kernel: K) {
+    kernel.run(Simd128::<PAIRS>);
+}
+
+/// As [`run`], with dot products by pairs.
+#[cfg(feature = "relaxed-simd")]
+#[inline]
+pub fn run_pairs<K: Kernel>(kernel: K) {
+    relaxed::<K, true>(kernel);
+}
+
+/// Whether this CPU has dot products of bytes by pairs only, so that those by fours are several instructions: x86 without
+/// VNNI. Beyond its bounds, where the instruction may do what the CPU does, such a CPU is the one that saturates the pairs.
+#[cfg(feature = "relaxed-simd")]
+pub fn pairs_are_quicker() -> bool {
+    use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+    // Threads of a page may ask at once, and the standard library there knows of one: no `OnceLock`.
+    const UNKNOWN: u8 = 2;
+    static SATURATES: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+    #[target_feature(enable = "relaxed-simd")]
+    fn of_extremes() -> i32 {
+        let [lowest, all_bits] = std::hint::black_box([i8::MIN, -1]);
+        let fours = i32x4_relaxed_dot_i8x16_i7x16_add(i8x16_splat(lowest), i8x16_splat(all_bits), i32x4_splat(0));
+        i32x4_extract_lane::<0>(fours)
+    }
+
+    #[cfg(test)]
+    if let Some(forced) = super::tests::forced_pairs() {
+        return forced;
+    }
+    if SATURATES.load(Relaxed) == UNKNOWN {
+        SATURATES.store((of_extremes() == 2 * i32::from(i16::MIN)).into(), Relaxed);
+    }
+    SATURATES.load(Relaxed) == 1
 }
 
 /// `acc + a * b`.
@@ -38,7 +73,7 @@ fn pairs(a: [v128; 4], b: [v128; 4], f: impl Fn(v128, v128) -> v128) -> [v128; 4
     [f(a[0], b[0]), f(a[1], b[1]), f(a[2], b[2]), f(a[3], b[3])]
 }
 
-impl Simd for Simd128 {
+impl<const PAIRS: bool> Simd for Simd128<PAIRS> {
     const REGISTERS: usize = 4;
 
     type Floats = [v128; 4];

@@ -1,9 +1,10 @@
-//! AVX2: `pmaddubsw` multiplies unsigned by signed bytes and adds pairs in 16 bits, which cannot overflow here.
+//! AVX2: `pmaddubsw` multiplies unsigned by signed bytes and adds pairs in 16 bits, which cannot overflow here. Where numbers
+//! are small several of these sums fit 16 bits, too, and are widened together.
 
 use std::arch::x86_64::*;
 
 use super::super::avx2::Avx2;
-use super::{Int8, Line, PANEL_ROWS, RUN, group_of, part_of, part_of_mut, planes};
+use super::{Int8, Line, PANEL_ROWS, RUN, group_of, groups_in_16_bits, part_of, part_of_mut, planes};
 
 impl Int8 for Avx2 {
     const ROWS: usize = 8;
@@ -13,6 +14,8 @@ impl Int8 for Avx2 {
     type Words = __m256i;
     type Quad = __m256i;
     type Sums = __m256i;
+    /// Sixteen sums of 16 bits, two a row.
+    type Partial = __m256i;
     type Lanes = __m256;
 
     #[inline(always)]
@@ -76,20 +79,30 @@ impl Int8 for Avx2 {
     fn group_dot(
         self,
         signed: bool,
-        sums: Self::Sums,
+        sums: Self::Partial,
         quad: Self::Quad,
         run: &Self::Run,
         place: [usize; 2],
-    ) -> Self::Sums {
+    ) -> Self::Partial {
         // SAFETY: the token proves the features.
         unsafe {
             let x = _mm256_set1_epi32(bytemuck::cast(*group_of(run, place)));
             // Signed numbers become their magnitude, the sign goes to the activations; both stay in their range, also
             // for -128.
             let (numbers, x) = if signed { (_mm256_abs_epi8(quad), _mm256_sign_epi8(x, quad)) } else { (quad, x) };
-            let pairs = _mm256_maddubs_epi16(numbers, x);
-            _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+            _mm256_add_epi16(sums, _mm256_maddubs_epi16(numbers, x))
         }
+    }
+
+    #[inline(always)]
+    fn partial_groups(self, largest: u32) -> usize {
+        groups_in_16_bits(largest)
+    }
+
+    #[inline(always)]
+    fn plus(self, _: bool, sums: Self::Sums, partial: Self::Partial) -> Self::Sums {
+        // SAFETY: the token proves the features.
+        unsafe { _mm256_add_epi32(sums, _mm256_madd_epi16(partial, _mm256_set1_epi16(1))) }
     }
 
     #[inline(always)]
@@ -102,6 +115,11 @@ impl Int8 for Avx2 {
     fn no_sums(self) -> Self::Sums {
         // SAFETY: the token proves the features.
         unsafe { _mm256_setzero_si256() }
+    }
+
+    #[inline(always)]
+    fn no_partial(self) -> Self::Partial {
+        self.no_sums()
     }
 
     #[inline(always)]

@@ -14,6 +14,7 @@ impl Int8 for Avx512 {
     type Words = __m512i;
     type Quad = __m512i;
     type Sums = __m512i;
+    type Partial = Self::Sums;
     type Lanes = __m512;
 
     #[inline(always)]
@@ -72,9 +73,22 @@ impl Int8 for Avx512 {
     }
 
     #[inline(always)]
-    fn group_dot(self, _: bool, sums: Self::Sums, quad: Self::Quad, run: &Self::Run, place: [usize; 2]) -> Self::Sums {
+    fn group_dot(
+        self,
+        _: bool,
+        sums: Self::Partial,
+        quad: Self::Quad,
+        run: &Self::Run,
+        place: [usize; 2],
+    ) -> Self::Partial {
         // SAFETY: the token proves the features.
         unsafe { _mm512_dpbusd_epi32(sums, quad, _mm512_set1_epi32(bytemuck::cast(*group_of(run, place)))) }
+    }
+
+    #[inline(always)]
+    fn plus(self, _: bool, sums: Self::Sums, partial: Self::Partial) -> Self::Sums {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_add_epi32(sums, partial) }
     }
 
     #[inline(always)]
@@ -87,6 +101,11 @@ impl Int8 for Avx512 {
     fn no_sums(self) -> Self::Sums {
         // SAFETY: the token proves the features.
         unsafe { _mm512_setzero_si512() }
+    }
+
+    #[inline(always)]
+    fn no_partial(self) -> Self::Partial {
+        self.no_sums()
     }
 
     #[inline(always)]

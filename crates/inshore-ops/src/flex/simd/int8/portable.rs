@@ -23,6 +23,7 @@ impl Int8 for Portable {
     type Words = [u32; ROWS];
     type Quad = [u32; ROWS];
     type Sums = [i32; ROWS];
+    type Partial = Self::Sums;
     type Lanes = [f32; ROWS];
 
     #[inline(always)]
@@ -74,17 +75,22 @@ impl Int8 for Portable {
     fn group_dot(
         self,
         signed: bool,
-        sums: Self::Sums,
+        sums: Self::Partial,
         quad: Self::Quad,
         run: &Self::Run,
         [_, group]: [usize; 2],
-    ) -> Self::Sums {
+    ) -> Self::Partial {
         let number = |byte: u8| if signed { i32::from(byte as i8) } else { i32::from(byte) };
         each(|lane| {
             let [a, b, c, d] = quad[lane].to_le_bytes();
             let product = |byte, at: usize| number(byte) * i32::from(run[group * 4 + at]);
             sums[lane] + product(a, 0) + product(b, 1) + product(c, 2) + product(d, 3)
         })
+    }
+
+    #[inline(always)]
+    fn plus(self, _: bool, sums: Self::Sums, partial: Self::Partial) -> Self::Sums {
+        each(|lane| sums[lane] + partial[lane])
     }
 
     #[inline(always)]
@@ -95,6 +101,11 @@ impl Int8 for Portable {
     #[inline(always)]
     fn no_sums(self) -> Self::Sums {
         [0; ROWS]
+    }
+
+    #[inline(always)]
+    fn no_partial(self) -> Self::Partial {
+        self.no_sums()
     }
 
     #[inline(always)]

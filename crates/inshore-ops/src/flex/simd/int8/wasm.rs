@@ -4,7 +4,7 @@
 use std::arch::wasm32::*;
 
 use super::super::wasm::{Simd128, plus_product};
-use super::{Int8, Line, PANEL_ROWS, RUN, STEPS, part_of, part_of_mut};
+use super::{GROUPS, Int8, Line, PANEL_ROWS, RUN, STEPS, part_of, part_of_mut};
 
 mod fixed;
 #[cfg(feature = "relaxed-simd")]
@@ -15,7 +15,7 @@ use self::fixed as products;
 #[cfg(feature = "relaxed-simd")]
 use self::relaxed as products;
 
-impl Int8 for Simd128 {
+impl<const PAIRS: bool> Int8 for Simd128<PAIRS> {
     const ROWS: usize = 4;
     const PLANES: usize = products::PLANES;
     const SIGNED_PLANES: usize = 1;
@@ -24,6 +24,7 @@ impl Int8 for Simd128 {
     type Words = v128;
     type Quad = products::Quad;
     type Sums = v128;
+    type Partial = Self::Sums;
     type Lanes = v128;
 
     #[inline(always)]
@@ -93,12 +94,22 @@ impl Int8 for Simd128 {
     fn group_dot(
         self,
         signed: bool,
-        sums: Self::Sums,
+        sums: Self::Partial,
         quad: Self::Quad,
         run: &Self::Run,
         place: [usize; 2],
-    ) -> Self::Sums {
-        products::group_dot(signed, sums, quad, run, place)
+    ) -> Self::Partial {
+        products::group_dot::<PAIRS>(signed, sums, quad, run, place)
+    }
+
+    #[inline(always)]
+    fn partial_groups(self, largest: u32) -> usize {
+        products::partial_groups::<PAIRS>(largest)
+    }
+
+    #[inline(always)]
+    fn plus(self, signed: bool, sums: Self::Sums, partial: Self::Partial) -> Self::Sums {
+        i32x4_add(sums, if PAIRS && !signed { i32x4_extadd_pairwise_i16x8(partial) } else { partial })
     }
 
     #[inline(always)]
@@ -109,6 +120,11 @@ impl Int8 for Simd128 {
     #[inline(always)]
     fn no_sums(self) -> Self::Sums {
         i32x4_splat(0)
+    }
+
+    #[inline(always)]
+    fn no_partial(self) -> Self::Partial {
+        self.no_sums()
     }
 
     #[inline(always)]

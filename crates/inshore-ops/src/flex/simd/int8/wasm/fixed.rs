@@ -3,6 +3,8 @@
 
 use std::arch::wasm32::*;
 
+#[cfg(not(feature = "relaxed-simd"))]
+use super::GROUPS;
 use super::RUN;
 
 #[cfg(not(feature = "relaxed-simd"))]
@@ -35,9 +37,16 @@ fn pair(run: &Run, at: usize) -> v128 {
     unsafe { v128_load32_splat(two.as_ptr().cast()) }
 }
 
+/// Sums of 32 bits hold all groups.
+#[cfg(not(feature = "relaxed-simd"))]
+#[inline(always)]
+pub const fn partial_groups<const PAIRS: bool>(_: u32) -> usize {
+    GROUPS
+}
+
 /// There is one plane.
 #[inline(always)]
-pub fn group_dot(_: bool, sums: v128, quad: Quad, run: &Run, [_, group]: [usize; 2]) -> v128 {
+pub fn group_dot<const PAIRS: bool>(_: bool, sums: v128, quad: Quad, run: &Run, [_, group]: [usize; 2]) -> v128 {
     let even = i32x4_dot_i16x8(quad[0], pair(run, group * 4));
     let odd = i32x4_dot_i16x8(quad[1], pair(run, group * 4 + 2));
     i32x4_add(sums, i32x4_add(even, odd))
