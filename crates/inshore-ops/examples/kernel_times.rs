@@ -45,7 +45,7 @@ fn time_operations(device: &Device, tokens: usize, position: usize) -> Result<()
     let rope = Tensor::<2>::ones([CAPACITY, HEAD_DIM], (device, DType::F32));
     let ids = vec![7u32; tokens];
     let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens]), (device, DType::U32));
-    let history = Tensor::<1, Int>::from_data(TensorData::new(vec![1u32, 1], [2]), (device, DType::U32));
+    let history = Tensor::<1, Int>::from_data(TensorData::new(vec![1u32, 1, 7], [3]), (device, DType::U32));
     let mut cache = KvLayer::new(CAPACITY, KV_HEADS, HEAD_DIM, device);
     let kv_rows = KV_HEADS * HEAD_DIM;
     let layout = |rows| PackedLayout::new(GgmlType::Q4_1, rows, HIDDEN);
@@ -57,7 +57,9 @@ fn time_operations(device: &Device, tokens: usize, position: usize) -> Result<()
     let q = Tensor::<3>::ones([tokens, HEADS, HEAD_DIM], (device, DType::F32));
     let heads = Heads { heads: HEADS, kv_heads: KV_HEADS, head_dim: HEAD_DIM };
     let place = Position::new(position, device);
-    let scores = Tensor::<1>::ones([VOCAB], (device, DType::F32));
+    let scores: Vec<_> = words(VOCAB).iter().map(|word| (word % 4096) as f32 / 128.0 - 20.0).collect();
+    let scores = Tensor::<1>::from_data(TensorData::new(scores, [VOCAB]), (device, DType::F32));
+    let chat = SampleParams { temperature: 0.7, top_p: 0.95, ..SampleParams::greedy() };
     let warm = SampleParams { temperature: 0.8, top_k: 40, top_p: 0.9, min_p: 0.05, ..SampleParams::greedy() };
 
     println!("{tokens} token(s) at position {position}, microseconds:");
@@ -70,6 +72,7 @@ fn time_operations(device: &Device, tokens: usize, position: usize) -> Result<()
     time("linear_add 576 x 1536", 20, || linear_add(wide.clone(), &down, x.clone()));
     time("logits 49152 x 576 (Q8_0)", 5, || logits(x.clone(), &norm, EPS, &table));
     time("sample, greedy", 5, || sample(scores.clone(), history.clone(), SampleParams::greedy()).float());
+    time("sample, as in a chat", 5, || sample(scores.clone(), history.clone(), chat).float());
     time("sample, all filters", 5, || sample(scores.clone(), history.clone(), warm).float());
     Ok(())
 }

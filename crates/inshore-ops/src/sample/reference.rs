@@ -90,16 +90,8 @@ struct LogSoftmax {
 impl LogSoftmax {
     fn of(logits: &[f32]) -> Self {
         let max = max_of(logits);
-        // Most of what a greedy sample costs: exponentials by themselves become vector code, sixteen sums do not wait for
-        // each other.
-        let mut weights = [0.0; 256];
-        let mut sum = 0.0;
-        for part in logits.chunks(weights.len()) {
-            let weights = &mut weights[..part.len()];
-            weights.iter_mut().zip(part).for_each(|(weight, &logit)| *weight = exp(logit - max));
-            let runs = weights.chunks(16).map(|run| run.iter().copied().map(f64::from).sum::<f64>());
-            sum += runs.sum::<f64>();
-        }
+        // Most of what a greedy sample costs.
+        let sum = sum_of_weights(logits, |logit| exp(logit - max), |_, _| {});
         Self { max, ln_sum: sum.ln() as f32 }
     }
 
@@ -172,32 +164,60 @@ fn first_largest(logits: &[f32]) -> u32 {
 /// The [`order_key`] that a logit must reach to pass all filters.
 fn threshold(logits: &[f32], max: f32, params: &SampleParams) -> u32 {
     let SampleParams { temperature, top_k, top_p, min_p, .. } = *params;
-    let by_count = if top_k > 0 && (top_k as usize) < logits.len() {
-        largest_reached(|key| logits.iter().filter(|&&logit| order_key(logit) >= key).count() >= top_k as usize)
-    } else {
-        0
-    };
-    let by_mass = if top_p < 1.0 {
-        let weights: Vec<(u32, f64)> = logits
-            .iter()
-            .filter(|&&logit| order_key(logit) >= by_count)
-            .map(|&logit| (order_key(logit), f64::from(((logit - max) / temperature).exp())))
-            .filter(|&(_, weight)| weight > 0.0)
-            .collect();
-        let mass_from = |key| weights.iter().map(|&(own, weight)| if own >= key { weight } else { 0.0 }).sum::<f64>();
-        let wanted = f64::from(top_p) * mass_from(0);
-        // A mass of 0 is reached by no token at all: the largest one always stays.
-        largest_reached(|key| mass_from(key) >= wanted).min(order_key(max))
-    } else {
-        0
-    };
+    let by_count = if top_k > 0 && (top_k as usize) < logits.len() { nth_largest(logits, top_k as usize) } else { 0 };
+    let by_mass = if top_p < 1.0 { of_mass(logits, (max, by_count), params) } else { 0 };
     let by_ratio = if min_p > 0.0 { order_key(max + temperature * min_p.min(1.0).ln()) } else { 0 };
     by_count.max(by_mass).max(by_ratio)
 }
 
-/// The largest key for which `reached` holds, where it holds up to some key and not beyond; 32 calls.
-fn largest_reached(reached: impl Fn(u32) -> bool) -> u32 {
-    (0..32).rev().map(|bit| 1 << bit).fold(0, |key, bit| if reached(key | bit) { key | bit } else { key })
+/// The key of the `count`-th largest logit.
+fn nth_largest(logits: &[f32], count: usize) -> u32 {
+    let mut keys: Vec<u32> = logits.iter().copied().map(order_key).collect();
+    *keys.select_nth_unstable_by(count - 1, |a, b| b.cmp(a)).1
+}
+
+/// The largest key such that those from it on hold `top_p` of the mass of the keys from `least_key` on.
+fn of_mass(logits: &[f32], (max, least_key): (f32, u32), params: &SampleParams) -> u32 {
+    let SampleParams { temperature, top_p, .. } = *params;
+    // All lighter ones together weigh less than what may be left out, as the largest weighs 1: they need no sorting. Half of
+    // it, for rounding.
+    let least = 0.5 * (1.0 - top_p) / logits.len() as f32;
+    let mut heavy: Vec<(u32, f32)> = Vec::new();
+    let total = sum_of_weights(
+        logits,
+        |logit| {
+            if order_key(logit) >= least_key { exp((logit - max) / temperature) } else { 0.0 }
+        },
+        |logit, weight| {
+            if weight >= least {
+                heavy.push((order_key(logit), weight));
+            }
+        },
+    );
+    heavy.sort_unstable_by_key(|&(key, _)| std::cmp::Reverse(key));
+    let mut mass = 0.0;
+    let reached = heavy.iter().find(|(_, weight)| {
+        mass += f64::from(*weight);
+        mass >= f64::from(top_p) * total
+    });
+    // The largest one always stays.
+    reached.map_or(order_key(max), |(key, _)| *key)
+}
+
+/// The sum of all weights, each of which is shown to `see`. Exponentials by themselves become vector code, and sixteen sums
+/// do not wait for each other.
+#[inline]
+fn sum_of_weights(logits: &[f32], weight_of: impl Fn(f32) -> f32, mut see: impl FnMut(f32, f32)) -> f64 {
+    let mut weights = [0.0; 256];
+    let mut sum = 0.0;
+    for part in logits.chunks(weights.len()) {
+        let weights = &mut weights[..part.len()];
+        weights.iter_mut().zip(part).for_each(|(weight, &logit)| *weight = weight_of(logit));
+        let runs = weights.chunks(16).map(|run| run.iter().copied().map(f64::from).sum::<f64>());
+        sum += runs.sum::<f64>();
+        part.iter().zip(&*weights).for_each(|(&logit, &weight)| see(logit, weight));
+    }
+    sum
 }
 
 /// Ids of the `count` largest logits, best first, equals by id.
