@@ -41,6 +41,7 @@ pub fn load(args: &ModelArgs, file: &ModelFile, conversations: u16) -> anyhow::R
         context_tokens: args.context.map(|tokens| tokens as usize),
         exact: args.exact,
         conversations: Some(conversations.into()),
+        ..LoadOptions::default()
     };
     let bar = std::io::stderr().is_terminal().then(|| loading_bar(file.bytes));
     let on_progress = |progress: LoadProgress| {

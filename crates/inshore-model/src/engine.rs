@@ -16,6 +16,7 @@ use crate::conversations::Conversations;
 use crate::generation::{FinishReason, Generation, Limits, Step};
 use crate::info::{ModelInfo, info};
 use crate::llama::Llama;
+use crate::pace::Pace;
 use crate::recorded::RecordedStep;
 use crate::request::{Begun, Prompt, Request};
 use crate::weights::Loader;
@@ -27,10 +28,6 @@ const DEFAULT_CONTEXT_TOKENS: usize = 2048;
 /// Prompt tokens that run through the model at once: bounds the activations' memory and the wait for a cancel.
 const PREFILL_TOKENS: usize = 256;
 
-/// Steps that a GPU is given ahead of the token that is being read: it computes the next one meanwhile. More would make who
-/// stops an answer wait longer for the next.
-const AHEAD: usize = 1;
-
 /// How a model is loaded.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
@@ -41,6 +38,9 @@ pub struct LoadOptions {
     pub exact: bool,
     /// Conversations whose keys and values are kept, each in memory of its own; `None`: one.
     pub conversations: Option<usize>,
+    /// Steps that a GPU is given ahead of the token that is being read; `None`: as many as are done within a few milliseconds,
+    /// at least one. More make who stops an answer wait longer for the next.
+    pub steps_ahead: Option<usize>,
 }
 
 /// How far a load is.
@@ -68,6 +68,8 @@ pub struct Engine {
     records: bool,
     /// Recorded steps whose tokens were not read yet, in the order of their launch.
     in_flight: VecDeque<InFlight>,
+    /// How many there may be.
+    pace: Pace,
     /// The generation that the cache belongs to: its number, counted by [`Engine::start`].
     pub(crate) current: u64,
 }
@@ -128,6 +130,7 @@ impl Engine {
             no_history,
             records: true,
             in_flight: VecDeque::new(),
+            pace: Pace::new(options.steps_ahead),
             current: 0,
         };
         engine.warm_up().await?;
@@ -216,6 +219,7 @@ impl Engine {
     async fn compute(&mut self, generation: &mut Generation) -> Result<Option<Step>, ModelError> {
         self.settle(generation.limits.number).await;
         let words = if self.in_flight.is_empty() && !self.launch(generation) {
+            self.pace.pause();
             let Some(words) = self.ordinary(generation).await? else { return Ok(None) };
             words
         } else {
@@ -223,6 +227,7 @@ impl Engine {
             while self.launch(generation) {}
             let read = (&mut self.in_flight[0].reading).await;
             self.in_flight.pop_front();
+            self.pace.read(Instant::now());
             // There the device has the token now, should the next step be an ordinary one.
             generation.next = self.conversations.current().step.as_ref().map(RecordedStep::drawn);
             read.map_err(|error| error::lost(&error))?
@@ -253,7 +258,7 @@ impl Engine {
         let Generation { request, log, next: Some(_), .. } = generation else { return false };
         let ahead = self.in_flight.len();
         // Penalties look at a history that grows.
-        if ahead > AHEAD
+        if ahead > self.pace.ahead()
             || generation.ids().len() + ahead >= generation.limits.max_tokens
             || request.sampling.has_penalties()
         {

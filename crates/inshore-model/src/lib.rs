@@ -24,6 +24,7 @@ mod error;
 mod generation;
 mod info;
 mod llama;
+mod pace;
 mod probe;
 mod recorded;
 mod request;

@@ -6,7 +6,7 @@ use inshore_model::{DeviceChoice, Engine, LoadOptions, OpenDevice, Prompt, Reque
 /// Layers of the tiny model.
 const LAYERS: u64 = 2;
 /// Steps that bring pools and caches to their size.
-const WARM_STEPS: usize = 4;
+const WARM_STEPS: usize = 8;
 
 /// Dispatches of a step.
 const STEP: u64 = 5 * LAYERS + 4;
@@ -16,10 +16,12 @@ const STEP: u64 = 5 * LAYERS + 4;
 fn a_step_on_a_gpu() {
     pollster::block_on(async {
         let device = OpenDevice::open(DeviceChoice::Gpu).await.expect("a GPU; llvmpipe (mesa-vulkan-drivers) will do");
-        let mut engine =
-            Engine::load(&tiny_llama(7), device.clone(), LoadOptions::default(), |_| {}).await.expect("it loads");
-        is_five_dispatches_a_layer_and_four_more_and_no_new_buffer(&mut engine, &device).await;
-        is_launched_before_the_token_behind_it_is_read(&mut engine, &device).await;
+        for ahead in [1, 3] {
+            let options = LoadOptions { steps_ahead: Some(ahead), ..LoadOptions::default() };
+            let mut engine = Engine::load(&tiny_llama(7), device.clone(), options, |_| {}).await.expect("it loads");
+            is_five_dispatches_a_layer_and_four_more_and_no_new_buffer(&mut engine, &device).await;
+            is_launched_before_the_token_behind_it_is_read(&mut engine, &device, ahead as u64).await;
+        }
     });
 }
 
@@ -52,8 +54,9 @@ async fn is_five_dispatches_a_layer_and_four_more_and_no_new_buffer(engine: &mut
 }
 
 /// When a token is there, the device computes the next one already; but none that the answer cannot have.
-async fn is_launched_before_the_token_behind_it_is_read(engine: &mut Engine, device: &OpenDevice) {
-    for (sampling, ahead) in [(Sampling::greedy(), 1), (Sampling { frequency_penalty: 0.1, ..Sampling::greedy() }, 0)] {
+async fn is_launched_before_the_token_behind_it_is_read(engine: &mut Engine, device: &OpenDevice, ahead: u64) {
+    let penalised = Sampling { frequency_penalty: 0.1, ..Sampling::greedy() };
+    for (sampling, ahead) in [(Sampling::greedy(), ahead), (penalised, 0)] {
         let request = Request { max_tokens: Some(7), ..request(sampling) };
         let mut generation = engine.start(request).expect("a request");
         let mut launched = Vec::new();
@@ -63,6 +66,9 @@ async fn is_launched_before_the_token_behind_it_is_read(engine: &mut Engine, dev
             launched.push((after - before) / STEP);
             before = after;
         }
-        assert_eq!(launched[1..], [1 + ahead, 1, 1, 1, 1, 1 - ahead], "behind the prompt");
+        // Six steps behind the prompt: all of them, and none that the answer cannot have.
+        let expected: Vec<_> =
+            (0..6u64).map(|at| if at == 0 { 1 + ahead } else { u64::from(at + ahead < 6) }).collect();
+        assert_eq!(launched[1..], expected, "{ahead} ahead, behind the prompt");
     }
 }
