@@ -1,7 +1,7 @@
 //! Products by integer dot products of bytes: `out += x Wᵀ`, activations rounded.
 //!
 //! A run of 32 activations is rounded to `scale * q`, `q` in -16256..=16256. A packed number `n` of a format stands for
-//! `d * n + m`, `d` and `m` being the same for the run, so that a row's share is
+//! `d * n + m`, `d` and `m` being the same for the run (in Q6_K, `d` for each half of it), so that a row's share is
 //!
 //! ```text
 //! Σ_runs  (d * scale) * Σ n q  +  m * (scale * Σ q)
@@ -20,7 +20,7 @@ use inshore_gguf::GgmlType;
 pub use self::activations::Activations;
 #[cfg(test)]
 pub use self::activations::round;
-use self::formats::{Format, Panels, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
+use self::formats::{Format, Panels, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 use self::product::Product;
 use super::matmul::Matrix;
 use super::parallel::Columns;
@@ -35,6 +35,9 @@ pub fn add_columns(x: &Activations, matrix: Matrix<'_>, part: &mut Columns<'_>) 
         GgmlType::Q5_0 => with_format::<Q5_0>(x, matrix, part),
         GgmlType::Q5_1 => with_format::<Q5_1>(x, matrix, part),
         GgmlType::Q8_0 => with_format::<Q8_0>(x, matrix, part),
+        GgmlType::Q4K => with_format::<Q4K>(x, matrix, part),
+        GgmlType::Q5K => with_format::<Q5K>(x, matrix, part),
+        GgmlType::Q6K => with_format::<Q6K>(x, matrix, part),
         kind => unreachable!("no integer product is there for {kind}"),
     }
 }

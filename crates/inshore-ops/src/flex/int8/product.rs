@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::super::simd::int8::{Int8, STEPS};
 use super::super::simd::{Kernel, Simd};
 use super::activations::{Activations, Token};
-use super::formats::{Format, Panel, Panels, numbers, scales};
+use super::formats::{Format, Panel, Panels};
 use crate::packed::PANEL_ROWS;
 
 /// `out += x Wᵀ` for neighbouring panels.
@@ -106,19 +106,22 @@ fn products<S: Int8, F: Format, const N: usize, const P: usize, const T: usize>(
     let mut out = [[[simd.lanes(0.0); P]; T]; N];
     for run in 0..x[0].runs.len() {
         for n in 0..N {
-            let sums = sums_of_run::<S, F, P, T>(simd, panels[n], [run, first_part, steps], &x);
-            for p in 0..P {
-                let [d, m] = scales::<S, F>(simd, panels[n], run, first_part + p);
-                for t in 0..T {
-                    let [high, low] = sums[t][p];
-                    let mut sum = if planes::<S, F>() == 2 { simd.raised_plus(high, low) } else { high };
-                    if centre != 0 {
-                        sum = simd.less(sum, centre.wrapping_mul(x[t].summaries[run].total));
-                    }
-                    let value = simd.times(simd.floats(sum), simd.lanes(x[t].summaries[run].scale));
-                    out[n][t][p] = simd.plus_product(out[n][t][p], d, value);
-                    if F::OFFSETS {
-                        out[n][t][p] = simd.plus_product(out[n][t][p], m, simd.lanes(x[t].summaries[run].sum));
+            for scale in 0..F::SCALES {
+                let sums = sums_of_scale::<S, F, P, T>(simd, panels[n], [run, scale, first_part, steps], &x);
+                for p in 0..P {
+                    let [d, m] = F::scales(simd, panels[n], [run, scale], first_part + p);
+                    for t in 0..T {
+                        let summary = &x[t].summaries[run];
+                        let [high, low] = sums[t][p];
+                        let mut sum = if planes::<S, F>() == 2 { simd.raised_plus(high, low) } else { high };
+                        if centre != 0 {
+                            sum = simd.less(sum, centre.wrapping_mul(summary.total_of(F::SCALES, scale)));
+                        }
+                        let value = simd.times(simd.floats(sum), simd.lanes(summary.scale));
+                        out[n][t][p] = simd.plus_product(out[n][t][p], d, value);
+                        if F::OFFSETS {
+                            out[n][t][p] = simd.plus_product(out[n][t][p], m, simd.lanes(summary.sum));
+                        }
                     }
                 }
             }
@@ -141,26 +144,31 @@ const fn planes<S: Int8, F: Format>() -> usize {
     if F::SIGNED { S::SIGNED_PLANES } else { S::PLANES }
 }
 
-/// `Σ n q` of a run, by planes.
+/// `Σ n q` of the columns of a run that share a scale, by planes.
 #[expect(clippy::needless_range_loop, reason = "iterators hide from the compiler that sums are registers")]
 #[inline(always)]
-fn sums_of_run<S: Int8, F: Format, const P: usize, const T: usize>(
+fn sums_of_scale<S: Int8, F: Format, const P: usize, const T: usize>(
     simd: S,
     panel: Panel<'_>,
-    [run, first_part, steps]: [usize; 3],
+    [run, scale, first_part, steps]: [usize; 4],
     x: &[Token<'_, S>; T],
 ) -> [[[S::Sums; 2]; P]; T] {
-    let block = &panel.blocks[run * F::BLOCK..][..F::BLOCK];
+    const { assert!(2 * 127 * F::LARGEST <= i16::MAX as u32, "two products of bytes fit 16 bits") };
+    let block = &panel.blocks[run / F::RUNS * F::BLOCK..][..F::BLOCK];
+    let own = run % F::RUNS;
+    let groups = if F::SCALES == 1 { 0..2 } else { scale..scale + 1 };
     let mut sums = [[[simd.no_sums(); 2]; P]; T];
     // Then nothing below is out of bounds.
     assert!(steps <= STEPS);
     for step in 0..steps {
-        for group in 0..2 {
-            if T == 1 && group * STEPS < F::LINES {
-                simd.prefetch_behind(&block[F::BLOCK - F::LINES + group * STEPS + step]);
+        for group in groups.clone() {
+            if T == 1
+                && let Some(line) = F::prefetched(own, group * STEPS + step)
+            {
+                simd.prefetch_behind(&block[line]);
             }
             for p in 0..P {
-                let numbers = numbers::<S, F>(simd, block, step, group, first_part + p);
+                let numbers = F::numbers(simd, block, own, [group, step], first_part + p);
                 let quad = simd.quad(F::SIGNED, numbers);
                 for t in 0..T {
                     for plane in 0..planes::<S, F>() {

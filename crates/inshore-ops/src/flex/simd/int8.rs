@@ -1,8 +1,8 @@
 //! Integer dot products of packed numbers (bytes) with rounded activations, per instruction set. Activations have 15 bits:
 //! where the CPU multiplies bytes they are two planes, `128 * high + low`, where it multiplies 16-bit numbers they are one.
 //!
-//! Both come in runs of 32 columns. A number is a byte: unsigned and below 128 in formats with an offset (Q4, Q5), signed
-//! in Q8_0. Every implementation gives the exact integer: they differ only in how the 32 products are spread over lanes.
+//! Both come in runs of 32 columns. A number is a byte: unsigned and below 128 in formats with an offset (Q4, Q5, Q6),
+//! signed in Q8_0. Every implementation gives the exact integer: they differ only in how the 32 products are spread over lanes.
 
 use bytemuck::Pod;
 
@@ -72,6 +72,8 @@ pub trait Int8: Copy {
     fn shl(self, words: Self::Words, by: u32) -> Self::Words;
     /// `words * factor`, modulo 2^32.
     fn multiply(self, words: Self::Words, factor: u32) -> Self::Words;
+    /// Words as i32, as f32.
+    fn integers(self, words: Self::Words) -> Self::Lanes;
     /// Widens the IEEE binary16 numbers in the low half of each word, which are finite.
     fn low_halves(self, words: Self::Words) -> Self::Lanes;
     /// Widens those in the high halves.

@@ -58,6 +58,12 @@ impl Int8 for Avx2 {
     }
 
     #[inline(always)]
+    fn integers(self, words: Self::Words) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { _mm256_cvtepi32_ps(words) }
+    }
+
+    #[inline(always)]
     fn low_halves(self, words: Self::Words) -> Self::Lanes {
         // SAFETY: the token proves the features.
         unsafe {

@@ -59,6 +59,12 @@ impl Int8 for Avx512 {
     }
 
     #[inline(always)]
+    fn integers(self, words: Self::Words) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_cvtepi32_ps(words) }
+    }
+
+    #[inline(always)]
     fn low_halves(self, words: Self::Words) -> Self::Lanes {
         // SAFETY: the token proves the features.
         unsafe { _mm512_cvtph_ps(_mm512_cvtepi32_epi16(words)) }

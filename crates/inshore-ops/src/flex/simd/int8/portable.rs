@@ -61,6 +61,11 @@ impl Int8 for Portable {
     }
 
     #[inline(always)]
+    fn integers(self, words: Self::Words) -> Self::Lanes {
+        each(|lane| words[lane] as i32 as f32)
+    }
+
+    #[inline(always)]
     fn low_halves(self, words: Self::Words) -> Self::Lanes {
         each(|lane| f16_to_f32(words[lane] as u16))
     }

@@ -72,6 +72,11 @@ impl Int8 for Simd128 {
     }
 
     #[inline(always)]
+    fn integers(self, words: Self::Words) -> Self::Lanes {
+        f32x4_convert_i32x4(words)
+    }
+
+    #[inline(always)]
     fn low_halves(self, words: Self::Words) -> Self::Lanes {
         self.high_halves(u32x4_shl(words, 16))
     }
