@@ -1,12 +1,14 @@
 //! Where numbers, scales and offsets of each block format lie in a panel: sixteen rows whose words are interleaved.
 
 mod k;
+mod unpacked;
 
 use super::super::simd::int8::{GROUPS, Int8, Line, STEPS};
 use crate::PackedLayout;
 use crate::packed::PANEL_ROWS;
 
 pub use self::k::{Q4K, Q5K, Q6K};
+pub use self::unpacked::{MOST_LINES, Unpacked};
 
 /// A block format: in a run of 32 columns, value = `d * (number - centre) + m`.
 pub trait Format: Copy + Send + Sync {

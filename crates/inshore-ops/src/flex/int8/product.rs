@@ -2,13 +2,15 @@
 //! dot product, and is never written.
 
 use std::marker::PhantomData;
-use std::ops::Range;
 
-use super::super::simd::int8::{Int8, STEPS};
+use super::super::simd::int8::{Int8, Line, STEPS};
 use super::super::simd::{Kernel, Simd};
 use super::activations::{Activations, Token};
-use super::formats::{Format, Panel, Panels};
+use super::formats::{Format, Panel, Panels, Unpacked};
 use crate::packed::PANEL_ROWS;
+
+/// Tokens for which it pays to unpack a panel first.
+pub const MANY: usize = 8;
 
 /// `out += x Wᵀ` for neighbouring panels.
 pub struct Product<'a, 'b, F: Format> {
@@ -16,6 +18,8 @@ pub struct Product<'a, 'b, F: Format> {
     pub x: &'a Activations,
     /// The rows' part of each token's output; the last panel may have fewer rows.
     pub out: &'a mut [&'b mut [f32]],
+    /// Where panels are unpacked for many tokens; of fewer than [`MANY`] nothing.
+    pub scratch: &'a mut [Line],
     pub format: PhantomData<F>,
 }
 
@@ -38,55 +42,72 @@ impl<F: Format> Kernel for Product<'_, '_, F> {
 impl<F: Format> Product<'_, '_, F> {
     /// One token, `N` panels from all over the matrix side by side, `ALL` registers of rows each.
     #[inline(always)]
-    fn one_token<S: Simd, const ALL: usize, const N: usize>(mut self, simd: S) {
-        let apart = self.panels.count() / N;
+    fn one_token<S: Simd, const ALL: usize, const N: usize>(self, simd: S) {
+        let Self { panels, x, out, .. } = self;
+        let apart = panels.count() / N;
         for first in 0..apart {
             let places = std::array::from_fn(|n| first + n * apart);
-            self.tile::<S, N, ALL, 1>(simd, places, 0, 0..1);
+            tile::<S, F, N, ALL, 1>(simd, x, out, places.map(|at| (at, panels.panel(at))), [0, 0, 1]);
         }
-        for last in apart * N..self.panels.count() {
-            self.tile::<S, 1, ALL, 1>(simd, [last], 0, 0..1);
+        for last in apart * N..panels.count() {
+            tile::<S, F, 1, ALL, 1>(simd, x, out, [(last, panels.panel(last))], [0, 0, 1]);
         }
     }
 
     /// Several tokens, `T` at a time, by `P` of the `ALL` registers that hold a panel's rows.
     #[inline(always)]
-    fn tokens<S: Simd, const ALL: usize, const P: usize, const T: usize>(mut self, simd: S) {
-        let count = self.out.len();
-        for place in 0..self.panels.count() {
+    fn tokens<S: Simd, const ALL: usize, const P: usize, const T: usize>(self, simd: S) {
+        let Self { panels, x, out, scratch, .. } = self;
+        let count = out.len();
+        for place in 0..panels.count() {
+            let panel = panels.panel(place);
             if count < T {
                 for token in 0..count {
-                    self.tile::<S, 1, ALL, 1>(simd, [place], 0, token..token + 1);
+                    tile::<S, F, 1, ALL, 1>(simd, x, out, [(place, panel)], [0, token, token + 1]);
                 }
-                continue;
-            }
-            for token in (0..count).step_by(T) {
-                for part in (0..ALL).step_by(P) {
-                    self.tile::<S, 1, P, T>(simd, [place], part, token..count.min(token + T));
-                }
+            } else if F::SIGNED || count < MANY {
+                all_tiles::<S, F, ALL, P, T>(simd, x, out, (place, panel));
+            } else {
+                let unpacked = Unpacked::<F>::unpack(simd, panel, x.runs(), scratch);
+                all_tiles::<S, Unpacked<F>, ALL, P, T>(simd, x, out, (place, unpacked));
             }
         }
     }
+}
 
-    /// Adds the products of panels `places` and `tokens`, at most `T` of them; of fewer, some before are computed again.
-    #[inline(always)]
-    fn tile<S: Simd, const N: usize, const P: usize, const T: usize>(
-        &mut self,
-        simd: S,
-        places: [usize; N],
-        first_part: usize,
-        tokens: Range<usize>,
-    ) {
-        let first = tokens.end - T;
-        let x: [Token<'_, S>; T] = std::array::from_fn(|t| self.x.token(first + t));
-        let panels = places.map(|place| self.panels.panel(place));
-        let products = products::<S, F, N, P, T>(simd, panels, first_part, x);
-        for (place, products) in places.into_iter().zip(&products) {
-            let first_row = place * PANEL_ROWS + first_part * S::ROWS;
-            for (out, products) in self.out[tokens.clone()].iter_mut().zip(&products[tokens.start - first..]) {
-                for (out, product) in out.iter_mut().skip(first_row).zip(&products[..P * S::ROWS]) {
-                    *out += product;
-                }
+/// Adds the products of a panel and all tokens.
+#[inline(always)]
+fn all_tiles<S: Simd, F: Format, const ALL: usize, const P: usize, const T: usize>(
+    simd: S,
+    x: &Activations,
+    out: &mut [&mut [f32]],
+    panel: (usize, Panel<'_>),
+) {
+    for token in (0..out.len()).step_by(T) {
+        for part in (0..ALL).step_by(P) {
+            tile::<S, F, 1, P, T>(simd, x, out, [panel], [part, token, out.len().min(token + T)]);
+        }
+    }
+}
+
+/// Adds the products of panels, which come with their places, and tokens `start..end`, at most `T` of them; of fewer, some
+/// before are computed again.
+#[inline(always)]
+fn tile<S: Simd, F: Format, const N: usize, const P: usize, const T: usize>(
+    simd: S,
+    x: &Activations,
+    out: &mut [&mut [f32]],
+    panels: [(usize, Panel<'_>); N],
+    [first_part, start, end]: [usize; 3],
+) {
+    let first = end - T;
+    let x: [Token<'_, S>; T] = std::array::from_fn(|t| x.token(first + t));
+    let products = products::<S, F, N, P, T>(simd, panels.map(|(_, panel)| panel), first_part, x);
+    for ((place, _), products) in panels.into_iter().zip(&products) {
+        let first_row = place * PANEL_ROWS + first_part * S::ROWS;
+        for (out, products) in out[start..end].iter_mut().zip(&products[start - first..]) {
+            for (out, product) in out.iter_mut().skip(first_row).zip(&products[..P * S::ROWS]) {
+                *out += product;
             }
         }
     }

@@ -62,6 +62,8 @@ pub trait Int8: Copy {
 
     /// The words of rows `part * ROWS..` of a panel.
     fn words(self, line: &Line, part: usize) -> Self::Words;
+    /// Words to `line[part * ROWS..]`.
+    fn store_words(self, words: Self::Words, line: &mut Line, part: usize);
     /// `words & mask`.
     fn and(self, words: Self::Words, mask: u32) -> Self::Words;
     /// `a | b`.
@@ -108,6 +110,8 @@ pub trait Int8: Copy {
     fn times(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
     /// `acc + a * b`, rounded once or twice.
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+    /// `values[part * ROWS..]`.
+    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes;
     /// To `out[part * ROWS..]`.
     fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize);
 

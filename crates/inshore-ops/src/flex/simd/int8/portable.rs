@@ -36,6 +36,11 @@ impl Int8 for Portable {
     }
 
     #[inline(always)]
+    fn store_words(self, words: Self::Words, line: &mut Line, part: usize) {
+        *part_of_mut(line, part) = words;
+    }
+
+    #[inline(always)]
     fn and(self, words: Self::Words, mask: u32) -> Self::Words {
         each(|lane| words[lane] & mask)
     }
@@ -125,6 +130,11 @@ impl Int8 for Portable {
     #[inline(always)]
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         each(|lane| acc[lane] + a[lane] * b[lane])
+    }
+
+    #[inline(always)]
+    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes {
+        *part_of(values, part)
     }
 
     #[inline(always)]
