@@ -12,6 +12,8 @@ use crate::packed::PANEL_ROWS;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -147,6 +149,13 @@ fn planes(values: &[i16; RUN]) -> [i8; 2 * RUN] {
 #[inline(always)]
 fn group_of(planes: &[i8; 2 * RUN], [plane, group]: [usize; 2]) -> &[i8; 4] {
     planes[(plane * GROUPS + group) * 4..].first_chunk().expect("a plane has eight groups")
+}
+
+/// Rounded activations for products of 16-bit numbers: of each four columns the even ones, then the odd ones.
+#[cfg(any(target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128")))]
+#[inline(always)]
+fn even_and_odd(values: &[i16; RUN]) -> [i16; RUN] {
+    std::array::from_fn(|at| values[at / 4 * 4 + at % 2 * 2 + at / 2 % 2])
 }
 
 /// The lanes of a register in a line.
