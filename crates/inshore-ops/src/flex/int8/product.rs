@@ -128,7 +128,7 @@ fn products<S: Int8, F: Format, const N: usize, const P: usize, const T: usize>(
     for run in 0..x[0].runs.len() {
         for n in 0..N {
             for scale in 0..F::SCALES {
-                let sums = sums_of_scale::<S, F, P, T>(simd, panels[n], [run, scale, first_part, steps], &x);
+                let sums = sums::<S, F, P, T>(simd, panels[n], [run, scale, first_part, steps], &x);
                 for p in 0..P {
                     let [d, m] = F::scales(simd, panels[n], [run, scale], first_part + p);
                     for t in 0..T {
@@ -163,6 +163,24 @@ fn products<S: Int8, F: Format, const N: usize, const P: usize, const T: usize>(
 #[inline(always)]
 const fn planes<S: Int8, F: Format>() -> usize {
     if F::SIGNED { S::SIGNED_PLANES } else { S::PLANES }
+}
+
+/// [`sums_of_scale`], for one token compiled once for each fourth run of a block, so that shifts of its bits are constants.
+#[inline(always)]
+fn sums<S: Int8, F: Format, const P: usize, const T: usize>(
+    simd: S,
+    panel: Panel<'_>,
+    place: [usize; 4],
+    x: &[Token<'_, S>; T],
+) -> [[[S::Sums; 2]; P]; T] {
+    let [run, scale, first_part, steps] = place;
+    match run % 4 {
+        _ if F::RUNS == 1 || T > 1 => sums_of_scale::<S, F, P, T>(simd, panel, place, x),
+        0 => sums_of_scale::<S, F, P, T>(simd, panel, [run & !3, scale, first_part, steps], x),
+        1 => sums_of_scale::<S, F, P, T>(simd, panel, [run & !3 | 1, scale, first_part, steps], x),
+        2 => sums_of_scale::<S, F, P, T>(simd, panel, [run & !3 | 2, scale, first_part, steps], x),
+        _ => sums_of_scale::<S, F, P, T>(simd, panel, [run | 3, scale, first_part, steps], x),
+    }
 }
 
 /// `Σ n q` of the columns of a run that share a scale, by planes.
