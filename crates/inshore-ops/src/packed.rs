@@ -66,8 +66,7 @@ impl PackedLayout {
     /// The same matrix in panels, for a CPU, if there are such products for its format.
     #[must_use]
     pub const fn in_panels(self) -> Self {
-        use GgmlType::{Q4_0, Q4_1, Q5_0, Q5_1, Q8_0};
-        Self { panels: matches!(self.kind, Q4_0 | Q4_1 | Q5_0 | Q5_1 | Q8_0), ..self }
+        Self { panels: self.kind.is_quantized(), ..self }
     }
 
     /// Blocks in a row.

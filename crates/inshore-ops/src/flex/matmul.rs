@@ -73,7 +73,12 @@ impl<'a> Matrix<'a> {
 
     /// What a thread needs beside inputs and outputs for a task of `rows`: room to unpack them.
     pub const fn scratch_values(&self, rows: usize, tokens: usize) -> usize {
-        if self.layout.panels || tokens <= 1 { 0 } else { rows * self.layout.cols }
+        let PackedLayout { cols, panels, .. } = self.layout;
+        match tokens {
+            _ if panels => int8::scratch_values(cols, tokens),
+            0 | 1 => 0,
+            _ => rows * cols,
+        }
     }
 }
 
@@ -147,7 +152,7 @@ pub fn add_product(x: &[f32], matrix: Matrix<'_>, out: &mut [f32]) {
 /// The columns of `out += x Wᵀ` that `part` names; on this thread, with its `scratch`.
 pub fn add_columns(x: &Input<'_>, matrix: Matrix<'_>, part: &mut Columns<'_>, scratch: &mut [f32]) {
     match &x.rounded {
-        Some(rounded) if matrix.layout.panels => int8::add_columns(rounded, matrix, part),
+        Some(rounded) if matrix.layout.panels => int8::add_columns(rounded, matrix, part, scratch),
         _ => add_exact_columns(x.exact, matrix, part, scratch),
     }
 }

@@ -26,9 +26,23 @@ pub struct Summary {
     /// What a 1 stands for.
     pub scale: f32,
     /// `Σ q`.
-    pub total: i32,
+    total: i32,
+    /// `Σ q` of the first sixteen.
+    first_total: i32,
     /// `scale * Σ q`.
     pub sum: f32,
+}
+
+impl Summary {
+    /// `Σ q` of the values that share scale `scale` of a run that has one or two.
+    #[inline(always)]
+    pub const fn total_of(&self, scales: usize, scale: usize) -> i32 {
+        match (scales, scale) {
+            (1, _) => self.total,
+            (_, 0) => self.first_total,
+            _ => self.total - self.first_total,
+        }
+    }
 }
 
 /// What rounds some of the runs.
@@ -46,8 +60,10 @@ impl Kernel for &mut Rounding<'_> {
         for ((values, run), summary) in self.values.iter().zip(runs).zip(&mut *self.summaries) {
             let (rounded, scale) = round(values);
             *run = S::arrange(&rounded);
-            let total = rounded.iter().map(|&q| i32::from(q)).sum();
-            *summary = Summary { scale, total, sum: scale * total as f32 };
+            let [first_total, second_total] =
+                [0, RUN / 2].map(|first| rounded[first..][..RUN / 2].iter().map(|&q| i32::from(q)).sum::<i32>());
+            let total = first_total + second_total;
+            *summary = Summary { scale, total, first_total, sum: scale * total as f32 };
         }
     }
 }

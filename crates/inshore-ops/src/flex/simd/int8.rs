@@ -1,8 +1,8 @@
 //! Integer dot products of packed numbers (bytes) with rounded activations, per instruction set. Activations have 15 bits:
 //! where the CPU multiplies bytes they are two planes, `128 * high + low`, where it multiplies 16-bit numbers they are one.
 //!
-//! Both come in runs of 32 columns. A number is a byte: unsigned and below 128 in formats with an offset (Q4, Q5), signed
-//! in Q8_0. Every implementation gives the exact integer: they differ only in how the 32 products are spread over lanes.
+//! Both come in runs of 32 columns. A number is a byte: unsigned and below 128 in formats with an offset (Q4, Q5, Q6),
+//! signed in Q8_0. Every implementation gives the exact integer: they differ only in how the 32 products are spread over lanes.
 
 use bytemuck::Pod;
 
@@ -12,6 +12,8 @@ use crate::packed::PANEL_ROWS;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -64,6 +66,8 @@ pub trait Int8: Copy {
 
     /// The words of rows `part * ROWS..` of a panel.
     fn words(self, line: &Line, part: usize) -> Self::Words;
+    /// Words to `line[part * ROWS..]`.
+    fn store_words(self, words: Self::Words, line: &mut Line, part: usize);
     /// `words & mask`.
     fn and(self, words: Self::Words, mask: u32) -> Self::Words;
     /// `a | b`.
@@ -74,6 +78,8 @@ pub trait Int8: Copy {
     fn shl(self, words: Self::Words, by: u32) -> Self::Words;
     /// `words * factor`, modulo 2^32.
     fn multiply(self, words: Self::Words, factor: u32) -> Self::Words;
+    /// Words as i32, as f32.
+    fn integers(self, words: Self::Words) -> Self::Lanes;
     /// Widens the IEEE binary16 numbers in the low half of each word, which are finite.
     fn low_halves(self, words: Self::Words) -> Self::Lanes;
     /// Widens those in the high halves.
@@ -118,6 +124,8 @@ pub trait Int8: Copy {
     fn times(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
     /// `acc + a * b`, rounded once or twice.
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+    /// `values[part * ROWS..]`.
+    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes;
     /// To `out[part * ROWS..]`.
     fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize);
 
@@ -162,6 +170,13 @@ fn planes(values: &[i16; RUN]) -> [i8; 2 * RUN] {
 #[inline(always)]
 fn group_of(planes: &[i8; 2 * RUN], [plane, group]: [usize; 2]) -> &[i8; 4] {
     planes[(plane * GROUPS + group) * 4..].first_chunk().expect("a plane has eight groups")
+}
+
+/// Rounded activations for products of 16-bit numbers: of each four columns the even ones, then the odd ones.
+#[cfg(any(target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128")))]
+#[inline(always)]
+fn even_and_odd(values: &[i16; RUN]) -> [i16; RUN] {
+    std::array::from_fn(|at| values[at / 4 * 4 + at % 2 * 2 + at / 2 % 2])
 }
 
 /// The lanes of a register in a line.

@@ -9,6 +9,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub mod int8;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 // Tests compare the others with it.
 #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 mod portable;
@@ -103,6 +105,8 @@ enum Isa {
     Avx512(avx512::Avx512),
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2),
+    #[cfg(target_arch = "aarch64")]
+    Neon(neon::Neon),
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128,
     #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
@@ -121,6 +125,10 @@ impl Isa {
                 return Self::Avx2(simd);
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        if let Some(simd) = neon::Neon::detect() {
+            return Self::Neon(simd);
+        }
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         return Self::Simd128;
         #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
@@ -134,6 +142,8 @@ impl Isa {
             Self::Avx512(simd) => simd.run(kernel),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(simd) => simd.run(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(simd) => simd.run(kernel),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Self::Simd128 => wasm::run(kernel),
             #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]

@@ -1,5 +1,5 @@
 //! The lanes as arrays: the path of CPUs that have no kernel of their own here. Compilers turn it into what vector
-//! instructions the target's baseline has (NEON on AArch64, SSE2 on x86-64).
+//! instructions the target's baseline has (SSE2 on x86-64).
 
 use super::{LANES, Simd, f16_to_f32};
 

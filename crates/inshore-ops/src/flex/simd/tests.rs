@@ -24,6 +24,8 @@ pub fn with_each_isa(test: impl Fn(&str) + Sync) {
         all.extend(avx2::Avx2::detect().map(|simd| ("avx2", Isa::Avx2(simd))));
         all.extend(avx512::Avx512::detect().map(|simd| ("avx512", Isa::Avx512(simd))));
     }
+    #[cfg(target_arch = "aarch64")]
+    all.extend(neon::Neon::detect().map(|simd| ("neon", Isa::Neon(simd))));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     for (name, isa) in all {
         pool.install(|| {

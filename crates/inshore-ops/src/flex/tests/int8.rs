@@ -10,7 +10,10 @@ use crate::flex::simd::int8::RUN;
 use crate::flex::simd::tests::with_each_isa;
 use crate::linear::reference;
 
-const KINDS: [GgmlType; 5] = [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q5_0, GgmlType::Q5_1, GgmlType::Q8_0];
+/// All formats that lie in panels.
+fn kinds() -> impl Iterator<Item = GgmlType> {
+    GgmlType::ALL.into_iter().filter(|kind| kind.is_quantized())
+}
 
 /// What the activations are rounded to.
 pub fn rounded(x: &[f32]) -> Vec<f32> {
@@ -56,10 +59,12 @@ fn rounding_keeps_the_largest_and_is_within_half_a_step() {
 #[test]
 fn every_format_at_sizes_around_tiles_and_panels() {
     with_each_isa(|isa| {
-        for kind in KINDS {
-            for runs in [1, 2, 3, 4, 5, 9] {
+        for kind in kinds() {
+            // A block of the K formats is eight runs.
+            let blocks = if kind.block_len() == RUN { &[1, 2, 3, 4, 5, 9][..] } else { &[1, 2, 3] };
+            for blocks in blocks {
                 for rows in [1, 3, 8, 15, 16, 33, 70] {
-                    let weight = weight(kind, rows, runs * RUN, 2);
+                    let weight = weight(kind, rows, blocks * kind.block_len(), 2);
                     for tokens in [1, 2, 4, 5, 6, 7, 13] {
                         check(&weight, tokens, isa);
                     }
@@ -69,25 +74,61 @@ fn every_format_at_sizes_around_tiles_and_panels() {
     });
 }
 
+/// Products of a matrix of `block`s, whose values are `expected`, with activations at the ends of their range.
+#[track_caller]
+fn check_extreme(kind: GgmlType, block: &[u8], expected: impl Fn(usize) -> f64) {
+    let (rows, blocks) = (17, 3);
+    let cols = blocks * kind.block_len();
+    let layout = PackedLayout::new(kind, rows, cols).expect("whole blocks").in_panels();
+    let words = layout.pack(&block.repeat(rows * blocks), |row| row).expect("the right size");
+    let weight = Packed { layout, words };
+    for value in [127.0, -127.0] {
+        let sum = (0..cols).map(|col| expected(col % kind.block_len())).sum::<f64>() * f64::from(value);
+        for tokens in [1, 9] {
+            with_each_isa(|isa| {
+                let got = product(&weight, &vec![value; tokens * cols], &vec![0.0; tokens * rows]);
+                assert_close(&got, &vec![sum as f32; tokens * rows], 1, &format!("{isa} {kind} {value} {tokens}"));
+            });
+        }
+    }
+}
+
 /// Scales of 1, numbers and activations at the ends of their ranges: no sum overflows, and all are exact.
 #[test]
 fn extreme_numbers_are_exact() {
-    let (rows, cols) = (17, 96);
     for byte in [0x80u8, 0x7F, 0xFF, 0x00, 0x81] {
-        let layout = PackedLayout::new(GgmlType::Q8_0, rows, cols).expect("whole blocks").in_panels();
-        let block = [&[0x00, 0x3C][..], &[byte; 32]].concat();
-        let words = layout.pack(&block.repeat(rows * 3), |row| row).expect("the right size");
-        let weight = Packed { layout, words };
-        for value in [127.0, -127.0] {
-            for tokens in [1, 9] {
-                let expected = vec![f32::from(byte as i8) * value * cols as f32; tokens * rows];
-                with_each_isa(|isa| {
-                    let got = product(&weight, &vec![value; tokens * cols], &vec![0.0; tokens * rows]);
-                    assert_close(&got, &expected, 1, &format!("{isa} {byte} {value} {tokens}"));
-                });
-            }
+        check_extreme(GgmlType::Q8_0, &[&[0x00, 0x3C][..], &[byte; 32]].concat(), |_| f64::from(byte as i8));
+    }
+}
+
+/// The same with numbers, scales and minima of the K formats: all bits set, or those of one kind.
+#[test]
+fn extreme_scales_are_exact() {
+    // d and dmin are 1 and 2.
+    let halves = [0x00, 0x3C, 0x00, 0x40];
+    for (scales, scale, min) in [([0xFF; 12], 63, 63), ([0; 12], 0, 0), (only_scales(), 63, 0)] {
+        for number in [0x00, 0xFF] {
+            let value = |largest: i32| f64::from(scale * if number == 0 { 0 } else { largest } - 2 * min);
+            let q4 = [&halves[..], &scales, &[number; 128]].concat();
+            check_extreme(GgmlType::Q4K, &q4, |_| value(15));
+            let q5 = [&halves[..], &scales, &[number; 160]].concat();
+            check_extreme(GgmlType::Q5K, &q5, |_| value(31));
         }
     }
+    for number in [0x00, 0xFF] {
+        for [even, odd] in [[-128i8, -128], [127, 127], [-128, 127], [0, -1]] {
+            let scales = [even as u8, odd as u8].repeat(8);
+            let block = [&[number; 192][..], &scales, &[0x00, 0x3C]].concat();
+            let own = |col: usize| f64::from(if col / 16 % 2 == 0 { even } else { odd });
+            let q6 = if number == 0 { -32.0 } else { 31.0 };
+            check_extreme(GgmlType::Q6K, &block, |col| own(col) * q6);
+        }
+    }
+}
+
+/// The twelve bytes of a Q4_K block whose scales are 63 and whose minima are 0.
+fn only_scales() -> [u8; 12] {
+    std::array::from_fn(|at| [0xFF, 0x00, 0x0F][at / 4])
 }
 
 #[test]
@@ -111,7 +152,8 @@ fn products_do_not_depend_on_threads() {
 
 proptest! {
     #[test]
-    fn any_shape_agrees(kind in 0..KINDS.len(), runs in 1..20usize, rows in 1..70usize, tokens in 1..20usize, seed: u64) {
-        check(&weight(KINDS[kind], rows, runs * RUN, seed), tokens, "any");
+    fn any_shape_agrees(kind in 0..8usize, runs in 1..20usize, rows in 1..70usize, tokens in 1..20usize, seed: u64) {
+        let kind = kinds().nth(kind).expect("eight formats");
+        check(&weight(kind, rows, (runs * RUN).next_multiple_of(kind.block_len()), seed), tokens, "any");
     }
 }

@@ -102,6 +102,9 @@ fn products(out: &mut Hashes) {
     for kind in [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q5_0, GgmlType::Q5_1, GgmlType::Q8_0] {
         put("rounded", &Packed::random(kind, 150, 576, 6).in_panels());
     }
+    for kind in [GgmlType::Q4K, GgmlType::Q5K, GgmlType::Q6K] {
+        put("rounded", &Packed::random(kind, 150, 768, 6).in_panels());
+    }
     for kind in GgmlType::ALL {
         put("exact", &Packed::random(kind, 50, 3 * kind.block_len().max(17), 7));
     }

@@ -31,6 +31,13 @@ impl Int8 for Avx2 {
     }
 
     #[inline(always)]
+    fn store_words(self, words: Self::Words, line: &mut Line, part: usize) {
+        let line: &mut [u32; 8] = part_of_mut(line, part);
+        // SAFETY: the token proves the features; the store is as long as the array, and needs no alignment.
+        unsafe { _mm256_storeu_si256(line.as_mut_ptr().cast(), words) };
+    }
+
+    #[inline(always)]
     fn and(self, words: Self::Words, mask: u32) -> Self::Words {
         // SAFETY: the token proves the features.
         unsafe { _mm256_and_si256(words, _mm256_set1_epi32(mask as i32)) }
@@ -58,6 +65,12 @@ impl Int8 for Avx2 {
     fn multiply(self, words: Self::Words, factor: u32) -> Self::Words {
         // SAFETY: the token proves the features.
         unsafe { _mm256_mullo_epi32(words, _mm256_set1_epi32(factor as i32)) }
+    }
+
+    #[inline(always)]
+    fn integers(self, words: Self::Words) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { _mm256_cvtepi32_ps(words) }
     }
 
     #[inline(always)]
@@ -150,6 +163,13 @@ impl Int8 for Avx2 {
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         // SAFETY: the token proves the features.
         unsafe { _mm256_fmadd_ps(a, b, acc) }
+    }
+
+    #[inline(always)]
+    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes {
+        let values: &[f32; 8] = part_of(values, part);
+        // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
+        unsafe { _mm256_loadu_ps(values.as_ptr()) }
     }
 
     #[inline(always)]

@@ -30,6 +30,13 @@ impl Int8 for Avx512 {
     }
 
     #[inline(always)]
+    fn store_words(self, words: Self::Words, line: &mut Line, part: usize) {
+        let line: &mut [u32; 16] = part_of_mut(line, part);
+        // SAFETY: the token proves the features; the store is as long as the array, and needs no alignment.
+        unsafe { _mm512_storeu_si512(line.as_mut_ptr().cast(), words) };
+    }
+
+    #[inline(always)]
     fn and(self, words: Self::Words, mask: u32) -> Self::Words {
         // SAFETY: the token proves the features.
         unsafe { _mm512_and_si512(words, _mm512_set1_epi32(mask as i32)) }
@@ -57,6 +64,12 @@ impl Int8 for Avx512 {
     fn multiply(self, words: Self::Words, factor: u32) -> Self::Words {
         // SAFETY: the token proves the features.
         unsafe { _mm512_mullo_epi32(words, _mm512_set1_epi32(factor as i32)) }
+    }
+
+    #[inline(always)]
+    fn integers(self, words: Self::Words) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_cvtepi32_ps(words) }
     }
 
     #[inline(always)]
@@ -136,6 +149,13 @@ impl Int8 for Avx512 {
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         // SAFETY: the token proves the features.
         unsafe { _mm512_fmadd_ps(a, b, acc) }
+    }
+
+    #[inline(always)]
+    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes {
+        let values: &[f32; 16] = part_of(values, part);
+        // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
+        unsafe { _mm512_loadu_ps(values.as_ptr()) }
     }
 
     #[inline(always)]

@@ -37,6 +37,11 @@ impl Int8 for Portable {
     }
 
     #[inline(always)]
+    fn store_words(self, words: Self::Words, line: &mut Line, part: usize) {
+        *part_of_mut(line, part) = words;
+    }
+
+    #[inline(always)]
     fn and(self, words: Self::Words, mask: u32) -> Self::Words {
         each(|lane| words[lane] & mask)
     }
@@ -59,6 +64,11 @@ impl Int8 for Portable {
     #[inline(always)]
     fn multiply(self, words: Self::Words, factor: u32) -> Self::Words {
         each(|lane| words[lane].wrapping_mul(factor))
+    }
+
+    #[inline(always)]
+    fn integers(self, words: Self::Words) -> Self::Lanes {
+        each(|lane| words[lane] as i32 as f32)
     }
 
     #[inline(always)]
@@ -131,6 +141,11 @@ impl Int8 for Portable {
     #[inline(always)]
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         each(|lane| acc[lane] + a[lane] * b[lane])
+    }
+
+    #[inline(always)]
+    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes {
+        *part_of(values, part)
     }
 
     #[inline(always)]

@@ -48,6 +48,13 @@ impl<const PAIRS: bool> Int8 for Simd128<PAIRS> {
     }
 
     #[inline(always)]
+    fn store_words(self, words: Self::Words, line: &mut Line, part: usize) {
+        let line: &mut [u32; 4] = part_of_mut(line, part);
+        // SAFETY: the store is as long as the array, and needs no alignment.
+        unsafe { v128_store(line.as_mut_ptr().cast(), words) };
+    }
+
+    #[inline(always)]
     fn and(self, words: Self::Words, mask: u32) -> Self::Words {
         v128_and(words, u32x4_splat(mask))
     }
@@ -70,6 +77,11 @@ impl<const PAIRS: bool> Int8 for Simd128<PAIRS> {
     #[inline(always)]
     fn multiply(self, words: Self::Words, factor: u32) -> Self::Words {
         i32x4_mul(words, u32x4_splat(factor))
+    }
+
+    #[inline(always)]
+    fn integers(self, words: Self::Words) -> Self::Lanes {
+        f32x4_convert_i32x4(words)
     }
 
     #[inline(always)]
@@ -150,6 +162,13 @@ impl<const PAIRS: bool> Int8 for Simd128<PAIRS> {
     #[inline(always)]
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         plus_product(acc, a, b)
+    }
+
+    #[inline(always)]
+    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes {
+        let values: &[f32; 4] = part_of(values, part);
+        // SAFETY: the load is as long as the array, and needs no alignment.
+        unsafe { v128_load(values.as_ptr().cast()) }
     }
 
     #[inline(always)]

@@ -3,6 +3,7 @@
 
 use std::arch::wasm32::*;
 
+use super::super::even_and_odd;
 #[cfg(not(feature = "relaxed-simd"))]
 use super::GROUPS;
 use super::RUN;
@@ -10,14 +11,13 @@ use super::RUN;
 #[cfg(not(feature = "relaxed-simd"))]
 pub const PLANES: usize = 1;
 
-/// Of each four columns the even ones, then the odd ones.
 pub type Run = [i16; RUN];
 /// Even and odd bytes as 16-bit numbers.
 pub type Quad = [v128; 2];
 
 #[inline(always)]
 pub fn arrange(values: &[i16; RUN]) -> Run {
-    std::array::from_fn(|at| values[at / 4 * 4 + at % 2 * 2 + at / 2 % 2])
+    even_and_odd(values)
 }
 
 #[inline(always)]
