@@ -33,6 +33,8 @@ const BACKENDS = [
     device: 'gpu',
     threads: 1,
     backend: 'wgpu',
+    // Not rounded, as nothing else is here.
+    kvCache: 'f32',
     limits: {
       atLeast: Number(process.env.INSHORE_GPU_TOKENS ?? 8),
       budgetMs: Number(process.env.INSHORE_GPU_SECONDS ?? 180) * 1000,
@@ -49,13 +51,13 @@ before(async () => {
 });
 after(() => site?.close());
 
-for (const { name, flags, device, threads, backend, limits } of BACKENDS) {
+for (const { name, flags, device, threads, backend, limits, kvCache = 'f16' } of BACKENDS) {
   describe(name, { timeout: 1_800_000 }, () => {
     let context;
     let page;
     before(async () => {
       context = await launch(flags);
-      page = await openPage(context, site.url, { device, threads, autoload: '1' });
+      page = await openPage(context, site.url, { device, threads, kvCache, autoload: '1' });
       await waitForEngine(page);
     });
     after(() => context?.close());

@@ -40,6 +40,7 @@ pub fn load(args: &ModelArgs, file: &ModelFile, conversations: u16) -> anyhow::R
     let options = LoadOptions {
         context_tokens: args.context.map(|tokens| tokens as usize),
         exact: args.exact,
+        kv_format: args.kv_cache,
         conversations: Some(conversations.into()),
         ..LoadOptions::default()
     };

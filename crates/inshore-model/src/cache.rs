@@ -1,5 +1,5 @@
 use burn::tensor::Device;
-use inshore_ops::KvLayer;
+use inshore_ops::{KvFormat, KvLayer};
 
 use crate::config::Config;
 use crate::recorded::RecordedStep;
@@ -17,9 +17,9 @@ pub struct KvCache {
 }
 
 impl KvCache {
-    /// An empty cache on `device`.
-    pub fn new(config: &Config, capacity: usize, device: &Device) -> Self {
-        let layer = |_| KvLayer::new(capacity, config.num_key_value_heads, config.head_dim, device);
+    /// An empty cache on `device` that keeps its numbers in `format`.
+    pub fn new(config: &Config, capacity: usize, format: KvFormat, device: &Device) -> Self {
+        let layer = |_| KvLayer::new(capacity, config.num_key_value_heads, config.head_dim, format, device);
         let layers = (0..config.num_hidden_layers).map(layer).collect();
         Self { layers, ids: Vec::with_capacity(capacity), capacity, appended: 0, step: None }
     }
@@ -62,8 +62,8 @@ impl KvCache {
         self.appended += ids.len() as u64;
     }
 
-    /// Bytes of keys (or of values) of one layer in f32; both are one tensor.
-    pub const fn layer_bytes(config: &Config, capacity: usize) -> u64 {
-        (capacity * config.num_key_value_heads * config.head_dim * size_of::<f32>()) as u64
+    /// Bytes of keys (or of values) of one layer; both are one tensor.
+    pub const fn layer_bytes(config: &Config, capacity: usize, format: KvFormat) -> u64 {
+        (capacity * config.num_key_value_heads * config.head_dim * format.bytes()) as u64
     }
 }

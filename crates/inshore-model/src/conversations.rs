@@ -1,4 +1,4 @@
-use inshore_ops::device::OpenDevice;
+use inshore_ops::{KvFormat, device::OpenDevice};
 
 use crate::cache::KvCache;
 use crate::config::Config;
@@ -9,8 +9,8 @@ pub struct Conversations(Vec<KvCache>);
 
 impl Conversations {
     /// Room for `count` conversations (at least one) of `capacity` tokens each.
-    pub fn new(count: usize, config: &Config, capacity: usize, device: &OpenDevice) -> Self {
-        Self((0..count.max(1)).map(|_| KvCache::new(config, capacity, &device.device)).collect())
+    pub fn new(count: usize, config: &Config, capacity: usize, format: KvFormat, device: &OpenDevice) -> Self {
+        Self((0..count.max(1)).map(|_| KvCache::new(config, capacity, format, &device.device)).collect())
     }
 
     /// The conversation in use.

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use burn::tensor::{DType, Element, Int, Tensor, TensorData};
 use inshore_gguf::{Gguf, ReadAt};
 use inshore_ops::sample::reference::noise_key;
-use inshore_ops::{Reading, SampleParams, Sampled, WarmUp, device::OpenDevice, sample};
+use inshore_ops::{KvFormat, Reading, SampleParams, Sampled, WarmUp, device::OpenDevice, sample};
 use inshore_tokenizer::{ChatTemplate, EncodeOptions, StreamDecoder, Tokenizer};
 use web_time::Instant;
 
@@ -14,7 +14,7 @@ use crate::cache::KvCache;
 use crate::config::Config;
 use crate::conversations::Conversations;
 use crate::generation::{FinishReason, Generation, Limits, Step};
-use crate::info::{ModelInfo, info};
+use crate::info::{Memory, ModelInfo, info};
 use crate::llama::Llama;
 use crate::pace::Pace;
 use crate::recorded::RecordedStep;
@@ -36,11 +36,20 @@ pub struct LoadOptions {
     /// Keeps activations in f32 also where a CPU could round them to 15 bits: several times slower, and the same numbers
     /// as a plain f32 implementation up to the order of additions.
     pub exact: bool,
+    /// How keys and values are kept; `None`: rounded to f16, or with `exact` in f32.
+    pub kv_format: Option<KvFormat>,
     /// Conversations whose keys and values are kept, each in memory of its own; `None`: one.
     pub conversations: Option<usize>,
     /// Steps that a GPU is given ahead of the token that is being read; `None`: as many as are done within a few milliseconds,
     /// at least one. More make who stops an answer wait longer for the next.
     pub steps_ahead: Option<usize>,
+}
+
+impl LoadOptions {
+    /// What the cache keeps.
+    pub fn kv_format(&self) -> KvFormat {
+        self.kv_format.unwrap_or(if self.exact { KvFormat::F32 } else { KvFormat::default() })
+    }
 }
 
 /// How far a load is.
@@ -110,15 +119,16 @@ impl Engine {
             done_bytes: 0,
             total_bytes,
         };
-        let count = options.conversations.unwrap_or(1).max(1);
+        let (count, kv_format) = (options.conversations.unwrap_or(1).max(1), options.kv_format());
         let (model, conversations) = device
             .watching_memory(async {
                 let model = loader.llama(context_tokens).await?;
-                let conversations = Conversations::new(count, &config, context_tokens, &device);
+                let conversations = Conversations::new(count, &config, context_tokens, kv_format, &device);
                 Ok::<_, ModelError>((model, conversations))
             })
             .await??;
-        let info = info(&gguf, &config, &device, (context_tokens, count));
+        let memory = Memory { context_tokens, kv_format, conversations: count };
+        let info = info(&gguf, &config, &device, memory);
         let no_history = word_tensor(&[0, 0, 0], &device);
         let mut engine = Self {
             model,
@@ -415,7 +425,7 @@ pub(crate) fn values<T: Element>(data: Result<TensorData, impl Debug>) -> Result
 fn context_tokens(config: &Config, options: &LoadOptions, device: &OpenDevice) -> Result<usize, ModelError> {
     let most = config.max_position_embeddings;
     let context_tokens = options.context_tokens.unwrap_or(DEFAULT_CONTEXT_TOKENS).min(most).max(2);
-    let bytes = 2 * KvCache::layer_bytes(config, context_tokens);
+    let bytes = 2 * KvCache::layer_bytes(config, context_tokens, options.kv_format());
     match device.max_tensor_bytes.filter(|&limit_bytes| bytes > limit_bytes) {
         Some(limit_bytes) => Err(ModelError::ContextTooLarge { context_tokens, bytes, limit_bytes }),
         None => Ok(context_tokens),

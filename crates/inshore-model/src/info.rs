@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use inshore_gguf::Gguf;
-use inshore_ops::device::OpenDevice;
+use inshore_ops::{KvFormat, device::OpenDevice};
 use serde::Serialize;
 
 use crate::cache::KvCache;
@@ -39,6 +39,8 @@ pub struct ModelInfo {
     pub weight_bytes: u64,
     /// Keys and values of the whole context, of all conversations that are kept.
     pub kv_bytes: u64,
+    /// A number of theirs: `f32` or `f16`.
+    pub kv_format: &'static str,
     /// Backend: `wgpu` or `flex`.
     pub backend: &'static str,
     /// Device, as its driver calls it.
@@ -47,13 +49,16 @@ pub struct ModelInfo {
     pub load_ms: f64,
 }
 
+/// Memory for keys and values.
+pub struct Memory {
+    pub context_tokens: usize,
+    pub kv_format: KvFormat,
+    pub conversations: usize,
+}
+
 /// Describes a model; the time to load it is noted later.
-pub fn info(
-    gguf: &Gguf,
-    config: &Config,
-    device: &OpenDevice,
-    (context_tokens, conversations): (usize, usize),
-) -> ModelInfo {
+pub fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, memory: Memory) -> ModelInfo {
+    let Memory { context_tokens, kv_format, conversations } = memory;
     let mut bytes_by_kind = BTreeMap::new();
     for tensor in gguf.tensors.iter() {
         *bytes_by_kind.entry(tensor.kind.name()).or_insert(0u64) += tensor.values();
@@ -76,7 +81,8 @@ pub fn info(
         kv_bytes: conversations as u64
             * 2
             * config.num_hidden_layers as u64
-            * KvCache::layer_bytes(config, context_tokens),
+            * KvCache::layer_bytes(config, context_tokens, kv_format),
+        kv_format: kv_format.name(),
         backend: device.backend.name(),
         device: device.name.clone(),
         load_ms: 0.0,

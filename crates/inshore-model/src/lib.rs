@@ -43,6 +43,7 @@ pub use engine::{Engine, LoadOptions, LoadProgress};
 pub use error::ModelError;
 pub use generation::{CancelHandle, FinishReason, Generation, Step, Timings};
 pub use info::ModelInfo;
+pub use inshore_ops::KvFormat;
 pub use inshore_ops::device::{Adapter, BackendKind, DeviceChoice, DeviceError, OpenDevice, adapters};
 #[cfg(target_family = "wasm")]
 pub use inshore_ops::{Team, use_team};

@@ -4,7 +4,7 @@
 //! layers, one without layers and with more words, one with layers.
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
-use inshore_ops::{SampleParams, device::OpenDevice, sample};
+use inshore_ops::{KvFormat, SampleParams, device::OpenDevice, sample};
 use serde::Serialize;
 use web_time::Instant;
 
@@ -53,19 +53,26 @@ pub struct Probe {
     pub probe_ms: f64,
 }
 
-/// Measures `device` with synthetic weights of `shape`.
+/// Measures `device` with synthetic weights of `shape`, for a context of `context_tokens` kept in `kv_format`.
 ///
 /// # Errors
 /// [`ModelError`] for shapes that make no sense and devices that fail.
-pub async fn probe(device: &OpenDevice, shape: &ModelShape, context_tokens: usize) -> Result<Probe, ModelError> {
+pub async fn probe(
+    device: &OpenDevice,
+    shape: &ModelShape,
+    context_tokens: usize,
+    kv_format: KvFormat,
+) -> Result<Probe, ModelError> {
     let started = Instant::now();
     shape.check()?;
     let mut weights = Weights::new(shape, device);
     let capacity = PREFILL_TOKENS;
     let [few, many] = VOCABS.map(|vocab| vocab.min(shape.vocab));
-    let mut empty = Rig::new(weights.llama(0, few, capacity)?, capacity, device);
-    let mut wordy = Rig::new(weights.llama(0, many, capacity)?, capacity, device);
-    let mut layered = Rig::new(weights.llama(LAYERS, few, capacity)?, capacity, device);
+    let rig =
+        |model: Llama| Rig { cache: KvCache::new(&model.config, capacity, kv_format, &device.device), model, device };
+    let mut empty = rig(weights.llama(0, few, capacity)?);
+    let mut wordy = rig(weights.llama(0, many, capacity)?);
+    let mut layered = rig(weights.llama(LAYERS, few, capacity)?);
 
     let decode = [empty.passes(1).await?, wordy.passes(1).await?, layered.passes(1).await?];
     let prefill = layered.passes(PREFILL_TOKENS).await?;
@@ -79,12 +86,13 @@ pub async fn probe(device: &OpenDevice, shape: &ModelShape, context_tokens: usiz
     // Passes so long have their pauses in them.
     let prefill_ms = stretch * head_ms + per_layer_ms(prefill.usual_ms()) * shape.layers as f64;
     let weight_bytes = shape.weight_bytes();
+    let kv_bytes = shape.kv_bytes(context_tokens.min(shape.train_context_tokens), kv_format);
     Ok(Probe {
         prefill_tps: PREFILL_TOKENS as f64 * 1e3 / prefill_ms,
         decode_tps: 1e3 / decode_ms,
         fixed_ms,
         weight_bytes_per_s: weight_bytes as f64 * 1e3 / decode_ms,
-        memory_bytes: weight_bytes + shape.kv_bytes(context_tokens.min(shape.train_context_tokens)) + OVERHEAD_BYTES,
+        memory_bytes: weight_bytes + kv_bytes + OVERHEAD_BYTES,
         probe_ms: started.elapsed().as_secs_f64() * 1e3,
     })
 }
@@ -96,12 +104,7 @@ struct Rig<'a> {
     device: &'a OpenDevice,
 }
 
-impl<'a> Rig<'a> {
-    fn new(model: Llama, capacity: usize, device: &'a OpenDevice) -> Self {
-        let cache = KvCache::new(&model.config, capacity, &device.device);
-        Self { model, cache, device }
-    }
-
+impl Rig<'_> {
     /// Forward passes of `tokens` tokens, after one that compiles kernels and does not count.
     async fn passes(&mut self, tokens: usize) -> Result<Passes, ModelError> {
         self.pass_ms(tokens).await?;
@@ -197,7 +200,7 @@ mod tests {
     #[test]
     fn more_layers_are_slower_and_heavier() {
         let device = OpenDevice::cpu();
-        let run = |layers| pollster::block_on(probe(&device, &shape(layers, 8192), 2048)).unwrap();
+        let run = |layers| pollster::block_on(probe(&device, &shape(layers, 8192), 2048, KvFormat::F16)).unwrap();
         let (small, large) = (run(2), run(200));
         assert!(small.decode_tps > large.decode_tps && small.prefill_tps > large.prefill_tps);
         assert!(small.memory_bytes < large.memory_bytes);
@@ -220,7 +223,7 @@ mod tests {
     #[test]
     fn odd_shapes_are_refused_or_measured() {
         let device = OpenDevice::cpu();
-        let run = |shape: ModelShape| pollster::block_on(probe(&device, &shape, 64));
+        let run = |shape: ModelShape| pollster::block_on(probe(&device, &shape, 64, KvFormat::F16));
         assert!(run(shape(1, 1)).is_ok());
         assert!(run(ModelShape { hidden: 100, ..shape(1, 64) }).is_err());
         assert!(run(ModelShape { kv_heads: 3, ..shape(1, 64) }).is_err());

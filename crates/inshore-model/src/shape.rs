@@ -1,6 +1,7 @@
 //! A model's shape, known from the first bytes of its file: enough to predict what it will cost, before it is fetched.
 
 use inshore_gguf::{GgmlType, Gguf, GgufError, Peek};
+use inshore_ops::KvFormat;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
@@ -104,9 +105,9 @@ impl ModelShape {
             + bytes((self.vocab * self.hidden) as u64, self.embedding_kind())
     }
 
-    /// Bytes of keys and values of `context_tokens`, in f32.
-    pub const fn kv_bytes(&self, context_tokens: usize) -> u64 {
-        (2 * self.layers * context_tokens * self.kv_heads * self.head_dim * size_of::<f32>()) as u64
+    /// Bytes of keys and values of `context_tokens`.
+    pub const fn kv_bytes(&self, context_tokens: usize, format: KvFormat) -> u64 {
+        (2 * self.layers * context_tokens * self.kv_heads * self.head_dim * format.bytes()) as u64
     }
 
     /// The same shape with other counts of layers and vocabulary, as hyperparameters.
@@ -193,6 +194,7 @@ mod tests {
         };
         // The file has 98,362,432 bytes, with header and norms.
         assert_eq!(shape.weight_bytes(), 96_436_224);
-        assert_eq!(shape.kv_bytes(2048), 2 * 30 * 2048 * 192 * 4);
+        assert_eq!(shape.kv_bytes(2048, KvFormat::F32), 2 * 30 * 2048 * 192 * 4);
+        assert_eq!(shape.kv_bytes(2048, KvFormat::F16), 2 * 30 * 2048 * 192 * 2);
     }
 }

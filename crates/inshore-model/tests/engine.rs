@@ -3,7 +3,7 @@
 use inshore_gguf::GgmlType;
 use inshore_model::testing::{TinyModel, tiny_llama};
 use inshore_model::{
-    Begun, Engine, FinishReason, LoadOptions, Message, ModelError, OpenDevice, Prompt, Request, Sampling,
+    Begun, Engine, FinishReason, KvFormat, LoadOptions, Message, ModelError, OpenDevice, Prompt, Request, Sampling,
 };
 use proptest::prelude::*;
 
@@ -36,6 +36,22 @@ fn a_load_reports_its_progress_to_the_last_byte() {
     assert!(seen.windows(2).all(|pair| pair[0].done_bytes < pair[1].done_bytes));
     let last = seen.last().expect("progress");
     assert_eq!(last.done_bytes, last.total_bytes);
+}
+
+#[test]
+fn keys_and_values_take_half_the_memory_unless_they_are_to_be_exact() {
+    let file = tiny_llama(1);
+    let kept = |exact, kv_format| {
+        let options = LoadOptions { exact, kv_format, ..LoadOptions::default() };
+        let engine = pollster::block_on(Engine::load(&file, OpenDevice::cpu(), options, |_| {})).expect("it loads");
+        (engine.info().kv_format, engine.info().kv_bytes)
+    };
+    // Two layers, 512 tokens, two heads of 16.
+    let values = 2 * 2 * 512 * 2 * 16;
+    assert_eq!(kept(false, None), ("f16", 2 * values));
+    assert_eq!(kept(true, None), ("f32", 4 * values));
+    assert_eq!(kept(true, Some(KvFormat::F16)), ("f16", 2 * values));
+    assert_eq!(kept(false, Some(KvFormat::F32)), ("f32", 4 * values));
 }
 
 #[test]

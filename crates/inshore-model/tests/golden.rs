@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 
 use inshore_gguf::FileSource;
-use inshore_model::{DeviceChoice, Engine, FinishReason, LoadOptions, OpenDevice, Prompt, Request, Sampling};
+use inshore_model::{DeviceChoice, Engine, FinishReason, KvFormat, LoadOptions, OpenDevice, Prompt, Request, Sampling};
 use serde_json::Value;
 
 /// Tokens to compare, bounded where the reference's margins are too small for another order of additions.
@@ -21,15 +21,13 @@ fn ids(value: &Value) -> Vec<u32> {
     value.as_array().expect("ids").iter().map(|id| id.as_u64().expect("an id") as u32).collect()
 }
 
-async fn load(choice: DeviceChoice, exact: bool) -> Option<Engine> {
+async fn load(device: OpenDevice, options: LoadOptions) -> Option<Engine> {
     let Some(path) = std::env::var_os("INSHORE_TEST_MODEL") else {
         eprintln!("skipped: INSHORE_TEST_MODEL is not set");
         return None;
     };
     let source = FileSource::new(File::open(path).expect("the test model")).expect("its length");
-    let device =
-        OpenDevice::open(choice).await.expect("a device; for the GPU install a Vulkan driver (llvmpipe will do)");
-    let options = LoadOptions { context_tokens: Some(512), exact, ..LoadOptions::default() };
+    let options = LoadOptions { context_tokens: Some(512), ..options };
     Some(Engine::load(&source, device, options, |_| {}).await.expect("the test model loads"))
 }
 
@@ -40,13 +38,13 @@ struct Nearness {
     margin: f64,
 }
 
-/// With f32 activations only the order of additions differs.
+/// With f32 activations, keys and values only the order of additions differs.
 const EXACT: Nearness = Nearness { logprob: 0.02, margin: 0.0 };
-/// Activations rounded.
+/// Activations rounded, or keys and values.
 const ROUNDED: Nearness = Nearness { logprob: 0.3, margin: 0.15 };
 
-async fn is_near_the_reference(choice: DeviceChoice, exact: bool, nearness: Nearness) {
-    let Some(mut engine) = load(choice, exact).await else { return };
+async fn is_near_the_reference(device: OpenDevice, options: LoadOptions, nearness: Nearness) {
+    let Some(mut engine) = load(device, options).await else { return };
     let (prompts, reference) = (golden("prompts.json"), golden("reference.json"));
     for (name, tokens) in PROMPTS {
         let expected = &reference["numpy_f32_dequantised"][name];
@@ -82,23 +80,34 @@ async fn is_near_the_reference(choice: DeviceChoice, exact: bool, nearness: Near
 
 #[test]
 fn the_exact_cpu_equals_the_reference() {
-    pollster::block_on(is_near_the_reference(DeviceChoice::Cpu, true, EXACT));
+    let exact = LoadOptions { exact: true, ..LoadOptions::default() };
+    pollster::block_on(is_near_the_reference(OpenDevice::cpu(), exact, EXACT));
 }
 
 #[test]
 fn the_cpu_is_near_the_reference() {
-    pollster::block_on(is_near_the_reference(DeviceChoice::Cpu, false, ROUNDED));
+    for kv_format in [None, Some(KvFormat::F32)] {
+        let options = LoadOptions { kv_format, ..LoadOptions::default() };
+        pollster::block_on(is_near_the_reference(OpenDevice::cpu(), options, ROUNDED));
+    }
 }
 
+/// One test: a GPU is opened once in a process.
 #[test]
-fn the_gpu_equals_the_reference() {
-    pollster::block_on(is_near_the_reference(DeviceChoice::Gpu, false, EXACT));
+fn the_gpu_equals_the_reference_and_is_near_it_with_rounded_keys_and_values() {
+    let exact = LoadOptions { kv_format: Some(KvFormat::F32), ..LoadOptions::default() };
+    pollster::block_on(async {
+        let device = OpenDevice::open(DeviceChoice::Gpu).await;
+        let device = device.expect("a GPU; llvmpipe (mesa-vulkan-drivers) will do");
+        is_near_the_reference(device.clone(), exact, EXACT).await;
+        is_near_the_reference(device, LoadOptions::default(), ROUNDED).await;
+    });
 }
 
 #[test]
 fn a_chat_renders_and_tokenises_as_the_reference() {
     pollster::block_on(async {
-        let Some(mut engine) = load(DeviceChoice::Cpu, false).await else { return };
+        let Some(mut engine) = load(OpenDevice::cpu(), LoadOptions::default()).await else { return };
         let p64 = &golden("prompts.json")["prompts"]["p64"];
         let content = p64["user"].as_str().expect("text").to_owned();
         let message = inshore_model::Message { role: "user".into(), content };

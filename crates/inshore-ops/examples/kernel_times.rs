@@ -1,4 +1,5 @@
-//! Times every operation at the shapes of SmolLM2-135M: `cargo run --release --example kernel_times -- gpu|cpu [tokens]`.
+//! Times every operation at the shapes of SmolLM2-135M, and attention over caches of both formats:
+//! `cargo run --release --example kernel_times -- gpu|cpu [tokens]`.
 
 use std::error::Error;
 use std::time::Instant;
@@ -8,8 +9,8 @@ use inshore_gguf::GgmlType;
 use inshore_gguf::testing::block_on;
 use inshore_ops::device::{DeviceChoice, OpenDevice};
 use inshore_ops::{
-    Heads, KvLayer, PackedLayout, PackedMatrix, Position, QkvInputs, QkvWeights, SampleParams, attention, embed,
-    gated_mlp, linear_add, logits, qkv_rope, sample,
+    Heads, KvFormat, KvLayer, PackedLayout, PackedMatrix, Position, QkvInputs, QkvWeights, SampleParams, attention,
+    embed, gated_mlp, linear_add, logits, qkv_rope, sample,
 };
 
 const HIDDEN: usize = 576;
@@ -18,7 +19,9 @@ const KV_HEADS: usize = 3;
 const HEAD_DIM: usize = 64;
 const INTERMEDIATE: usize = 1536;
 const VOCAB: usize = 49152;
-const CAPACITY: usize = 2048;
+const CAPACITY: usize = 4224;
+/// Layers whose caches are read in turn, so that none is in the CPU's own.
+const LAYERS: usize = 30;
 const EPS: f32 = 1e-5;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -29,6 +32,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", opened.name);
     for (tokens, position) in [(1, 1000), (prefill, 0)] {
         time_operations(&opened.device, tokens, position)?;
+    }
+    for (tokens, position) in [(1, 64), (1, 250), (1, 1000), (1, 4000), (prefill, 0), (prefill, 1000), (prefill, 4000)]
+    {
+        time_attention(&opened.device, tokens, position);
     }
     Ok(())
 }
@@ -46,7 +53,7 @@ fn time_operations(device: &Device, tokens: usize, position: usize) -> Result<()
     let ids = vec![7u32; tokens];
     let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens]), (device, DType::U32));
     let history = Tensor::<1, Int>::from_data(TensorData::new(vec![1u32, 1, 7], [3]), (device, DType::U32));
-    let mut cache = KvLayer::new(CAPACITY, KV_HEADS, HEAD_DIM, device);
+    let mut cache = KvLayer::new(CAPACITY, KV_HEADS, HEAD_DIM, KvFormat::default(), device);
     let kv_rows = KV_HEADS * HEAD_DIM;
     let layout = |rows| PackedLayout::new(GgmlType::Q4_1, rows, HIDDEN);
     let layouts = [layout(HIDDEN)?, layout(kv_rows)?, layout(kv_rows)?];
@@ -75,6 +82,21 @@ fn time_operations(device: &Device, tokens: usize, position: usize) -> Result<()
     time("sample, as in a chat", 5, || sample(scores.clone(), history.clone(), chat).float());
     time("sample, all filters", 5, || sample(scores.clone(), history.clone(), warm).float());
     Ok(())
+}
+
+/// Attention of one layer, over caches of each format.
+fn time_attention(device: &Device, tokens: usize, position: usize) {
+    let heads = Heads { heads: HEADS, kv_heads: KV_HEADS, head_dim: HEAD_DIM };
+    let q = Tensor::<3>::ones([tokens, HEADS, HEAD_DIM], (device, DType::F32));
+    let place = Position::new(position, device);
+    println!("attention of {tokens} token(s) at position {position}, microseconds:");
+    for format in [KvFormat::F32, KvFormat::F16] {
+        let cache = |_| KvLayer::new(CAPACITY, KV_HEADS, HEAD_DIM, format, device);
+        let caches: Vec<_> = (0..LAYERS).map(cache).collect();
+        let mut layers = caches.iter().cycle();
+        let runs = if tokens == 1 { 2 * LAYERS } else { LAYERS / 3 };
+        time(format.name(), runs as u32, || attention(q.clone(), layers.next().expect("a layer"), heads, &place));
+    }
 }
 
 /// Any bits are weights; these make scales of about 1.

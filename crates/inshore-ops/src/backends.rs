@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use half::f16;
 use inshore_gguf::GgmlType;
 #[cfg(feature = "gpu")]
 use inshore_gguf::testing::block_on;
@@ -12,7 +13,7 @@ use inshore_gguf::testing::quantize;
 #[cfg(feature = "gpu")]
 use crate::device::{DeviceChoice, OpenDevice};
 use crate::sample::reference::noise_bits;
-use crate::{PackedLayout, PackedMatrix};
+use crate::{KvFormat, KvLayer, PackedLayout, PackedMatrix};
 
 /// The GPU of this process: its runtime can be registered only once.
 #[cfg(feature = "gpu")]
@@ -75,6 +76,38 @@ pub(crate) fn words(words: &[u32], device: &Device) -> Tensor<1, Int> {
 /// The values of a tensor.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("f32 values")
+}
+
+impl KvLayer {
+    /// The keys and the values that the cache keeps, `[capacity, kv_heads, head_dim]` each, in whatever order the backend has
+    /// them.
+    pub(crate) fn kept(&self, head_dim: usize) -> [Vec<f32>; 2] {
+        let tensor = self.words();
+        let dims = tensor.dims();
+        let [_, capacity, kv_heads, _] = dims;
+        let on_cpu = tensor.device() == Device::flex();
+        let words: Vec<u32> = tensor.into_data().try_to_vec().expect("words");
+        let numbers: Vec<f32> = match self.format() {
+            KvFormat::F32 => words.into_iter().map(f32::from_bits).collect(),
+            KvFormat::F16 => {
+                let halves = words.iter().flat_map(|word| [*word as u16, (word >> 16) as u16]);
+                halves.map(|bits| f16::from_bits(bits).to_f32()).collect()
+            }
+        };
+        let (keys, values) = numbers.split_at(numbers.len() / 2);
+        if !on_cpu {
+            return [keys.to_vec(), values.to_vec()];
+        }
+        // As drawn in `flex/cache.rs`.
+        let key = |head, at, d| keys[((head * capacity + at / 16 * 16) * head_dim) + d * 16 + at % 16];
+        let value = |head, at, d| values[(head * capacity + at) * head_dim + d];
+        let places = || {
+            let heads = (0..capacity).flat_map(move |at| (0..kv_heads).map(move |head| (head, at)));
+            heads.flat_map(move |(head, at)| (0..head_dim).map(move |d| (head, at, d)))
+        };
+        let keys = places().map(|(head, at, d)| key(head, at, d)).collect();
+        [keys, places().map(|(head, at, d)| value(head, at, d)).collect()]
+    }
 }
 
 /// Fails unless all values are as near to each other as `tolerance`, relative to the larger of 1 and the expected value.

@@ -5,7 +5,7 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 
-use crate::{PackedLayout, SampleParams};
+use crate::{KvFormat, PackedLayout, SampleParams};
 
 /// Shapes and constants of [`DecoderOps::qkv_rope`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +24,8 @@ pub struct QkvShape {
     pub has_bias: bool,
     /// Tokens already in the cache: the new ones take positions `position..position + tokens`.
     pub position: usize,
+    /// What the cache keeps.
+    pub kv_format: KvFormat,
 }
 
 /// Shapes of [`DecoderOps::attention`].
@@ -37,6 +39,8 @@ pub struct AttentionShape {
     pub head_dim: usize,
     /// Tokens that were in the cache before the queries' own; query `t` sees `0..=position + t`.
     pub position: usize,
+    /// What the cache keeps.
+    pub kv_format: KvFormat,
 }
 
 /// Weights of [`DecoderOps::qkv_rope`].
@@ -58,8 +62,8 @@ pub struct QkvTensors<B: Backend> {
 pub struct KvTensors<B: Backend> {
     /// Queries of the new tokens, `[tokens, heads, head_dim]`, rotated; on input an unused tensor of any shape.
     pub q: FloatTensor<B>,
-    /// Keys, rotated, then values: `[2, capacity, kv_heads, head_dim]`.
-    pub cache: FloatTensor<B>,
+    /// Keys, rotated, then values: `[2, capacity, kv_heads, head_dim]` in the words of [`KvFormat`].
+    pub cache: IntTensor<B>,
 }
 
 /// The operations of a decoder with packed weights. Activations are f32, packed weights are words of [`PackedLayout`]
@@ -90,7 +94,7 @@ pub trait DecoderOps: Backend {
     /// `position`: [`AttentionShape::position`] as a word.
     fn attention(
         q: FloatTensor<Self>,
-        cache: FloatTensor<Self>,
+        cache: IntTensor<Self>,
         position: IntTensor<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self>;

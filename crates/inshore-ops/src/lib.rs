@@ -18,6 +18,7 @@
 pub mod device;
 mod error;
 pub mod extension;
+mod kv_format;
 mod packed;
 mod recording;
 mod tensors;
@@ -37,6 +38,7 @@ pub use error::OpsError;
 pub use extension::{AttentionShape, QkvShape};
 #[cfg(target_family = "wasm")]
 pub use flex::{Team, use_team};
+pub use kv_format::KvFormat;
 pub use packed::PackedLayout;
 pub use recording::{Reading, Recording, WarmUp, rewrite, sample_into};
 pub use sample::{SampleParams, Sampled};

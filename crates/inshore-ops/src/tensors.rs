@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
 use crate::flex::PANEL_POSITIONS;
-use crate::{OpsError, PackedLayout, SampleParams};
+use crate::{KvFormat, OpsError, PackedLayout, SampleParams};
 
 /// A weight matrix that stays quantised in the device's memory.
 #[derive(Debug, Clone)]
@@ -74,21 +74,32 @@ impl QkvWeights {
     }
 }
 
-/// Keys and values of one layer: `[2, capacity, kv_heads, head_dim]`, allocated once.
+/// Keys and values of one layer: `[2, capacity, kv_heads, head_dim]` in words of a [`KvFormat`], allocated once.
 #[derive(Debug)]
 pub struct KvLayer {
     // `None` only while an operation holds the tensor, so that a CPU backend sees it unshared and writes in place.
-    tensor: Option<Tensor<4>>,
+    tensor: Option<Tensor<4, Int>>,
+    format: KvFormat,
     unused: Tensor<1>,
 }
 
 impl KvLayer {
-    /// An empty cache for at least `capacity` tokens.
-    pub fn new(capacity: usize, kv_heads: usize, head_dim: usize, device: &Device) -> Self {
+    /// An empty cache for at least `capacity` tokens; `head_dim` is even.
+    pub fn new(capacity: usize, kv_heads: usize, head_dim: usize, format: KvFormat, device: &Device) -> Self {
         let capacity = capacity.next_multiple_of(PANEL_POSITIONS);
-        let tensor = Tensor::<4>::zeros([2, capacity, kv_heads, head_dim], (device, DType::F32));
+        let tensor = Tensor::<4, Int>::zeros([2, capacity, kv_heads, format.words(head_dim)], (device, DType::U32));
         let unused = Tensor::from_data(TensorData::new(vec![0.0f32], [1]), (device, DType::F32));
-        Self { tensor: Some(tensor), unused }
+        Self { tensor: Some(tensor), format, unused }
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn format(&self) -> KvFormat {
+        self.format
+    }
+
+    #[cfg(test)]
+    pub(crate) fn words(&self) -> Tensor<4, Int> {
+        self.tensor.clone().expect("the cache is given back by every operation")
     }
 }
 
@@ -151,6 +162,7 @@ pub fn qkv_rope(x: Tensor<2>, weights: &QkvWeights, cache: &mut KvLayer, inputs:
         norm_eps: inputs.norm_eps,
         has_bias: weights.has_bias,
         position: inputs.position.tokens,
+        kv_format: cache.format,
     };
     let tensors = QkvTensors {
         norm: weights.norm.clone().into_dispatch(),
@@ -185,7 +197,7 @@ pub fn attention(q: Tensor<3>, cache: &KvLayer, heads: Heads, position: &Positio
         q.into_dispatch(),
         held.clone().into_dispatch(),
         position.word.clone().into_dispatch(),
-        AttentionShape { heads, kv_heads, head_dim, position: position.tokens },
+        AttentionShape { heads, kv_heads, head_dim, position: position.tokens, kv_format: cache.format },
     ))
 }
 

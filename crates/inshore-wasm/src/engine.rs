@@ -1,4 +1,4 @@
-use inshore_model::{DeviceChoice, LoadOptions, LoadProgress, ModelError, OpenDevice};
+use inshore_model::{DeviceChoice, KvFormat, LoadOptions, LoadProgress, ModelError, OpenDevice};
 use js_sys::Function;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
@@ -47,7 +47,7 @@ impl EngineDevice {
 #[wasm_bindgen]
 extern "C" {
     /// How a model is loaded.
-    #[wasm_bindgen(typescript_type = "{ contextTokens?: number; exact?: boolean }")]
+    #[wasm_bindgen(typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32' }")]
     pub type LoadArgument;
 
     /// `ModelInfo` as a plain object.
@@ -69,7 +69,7 @@ const RESULTS: &str = r"
 export interface ModelInfo {
   name: string; architecture: string; parameters: number; quantisation: string; layers: number; hidden: number;
   heads: number; kvHeads: number; vocab: number; trainContextTokens: number; contextTokens: number;
-  weightBytes: number; kvBytes: number; backend: 'wgpu' | 'flex'; device: string; loadMs: number;
+  weightBytes: number; kvBytes: number; kvFormat: 'f16' | 'f32'; backend: 'wgpu' | 'flex'; device: string; loadMs: number;
 }
 /** One generated token; `text` is empty while a code point or a possible stop text is incomplete. */
 export interface Step { id: number; text: string; logprob: number; top: [number, number][] }
@@ -85,6 +85,7 @@ export interface Timings {
 struct LoadFields {
     context_tokens: Option<usize>,
     exact: Option<bool>,
+    kv_cache: Option<String>,
 }
 
 /// A loaded model. It answers one request at a time.
@@ -111,7 +112,8 @@ impl Engine {
             );
         };
         let exact = fields.exact.unwrap_or(false);
-        let options = LoadOptions { context_tokens: fields.context_tokens, exact, ..LoadOptions::default() };
+        let kv_format = fields.kv_cache.as_deref().map(kv_format).transpose()?;
+        let options = LoadOptions { context_tokens: fields.context_tokens, exact, kv_format, ..LoadOptions::default() };
         let engine =
             inshore_model::Engine::load(&source, device.0.clone(), options, progress).await.map_err(|e| to_js(&e))?;
         Ok(Self(engine))
@@ -180,6 +182,10 @@ impl Generation {
     pub fn timings(&self) -> Result<TimingsObject, JsValue> {
         Ok(plain_object(&self.0.timings())?.unchecked_into())
     }
+}
+
+pub(crate) fn kv_format(name: &str) -> Result<KvFormat, JsValue> {
+    KvFormat::from_name(name).ok_or_else(|| invalid_argument(&format!("the KV cache '{name}' is neither f16 nor f32")))
 }
 
 pub(crate) fn plain_object(value: &impl Serialize) -> Result<JsValue, JsValue> {

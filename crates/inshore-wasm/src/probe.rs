@@ -1,7 +1,7 @@
 use inshore_model::ModelShape;
 use wasm_bindgen::prelude::*;
 
-use crate::engine::{EngineDevice, plain_object};
+use crate::engine::{EngineDevice, kv_format, plain_object};
 use crate::error::{invalid_argument, to_js};
 
 #[wasm_bindgen]
@@ -35,11 +35,19 @@ pub fn model_shape(prefix: &[u8]) -> Result<ShapeObject, JsValue> {
     Ok(plain_object(&shape)?.unchecked_into())
 }
 
-/// Predicts what `device` does with a model of `shape`, from a few milliseconds on synthetic weights.
+/// Predicts what `device` does with a model of `shape`, from a few milliseconds on synthetic weights; `kv_cache`: `f16` (where
+/// nothing is said) or `f32`.
 #[wasm_bindgen]
-pub async fn probe(device: &EngineDevice, shape: ShapeObject, context_tokens: usize) -> Result<ProbeObject, JsValue> {
+pub async fn probe(
+    device: &EngineDevice,
+    shape: ShapeObject,
+    context_tokens: usize,
+    kv_cache: Option<String>,
+) -> Result<ProbeObject, JsValue> {
+    let kv_format = kv_cache.as_deref().map(kv_format).transpose()?.unwrap_or_default();
     let shape: ModelShape = serde_wasm_bindgen::from_value(shape.into())
         .map_err(|error| invalid_argument(&format!("the shape is not understood: {error}")))?;
-    let report = inshore_model::probe(&device.0, &shape, context_tokens).await.map_err(|error| to_js(&error))?;
+    let report =
+        inshore_model::probe(&device.0, &shape, context_tokens, kv_format).await.map_err(|error| to_js(&error))?;
     Ok(plain_object(&report)?.unchecked_into())
 }

@@ -9,6 +9,7 @@ import type {
   EngineCalls,
   EngineEvent,
   EngineRequest,
+  KvFormat,
   LoadSettings,
   ModelInfo,
   ModelShape,
@@ -52,6 +53,7 @@ export class EngineClient {
         key,
         contextTokens: options.contextTokens,
         exact: options.exact,
+        kvCache: options.kvCache,
       });
     } finally {
       this.#onLoadProgress = undefined;
@@ -92,8 +94,8 @@ export class EngineClient {
   }
 
   /** Predicts the open device's speed with a model of `shape`; not while an answer is generated. */
-  probe(shape: ModelShape, contextTokens: number): Promise<Probe> {
-    return this.#port.call('probe', { shape, contextTokens });
+  probe(shape: ModelShape, contextTokens: number, kvCache?: KvFormat): Promise<Probe> {
+    return this.#port.call('probe', { shape, contextTokens, kvCache });
   }
 
   /** Makes every step take `factor` times as long, for demonstrations and tests; 1 is the device's own speed. */

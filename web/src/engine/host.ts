@@ -7,6 +7,7 @@ import type { Handlers } from '../worker-port';
 import { type OpenedDevice, openDevice } from './device';
 import { HEAD_BYTES } from './head';
 import { engineModule } from './instance';
+import { kvFormat } from './kv-format';
 import type { DeviceChoice, EngineCalls, EngineEvent, LoadSettings, ModelInfo } from './protocol';
 
 /** An answer that a client asked for; `number` is the client's own. */
@@ -57,11 +58,11 @@ export class EngineHost {
         const { modelShape } = (await this.#device)?.module ?? (await engineModule('cpu'));
         return modelShape(of instanceof Uint8Array ? of : await (await openStored(of)).read(0, HEAD_BYTES));
       },
-      probe: async ({ shape, contextTokens }) => {
+      probe: async ({ shape, contextTokens, kvCache }) => {
         if (this.#device === undefined) throw noDevice();
         if (this.#runs.length > 0) throw busy();
         const { device, module } = await this.#device;
-        return module.probe(device, shape, contextTokens);
+        return module.probe(device, shape, contextTokens, kvCache);
       },
       slowDown: ({ factor }) => {
         client.slowness = Math.max(1, factor);
@@ -213,7 +214,9 @@ function macrotask(): Promise<void> {
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const same = (a: LoadSettings, b: LoadSettings): boolean =>
-  a.contextTokens === b.contextTokens && (a.exact ?? false) === (b.exact ?? false);
+  a.contextTokens === b.contextTokens &&
+  (a.exact ?? false) === (b.exact ?? false) &&
+  kvFormat(a) === kvFormat(b);
 
 const noDevice = (): InshoreError =>
   new InshoreError('no_device', 'Open a device before loading or probing.');

@@ -40,16 +40,22 @@ export interface ModelInfo {
   contextTokens: number;
   weightBytes: number;
   kvBytes: number;
+  kvFormat: KvFormat;
   backend: BackendKind;
   device: string;
   loadMs: number;
 }
+
+/** How keys and values are kept: in half the memory, or as they were computed. */
+export type KvFormat = 'f16' | 'f32';
 
 /** How a model is loaded. */
 export interface LoadSettings {
   contextTokens?: number | undefined;
   /** Keep activations in f32 in the products of the CPU engine: slower, nothing is rounded. */
   exact?: boolean | undefined;
+  /** Absent: f16, where `exact` is asked f32. */
+  kvCache?: KvFormat | undefined;
 }
 
 /** Sizes of a model, read from the first bytes of its file. */
@@ -158,7 +164,7 @@ export type EngineCalls = {
   /** The shape of a stored model, or of the one whose file begins with these bytes (64 KB are more than enough). */
   shape: { in: { of: StoredKey | Uint8Array }; out: ModelShape };
   /** Predicts the open device's speed with a model of `shape`; not while an answer is generated. */
-  probe: { in: { shape: ModelShape; contextTokens: number }; out: Probe };
+  probe: { in: { shape: ModelShape; contextTokens: number; kvCache?: KvFormat | undefined }; out: Probe };
   /** Makes every step take `factor` times as long: for demonstrations and tests. 1 is the device's own speed. */
   slowDown: { in: { factor: number }; out: undefined };
   /** Bytes of wasm memory; it never shrinks, so this is the peak. */

@@ -1,6 +1,7 @@
 import { InshoreError } from '../error';
 import type { StoredKey } from '../store/protocol';
 import { EngineClient, type LoadOptions, startEngine } from './client';
+import { kvFormat } from './kv-format';
 import type { DeviceChoice, DeviceReport, ModelInfo } from './protocol';
 import { canShare, sharedEngine } from './shared';
 
@@ -52,7 +53,8 @@ async function openOn(key: StoredKey, choice: DeviceChoice, options: SessionOpti
   const { share, worker, threads, contextTokens, exact } = options;
   // A file of the user's is known to one tab only.
   const shared = share !== undefined && worker === undefined && typeof key === 'string' && canShare();
-  const name = [share, choice, key, contextTokens ?? 'default', exact ? 'exact' : 'rounded'].join('-');
+  const precision = [exact ? 'exact' : 'rounded', kvFormat(options)];
+  const name = [share, choice, key, contextTokens ?? 'default', ...precision].join('-');
   const engine = shared ? new EngineClient(sharedEngine(name)) : new EngineClient(startEngine(worker));
   try {
     const device = await engine.open(choice, threads);

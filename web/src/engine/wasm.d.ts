@@ -58,6 +58,7 @@ declare module '#cpu-wasm' {
     device: EngineDevice,
     shape: import('./protocol').ModelShape,
     contextTokens: number,
+    kvCache?: import('./protocol').KvFormat,
   ): Promise<import('./protocol').Probe>;
 }
 

@@ -181,6 +181,7 @@ export class App {
       model: model.source,
       device: this.#query?.device ?? 'auto',
       ...(this.#query?.threads !== undefined && { threads: this.#query.threads }),
+      ...(this.#query?.kvCache !== undefined && { kvCache: this.#query.kvCache }),
     });
     if (this.#model !== model) return inshore.destroy();
     this.#inshore = inshore;

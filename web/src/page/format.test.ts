@@ -73,12 +73,14 @@ describe('readQuery', () => {
     expect(readQuery('')).toEqual({
       device: 'auto',
       threads: undefined,
+      kvCache: undefined,
       model: undefined,
       sha256: undefined,
       autoload: false,
     });
-    expect(readQuery('?device=cpu&model=%2Fm.gguf&autoload=1')).toMatchObject({
+    expect(readQuery('?device=cpu&kvCache=f32&model=%2Fm.gguf&autoload=1')).toMatchObject({
       device: 'cpu',
+      kvCache: 'f32',
       model: '/m.gguf',
       autoload: true,
     });
@@ -86,5 +88,6 @@ describe('readQuery', () => {
 
   it('refuses a device that there is not', () => {
     expect(() => readQuery('?device=npu')).toThrow(expect.objectContaining({ code: 'bad_device' }));
+    expect(() => readQuery('?kvCache=q8')).toThrow(expect.objectContaining({ code: 'bad_kv_cache' }));
   });
 });

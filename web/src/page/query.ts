@@ -1,4 +1,4 @@
-import type { DeviceChoice } from '../engine/protocol';
+import type { DeviceChoice, KvFormat } from '../engine/protocol';
 import { InshoreError } from '../error';
 
 /** What the address line asks for. */
@@ -6,6 +6,8 @@ export interface PageQuery {
   device: DeviceChoice;
   /** Threads on the CPU; undefined: as many as pay. */
   threads: number | undefined;
+  /** Of the KV cache; undefined: f16. */
+  kvCache: KvFormat | undefined;
   /** A model other than the server's. */
   model: string | undefined;
   sha256: string | undefined;
@@ -15,7 +17,7 @@ export interface PageQuery {
 
 const DEVICES: readonly string[] = ['auto', 'gpu', 'cpu'];
 
-/** Reads `?device=auto|gpu|cpu&threads=N&model=URL&sha256=HEX&autoload=1`. */
+/** Reads `?device=auto|gpu|cpu&threads=N&kvCache=f16|f32&model=URL&sha256=HEX&autoload=1`. */
 export function readQuery(search: string): PageQuery {
   const query = new URLSearchParams(search);
   const device = query.get('device') ?? 'auto';
@@ -28,6 +30,7 @@ export function readQuery(search: string): PageQuery {
   return {
     device: device as DeviceChoice,
     threads: readThreads(query.get('threads')),
+    kvCache: readKvCache(query.get('kvCache')),
     model: query.get('model') ?? undefined,
     sha256: query.get('sha256') ?? undefined,
     autoload: query.get('autoload') === '1',
@@ -41,5 +44,13 @@ function readThreads(text: string | null): number | undefined {
   throw new InshoreError(
     'bad_threads',
     `There cannot be ${JSON.stringify(text)} threads: use a number in the address.`,
+  );
+}
+
+function readKvCache(text: string | null): KvFormat | undefined {
+  if (text === null || text === 'f16' || text === 'f32') return text ?? undefined;
+  throw new InshoreError(
+    'bad_kv_cache',
+    `There is no KV cache of ${JSON.stringify(text)}: use f16 or f32 in the address.`,
   );
 }

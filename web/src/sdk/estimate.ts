@@ -1,11 +1,13 @@
 import type { EngineClient } from '../engine/client';
 import { fetchHead } from '../engine/head';
-import type { DeviceChoice, ModelShape } from '../engine/protocol';
+import { kvFormat } from '../engine/kv-format';
+import type { ModelShape } from '../engine/protocol';
 import { InshoreError } from '../error';
 import type { Reason, Slo } from '../route/types';
 import { LOST } from '../store/failures';
 import type { StoredKey } from '../store/protocol';
 import type { Estimate } from './contract';
+import type { Setup } from './local-side';
 import type { SpeedRecord } from './speed-record';
 
 /** The prompt of the estimate. */
@@ -21,7 +23,7 @@ export interface ProbeParts {
   url: string;
   /** The model's file on this device, if it is whole: then nothing is fetched. */
   stored: StoredKey | undefined;
-  setup: { device: DeviceChoice; threads?: number | undefined; contextTokens: number | undefined };
+  setup: Setup;
 }
 
 /** Probes the device with the model's shape: only the first bytes of its file are read. */
@@ -30,7 +32,11 @@ export async function probeDevice({ engine, url, stored, setup }: ProbeParts): P
     const opened = await engine.open(setup.device, setup.threads);
     const shape = await shapeOf(engine, url, stored);
     const context = Math.min(setup.contextTokens ?? CONTEXT_TOKENS, shape.trainContextTokens);
-    const { prefillTps, decodeTps, memoryBytes, probeMs } = await engine.probe(shape, context);
+    const { prefillTps, decodeTps, memoryBytes, probeMs } = await engine.probe(
+      shape,
+      context,
+      kvFormat(setup),
+    );
     const { backend, name } = opened;
     return { prefillTps, decodeTps, from: 'probe', answers: 0, memoryBytes, probeMs, backend, device: name };
   } finally {

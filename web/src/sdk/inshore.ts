@@ -244,10 +244,11 @@ class Instance implements Inshore {
     this.#events.clear();
   }
 
-  #openLocal({ device, threads, contextTokens, exact, shareEngine, assets }: InshoreOptions): LocalSide {
+  #openLocal(options: InshoreOptions): LocalSide {
+    const { device, threads, contextTokens, exact, kvCache, shareEngine, assets } = options;
     return new LocalSide({
       model: this.#model,
-      setup: { device: device ?? 'auto', threads, contextTokens, exact },
+      setup: { device: device ?? 'auto', threads, contextTokens, exact, kvCache },
       records: openSpeedRecords(),
       find: () => this.#find(),
       open: (key, setup, onProgress) =>
@@ -258,6 +259,7 @@ class Instance implements Inshore {
           threads: setup.threads,
           contextTokens: setup.contextTokens,
           exact: setup.exact,
+          kvCache: setup.kvCache,
         }),
       onEngine: (state) => {
         // The store may have lost it (evicted, another tab) or found it damaged: look again next time.

@@ -1,4 +1,4 @@
-import type { DeviceChoice } from '../engine/protocol';
+import type { DeviceChoice, KvFormat } from '../engine/protocol';
 import type { Session } from '../engine/session';
 import { InshoreError } from '../error';
 import type { Availability, Plan, Snapshot } from '../route/types';
@@ -30,6 +30,8 @@ export interface Setup {
   contextTokens: number | undefined;
   /** f32 activations in the CPU engine. */
   exact?: boolean | undefined;
+  /** Of the KV cache. */
+  kvCache?: KvFormat | undefined;
 }
 
 /** What a local side is made of. */

@@ -2,6 +2,9 @@
 
 use cubecl::prelude::*;
 
+use crate::KvFormat;
+use crate::linear::kernel::half::half;
+
 /// Units of a cube.
 pub(crate) const UNITS: usize = 64;
 /// Positions that a unit scores at a time.
@@ -23,6 +26,27 @@ pub(crate) struct Heads {
     pub cache_half: usize,
     #[cube(comptime)]
     pub head_dim: usize,
+    #[cube(comptime)]
+    pub kv_format: KvFormat,
+}
+
+/// The `N` values that `Words` words of the cache keep.
+#[cube]
+fn widened<N: Size, Words: Size>(words: Vector<u32, Words>, #[comptime] format: KvFormat) -> Vector<f32, N> {
+    match comptime!(format) {
+        KvFormat::F32 => Vector::<f32, N>::reinterpret(words),
+        KvFormat::F16 => {
+            let mut values = Vector::<f32, N>::empty();
+            let words_in_vector = Words::value().comptime();
+            #[unroll]
+            for i in 0..words_in_vector {
+                let word = words.extract(i);
+                values.insert(comptime!(2 * i), half(word & 0xffffu32));
+                values.insert(comptime!(2 * i + 1), half(word >> 16u32));
+            }
+            values
+        }
+    }
 }
 
 /// Attention of one head for `Queries` neighbouring tokens a cube: cubes cover the heads along x, the tokens along y.
@@ -30,15 +54,16 @@ pub(crate) struct Heads {
 /// A unit scores every 64th position against all `Queries` queries, the lanes of a vector. Then the weights go to workgroup
 /// memory, and a unit gathers a few columns of the values of every `groups`-th position.
 #[cube(launch)]
-pub(crate) fn attention<Queries: Size, N: Size>(
+pub(crate) fn attention<Queries: Size, N: Size, Words: Size>(
     q: &[Vector<f32, N>],
-    cache: &[Vector<f32, N>],
+    cache: &[Vector<u32, Words>],
     position: &[u32],
     out: &mut [Vector<f32, N>],
     measures: &Heads,
 ) {
     let lanes = N::value().comptime();
     let queries = Queries::value().comptime();
+    let format = comptime!(measures.kv_format);
     let width = comptime!(measures.head_dim / lanes);
     let columns = comptime!(width.div_ceil(UNITS));
     let groups = comptime!(if width < UNITS { UNITS / width } else { 1 });
@@ -94,7 +119,7 @@ pub(crate) fn attention<Queries: Size, N: Size>(
                 let row = (at * measures.kv_heads + kv_head) * width;
                 let mut products = Array::<Vector<f32, N>>::new(queries);
                 for w in 0..width {
-                    let key = cache[row + w];
+                    let key = widened::<N, Words>(cache[row + w], format);
                     #[unroll]
                     for t in 0..queries {
                         products[t] += query[comptime!(t * width) + w] * key;
@@ -152,7 +177,8 @@ pub(crate) fn attention<Queries: Size, N: Size>(
             let row = ((start + j) * measures.kv_heads + kv_head) * width;
             #[unroll]
             for c in 0..columns {
-                let value = cache[measures.cache_half + row + min(column + comptime!(c * UNITS), comptime!(width - 1))];
+                let at = row + min(column + comptime!(c * UNITS), comptime!(width - 1));
+                let value = widened::<N, Words>(cache[measures.cache_half + at], format);
                 #[unroll]
                 for t in 0..queries {
                     let slot = comptime!(c * queries + t);

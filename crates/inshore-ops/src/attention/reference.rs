@@ -65,7 +65,7 @@ pub fn qkv_rope(x: &[f32], weights: QkvSlices<'_>, cache: [&mut [f32]; 2], shape
 /// # Shapes
 /// `q: [tokens, heads, head_dim]`, `k`, `v: [capacity, kv_heads, head_dim]` → `[tokens, heads * head_dim]`.
 pub fn attention(q: &[f32], k: &[f32], v: &[f32], shape: &AttentionShape) -> Vec<f32> {
-    let AttentionShape { heads, kv_heads, head_dim, position } = *shape;
+    let AttentionShape { heads, kv_heads, head_dim, position, .. } = *shape;
     let mut out = Vec::with_capacity(q.len());
     for (at, query) in q.chunks_exact(head_dim).enumerate() {
         let (token, head) = (at / heads, at % heads);

@@ -2,7 +2,7 @@ use inshore_gguf::GgmlType;
 
 use super::reference::{self, QkvSlices};
 use crate::backends::{Packed, assert_close, devices, floats, random, read};
-use crate::{AttentionShape, Heads, KvLayer, Position, QkvInputs, QkvShape, QkvWeights, attention, qkv_rope};
+use crate::{AttentionShape, Heads, KvFormat, KvLayer, Position, QkvInputs, QkvShape, QkvWeights, attention, qkv_rope};
 
 const EPS: f32 = 1e-5;
 /// Scores here reach 300, where neighbouring f32 are 3e-5 apart; a weight is as far off as its score.
@@ -32,6 +32,11 @@ const SMALL: Layer = Layer {
 
 /// Projects, rotates, appends and attends in steps of `steps` tokens, on each backend and in plain Rust.
 fn check(layer: Layer, steps: &[usize]) {
+    check_as(KvFormat::F32, layer, steps);
+    check_as(KvFormat::F16, layer, steps);
+}
+
+fn check_as(kv_format: KvFormat, layer: Layer, steps: &[usize]) {
     let Layer { kind, v_kind, hidden, heads, kv_heads, head_dim, bias } = layer;
     let capacity = steps.iter().sum::<usize>() + 1;
     let [q_rows, kv_rows] = [heads * head_dim, kv_heads * head_dim];
@@ -48,7 +53,7 @@ fn check(layer: Layer, steps: &[usize]) {
     let on_device = |(name, device)| {
         let layouts = [q.layout, k.layout, v.layout];
         let weights = QkvWeights::new(norm.clone(), layouts, words.clone(), biases, &device).expect("three matrices");
-        let cache = KvLayer::new(capacity, kv_heads, head_dim, &device);
+        let cache = KvLayer::new(capacity, kv_heads, head_dim, kv_format, &device);
         (name, weights, cache, floats(&table, [capacity, head_dim], &device), device)
     };
     let mut layers: Vec<_> = devices().into_iter().map(on_device).collect();
@@ -57,23 +62,35 @@ fn check(layer: Layer, steps: &[usize]) {
     let mut position = 0;
     for &tokens in steps {
         let x = random(position as u64 + 31, tokens * hidden);
-        let shape =
-            QkvShape { q: q.layout, k: k.layout, v: v.layout, head_dim, norm_eps: EPS, has_bias: bias, position };
+        let [of_q, of_k, of_v] = [q, k, v].map(|matrix| matrix.layout);
+        let (norm_eps, has_bias) = (EPS, bias);
+        let shape = QkvShape { q: of_q, k: of_k, v: of_v, head_dim, norm_eps, has_bias, position, kv_format };
         let slices = QkvSlices { norm: &norm_and_biases, words: &words, rope: &table };
         let queries = reference::qkv_rope(&x, slices, [&mut keys, &mut values], &shape);
-        let shape = AttentionShape { heads, kv_heads, head_dim, position };
-        let expected = reference::attention(&queries, &keys, &values, &shape);
+        let shape = AttentionShape { heads, kv_heads, head_dim, position, kv_format };
         for (name, weights, cache, rope, device) in &mut layers {
             let position = Position::new(position, device);
             let inputs = QkvInputs { rope, head_dim, norm_eps: EPS, position: &position };
             let got = qkv_rope(floats(&x, [tokens, hidden], device), weights, cache, inputs);
             let what = format!("{name}, {layer:?}, {tokens} tokens at {}", position.tokens());
             assert_close(&read(got.clone()), &queries, 5e-5, &format!("queries of {what}"));
+            let kept = cache.kept(head_dim);
+            let [kept_keys, kept_values] = &kept;
+            assert_kept(kept_keys, &keys, kv_format, &format!("keys of {what}"));
+            assert_kept(kept_values, &values, kv_format, &format!("values of {what}"));
+            let expected = reference::attention(&queries, kept_keys, kept_values, &shape);
             let got = read(attention(got, cache, Heads { heads, kv_heads, head_dim }, &position));
             assert_close(&got, &expected, OF_WEIGHTS, &what);
         }
         position += tokens;
     }
+}
+
+/// Within the projections' tolerance, and half a unit of the format's last place.
+#[track_caller]
+fn assert_kept(got: &[f32], expected: &[f32], format: KvFormat, what: &str) {
+    let half_a_unit = if format == KvFormat::F16 { 1.0 / 2048.0 } else { 0.0 };
+    assert_close(&got[..expected.len()], expected, 5e-5 + half_a_unit, what);
 }
 
 #[test]
@@ -146,7 +163,7 @@ fn large_scores_do_not_overflow() {
         let weights = QkvWeights::new(vec![1.0], [layout; 3], words.clone(), None, &device).expect("three matrices");
         let rope: Vec<f32> = (0..tokens).flat_map(|at| [if at == 130 { 1.5 } else { 1.0 }, 0.0, 1.0, 0.0]).collect();
         let rope = floats(&rope, [tokens, 4], &device);
-        let mut cache = KvLayer::new(tokens, 1, 4, &device);
+        let mut cache = KvLayer::new(tokens, 1, 4, KvFormat::F16, &device);
         let start = Position::new(0, &device);
         let inputs = QkvInputs { rope: &rope, head_dim: 4, norm_eps: 0.0, position: &start };
         qkv_rope(floats(&x, [tokens, 1], &device), &weights, &mut cache, inputs);

@@ -30,7 +30,7 @@ impl DecoderOps for CubeBackend {
     ) -> KvTensors<Self> {
         let x = floats(x);
         let q = empty(&x, &[x.meta.shape()[0], shape.q.rows / shape.head_dim, shape.head_dim]);
-        let (norm, rope, cache) = (floats(weights.norm), floats(weights.rope), floats(cache.cache));
+        let (norm, rope, cache) = (floats(weights.norm), floats(weights.rope), words(cache.cache));
         let input = Activations { x: &x, norm: Some((&norm, shape.norm_eps)) };
         let position = words(weights.position);
         let targets = QkvTargets { rope: &rope, position: &position, q: &q, cache: &cache };
@@ -40,11 +40,11 @@ impl DecoderOps for CubeBackend {
 
     fn attention(
         q: FloatTensor<Self>,
-        cache: FloatTensor<Self>,
+        cache: IntTensor<Self>,
         position: IntTensor<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self> {
-        attend(&floats(q), &floats(cache), &words(position), shape)
+        attend(&floats(q), &words(cache), &words(position), shape)
     }
 
     fn linear_add(

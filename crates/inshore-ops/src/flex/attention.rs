@@ -2,16 +2,18 @@
 //! maximum, no score matrix. A task is a key head with all queries that share it, for a strip of tokens or, in decode, for
 //! a span of positions (Flash-Decoding); what the spans found is put together at the end.
 
+mod found;
 mod tiles;
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
-use self::tiles::{score_tile, value_tile};
-use super::cache::CacheShape;
-use super::exp::exp;
+use self::found::Found;
+use self::tiles::{score_tile, value_tile, widen};
+use super::cache::{CacheShape, Kept};
 use super::parallel::for_each;
 use super::simd::{self, Kernel, LANES, Simd};
-use crate::AttentionShape;
+use crate::{AttentionShape, KvFormat};
 
 /// Tokens of one task, which share the blocks of the cache.
 const STRIP_TOKENS: usize = 16;
@@ -23,8 +25,8 @@ const BLOCK: usize = 128;
 
 /// # Shapes
 /// `q: [tokens, heads, head_dim]`, `cache` as `cached` says → `[tokens, heads * head_dim]`.
-pub fn attention(q: &[f32], cache: &[f32], cached: CacheShape, shape: AttentionShape) -> Vec<f32> {
-    let AttentionShape { heads, kv_heads, head_dim, position } = shape;
+pub fn attention(q: &[f32], cache: &[u32], cached: CacheShape, shape: AttentionShape) -> Vec<f32> {
+    let AttentionShape { heads, kv_heads, head_dim, position, .. } = shape;
     assert!(heads.is_multiple_of(kv_heads), "{heads} heads cannot share {kv_heads} key heads evenly");
     let tokens = q.len() / (heads * head_dim);
     let span = if tokens == 1 { SPAN_POSITIONS } else { usize::MAX };
@@ -46,9 +48,13 @@ pub fn attention(q: &[f32], cache: &[f32], cached: CacheShape, shape: AttentionS
         (Span { q, keys, values, rows, positions: positions.clone() }, found)
     });
     let most_rows = tokens.min(STRIP_TOKENS) * heads / kv_heads;
+    let attend = match shape.kv_format {
+        KvFormat::F32 => attend::<f32>,
+        KvFormat::F16 => attend::<u16>,
+    };
     for_each(
         &mut work.collect::<Vec<_>>(),
-        || Scratch::new(most_rows, head_dim),
+        || Scratch::new(most_rows, shape),
         |(span, found), scratch| attend(span, found, scratch),
     );
 
@@ -102,58 +108,12 @@ impl Rows {
     }
 }
 
-/// Of each row: the largest score, `Σ e^(score - max)`, and `Σ e^(score - max) value`.
-struct Found {
-    maxima: Vec<f32>,
-    sums: Vec<f32>,
-    values: Vec<f32>,
-}
-
-impl Found {
-    fn nothing(rows: usize, head_dim: usize) -> Self {
-        Self { maxima: vec![f32::NEG_INFINITY; rows], sums: vec![0.0; rows], values: vec![0.0; rows * head_dim] }
-    }
-
-    /// Forgets what the first `rows` found.
-    fn clear(&mut self, rows: usize, head_dim: usize) {
-        self.maxima[..rows].fill(f32::NEG_INFINITY);
-        self.sums[..rows].fill(0.0);
-        self.values[..rows * head_dim].fill(0.0);
-    }
-
-    /// Takes in what the same rows found at later positions; nothing changes where they saw none of these.
-    fn join(&mut self, more: &Self, head_dim: usize) {
-        for row in 0..self.sums.len() {
-            let max = self.maxima[row].max(more.maxima[row]);
-            let [own, others] = [self.maxima[row], more.maxima[row]].map(|found| exp(found - max));
-            self.maxima[row] = max;
-            self.sums[row] = self.sums[row] * own + more.sums[row] * others;
-            let range = row * head_dim..(row + 1) * head_dim;
-            for (value, more) in self.values[range.clone()].iter_mut().zip(&more.values[range]) {
-                *value = *value * own + more * others;
-            }
-        }
-    }
-
-    /// Turns a row's scores of a block into weights and scales what was found before to the new maximum.
-    #[inline(always)]
-    fn weigh(&mut self, row: usize, scores: &mut [f32], head_dim: usize) {
-        let max = largest(scores, self.maxima[row]);
-        let factor = exp(self.maxima[row] - max);
-        self.maxima[row] = max;
-        self.sums[row] = self.sums[row] * factor + exponentials(scores, max);
-        if factor != 1.0 {
-            self.values[row * head_dim..][..head_dim].iter_mut().for_each(|value| *value *= factor);
-        }
-    }
-}
-
-/// Queries and the positions that they look at.
+/// Queries and the positions that they look at; keys and values as words of their format.
 #[derive(Clone)]
 struct Span<'a> {
     q: &'a [f32],
-    keys: &'a [[f32; LANES]],
-    values: &'a [f32],
+    keys: &'a [u32],
+    values: &'a [u32],
     rows: &'a Rows,
     positions: Range<usize>,
 }
@@ -164,10 +124,12 @@ struct Scratch {
     part: Found,
 }
 
-/// Queries in tiles, and their scores of a block.
+/// Queries in tiles, and of a block their scores and, where several tiles need them widened, its keys and values.
 struct Tiles {
     queries: Vec<f32>,
     scores: Vec<f32>,
+    wide_keys: Vec<f32>,
+    wide_values: Vec<f32>,
 }
 
 /// Most rows of a tile.
@@ -175,80 +137,118 @@ const TILE_ROWS: usize = 6;
 
 impl Scratch {
     /// For up to `rows` queries, the last tile being filled up.
-    fn new(rows: usize, head_dim: usize) -> Self {
+    fn new(rows: usize, AttentionShape { head_dim, kv_format, .. }: AttentionShape) -> Self {
         let tiled = rows + TILE_ROWS - 1;
-        let tiles = Tiles { queries: vec![0.0; tiled * head_dim], scores: vec![0.0; tiled * BLOCK] };
-        Self { tiles, part: Found::nothing(rows, head_dim) }
+        let widened = if kv_format == KvFormat::F32 { 0 } else { BLOCK * head_dim };
+        let [queries, scores] = [tiled * head_dim, tiled * BLOCK].map(|values| vec![0.0; values]);
+        let [wide_keys, wide_values] = [(); 2].map(|()| vec![0.0; widened]);
+        Self { tiles: Tiles { queries, scores, wide_keys, wide_values }, part: Found::nothing(rows, head_dim) }
     }
 }
 
-/// One task.
-fn attend(span: &Span<'_>, found: &mut Found, Scratch { tiles, part }: &mut Scratch) {
+/// One task, over numbers kept as `T`.
+fn attend<T: Kept>(span: &Span<'_>, found: &mut Found, Scratch { tiles, part }: &mut Scratch) {
     let (rows, Range { start, end }) = (span.rows, span.positions.clone());
     for first in (start..end).step_by(SPAN_POSITIONS) {
         let span = Span { positions: first..end.min(first + SPAN_POSITIONS), ..*span };
         if first == start {
-            simd::run(Work { span, found, tiles });
+            simd::run(Work::<T> { span, found, tiles, kept: PhantomData });
         } else {
             part.clear(rows.count(), rows.shape.head_dim);
-            simd::run(Work { span, found: part, tiles });
+            simd::run(Work::<T> { span, found: part, tiles, kept: PhantomData });
             found.join(part, rows.shape.head_dim);
         }
     }
 }
 
-struct Work<'a> {
+struct Work<'a, T> {
     span: Span<'a>,
     found: &'a mut Found,
     tiles: &'a mut Tiles,
+    kept: PhantomData<T>,
 }
 
-impl Kernel for Work<'_> {
+impl<T: Kept> Kernel for Work<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { span, found, tiles } = self;
+        let Self { span, found, tiles, .. } = self;
         // Rows, and runs of values, whose sums fit the registers beside the operands.
         match S::REGISTERS {
-            32 if span.rows.count() > 4 => span.blocks::<S, TILE_ROWS, 4>(simd, found, tiles),
-            32 => span.blocks::<S, 4, 4>(simd, found, tiles),
-            8 => span.blocks::<S, 4, 1>(simd, found, tiles),
-            _ => span.blocks::<S, 2, 1>(simd, found, tiles),
+            32 if span.rows.count() > 4 => span.blocks::<S, T, TILE_ROWS, 4>(simd, found, tiles),
+            32 => span.blocks::<S, T, 4, 4>(simd, found, tiles),
+            8 => span.blocks::<S, T, 4, 1>(simd, found, tiles),
+            _ => span.blocks::<S, T, 2, 1>(simd, found, tiles),
         }
     }
 }
 
+/// Keys and values of the positions from `first` on.
+struct Block<'a, T> {
+    first: usize,
+    positions: usize,
+    /// `[panels, head_dim]`.
+    keys: &'a [[T; LANES]],
+    /// `[positions, head_dim]`.
+    values: &'a [T],
+}
+
 impl Span<'_> {
     #[inline(always)]
-    fn blocks<S: Simd, const R: usize, const N: usize>(&self, simd: S, now: &mut Found, tiles: &mut Tiles) {
+    fn blocks<S: Simd, T: Kept, const R: usize, const N: usize>(&self, simd: S, now: &mut Found, tiles: &mut Tiles) {
         let (rows, positions) = (self.rows, &self.positions);
         let (count, head_dim) = (rows.count(), rows.shape.head_dim);
-        let Tiles { queries, scores } = tiles;
+        let Tiles { queries, scores, wide_keys, wide_values } = tiles;
         let queries = scaled_queries::<R>(self.q, rows, queries);
+        let (all_keys, _) = bytemuck::cast_slice::<u32, T>(self.keys).as_chunks::<LANES>();
+        let all_values = bytemuck::cast_slice::<u32, T>(self.values);
         for first in positions.clone().step_by(BLOCK) {
             let positions = BLOCK.min(positions.end - first);
-            let keys = &self.keys[first / LANES * head_dim..][..positions.div_ceil(LANES) * head_dim];
-            let values = &self.values[first * head_dim..][..positions * head_dim];
-            // The last row of a tile sees the most.
-            let seen = |row: usize| rows.seen(row.min(count - 1)).saturating_sub(first).min(positions);
-            let tiles = queries.chunks_exact(head_dim).zip(scores.chunks_exact_mut(R * BLOCK)).enumerate();
-            for (tile, (queries, scores)) in tiles {
-                let visible = seen(tile * R + R - 1);
-                if visible == 0 {
-                    continue;
-                }
-                score_tile::<S, R>(simd, queries, &keys[..visible.div_ceil(LANES) * head_dim], scores);
-                for (at, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {
-                    let row = tile * R + at;
-                    let seen = seen(row);
-                    if row < count && seen > 0 {
-                        now.weigh(row, &mut scores[..seen], head_dim);
-                    }
-                    scores[seen..visible].fill(0.0);
-                }
-                let last = (tile * R + R).min(count);
-                let out = &mut now.values[tile * R * head_dim..last * head_dim];
-                value_tile::<S, R, N>(simd, scores, &values[..visible * head_dim], head_dim, out);
+            let keys = &all_keys[first / LANES * head_dim..][..positions.div_ceil(LANES) * head_dim];
+            let values = &all_values[first * head_dim..][..positions * head_dim];
+            if T::IS_WIDE || count <= R {
+                rows.block::<S, T, R, N>(simd, &Block { first, positions, keys, values }, queries, scores, now);
+            } else {
+                let (keys, _) = widen(simd, keys.as_flattened(), wide_keys).as_chunks();
+                let values = widen(simd, values, wide_values);
+                rows.block::<S, f32, R, N>(simd, &Block { first, positions, keys, values }, queries, scores, now);
             }
+        }
+    }
+}
+
+impl Rows {
+    /// Takes in a block, tile by tile.
+    #[inline(always)]
+    fn block<S: Simd, T: Kept, const R: usize, const N: usize>(
+        &self,
+        simd: S,
+        block: &Block<'_, T>,
+        queries: &[[f32; R]],
+        scores: &mut [f32],
+        now: &mut Found,
+    ) {
+        let (count, head_dim) = (self.count(), self.shape.head_dim);
+        let &Block { first, positions, keys, values } = block;
+        // The last row of a tile sees the most.
+        let seen = |row: usize| self.seen(row.min(count - 1)).saturating_sub(first).min(positions);
+        let tiles = queries.chunks_exact(head_dim).zip(scores.chunks_exact_mut(R * BLOCK)).enumerate();
+        for (tile, (queries, scores)) in tiles {
+            let visible = seen(tile * R + R - 1);
+            if visible == 0 {
+                continue;
+            }
+            score_tile::<S, T, R>(simd, queries, &keys[..visible.div_ceil(LANES) * head_dim], scores);
+            for (at, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {
+                let row = tile * R + at;
+                let seen = seen(row);
+                if row < count && seen > 0 {
+                    now.weigh(row, &mut scores[..seen], head_dim);
+                }
+                scores[seen..visible].fill(0.0);
+            }
+            let last = (tile * R + R).min(count);
+            let out = &mut now.values[tile * R * head_dim..last * head_dim];
+            value_tile::<S, T, R, N>(simd, scores, &values[..visible * head_dim], head_dim, out);
         }
     }
 }
@@ -268,36 +268,4 @@ fn scaled_queries<'a, const R: usize>(q: &[f32], rows: &Rows, out: &'a mut [f32]
         }
     }
     queries
-}
-
-/// The largest of `scores` and `least`.
-#[inline(always)]
-fn largest(scores: &[f32], least: f32) -> f32 {
-    let (runs, rest) = scores.as_chunks::<LANES>();
-    let mut maxima = [least; LANES];
-    for run in runs {
-        for (max, &score) in maxima.iter_mut().zip(run) {
-            *max = if score > *max { score } else { *max };
-        }
-    }
-    maxima.iter().chain(rest).copied().fold(least, f32::max)
-}
-
-/// `scores` become `e^(score - max)`; returns their sum.
-#[inline(always)]
-fn exponentials(scores: &mut [f32], max: f32) -> f32 {
-    let (runs, rest) = scores.as_chunks_mut::<LANES>();
-    let mut sums = [0.0; LANES];
-    for run in runs {
-        for (sum, score) in sums.iter_mut().zip(run) {
-            *score = exp(*score - max);
-            *sum += *score;
-        }
-    }
-    let mut rest_sum = 0.0;
-    for score in rest {
-        *score = exp(*score - max);
-        rest_sum += *score;
-    }
-    sums.iter().sum::<f32>() + rest_sum
 }

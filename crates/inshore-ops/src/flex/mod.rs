@@ -77,7 +77,7 @@ impl DecoderOps for Flex {
         rope::rotate(&mut queries, shape.q.rows, angles, shape.head_dim);
         rope::rotate(&mut keys, shape.k.rows, angles, shape.head_dim);
         let mut cache = contiguous(cache.cache);
-        let cached = CacheShape::of(cache.layout().shape());
+        let cached = CacheShape::of(cache.layout().shape(), shape.kv_format);
         // Shared caches are copied here; the caller keeps them unshared.
         cached.append(cache.storage_mut(), shape.position, &keys, &values);
 
@@ -87,14 +87,14 @@ impl DecoderOps for Flex {
 
     fn attention(
         q: FloatTensor<Self>,
-        cache: FloatTensor<Self>,
+        cache: IntTensor<Self>,
         _position: IntTensor<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self> {
         let [q, cache] = [q, cache].map(contiguous);
         let width = shape.heads * shape.head_dim;
-        let cached = CacheShape::of(cache.layout().shape());
-        let out = attention::attention(floats(&q), floats(&cache), cached, shape);
+        let cached = CacheShape::of(cache.layout().shape(), shape.kv_format);
+        let out = attention::attention(floats(&q), cache.storage(), cached, shape);
         let tokens = out.len() / width;
         from_floats(out, [tokens, width])
     }

@@ -132,7 +132,7 @@ pub(crate) struct QkvTargets<'a> {
     pub position: &'a CubeTensor,
     /// Queries, `[tokens, heads, head_dim]`.
     pub q: &'a CubeTensor,
-    /// Keys and values, `[2, capacity, kv_heads, head_dim]`.
+    /// Keys and values, `[2, capacity, kv_heads, head_dim]` in the words of their format.
     pub cache: &'a CubeTensor,
 }
 
@@ -147,8 +147,8 @@ pub(crate) fn linear_qkv(input: &Activations<'_>, words: &CubeTensor, shape: &Qk
     }
     let buffer = |tensor: &CubeTensor| tensor.clone().into_buffer_arg();
     let cache_half = targets.cache.meta.num_elements() / 2;
-    let heads =
-        HeadsLaunch::new(buffer(targets.rope), buffer(targets.position), shape.head_dim, cache_half, shape.has_bias);
+    let (rope, position) = (buffer(targets.rope), buffer(targets.position));
+    let heads = HeadsLaunch::new(rope, position, shape.head_dim, cache_half, shape.has_bias, shape.kv_format);
     let (q, cache) = (buffer(targets.q), buffer(targets.cache));
     let ready = input.ready(cols);
     let weights_arg = weights.launch();

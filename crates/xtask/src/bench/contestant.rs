@@ -147,9 +147,12 @@ impl Contestant {
         }
     }
 
-    /// Bytes of a number in its KV cache: llama.cpp keeps 16 bits, everybody else 32.
+    /// Bytes of a number in its KV cache: llama.cpp and we keep 16 bits, unless we are to be exact.
     pub const fn kv_value_bytes(&self) -> u64 {
-        if matches!(self.runner, Runner::LlamaCpp) { 2 } else { 4 }
+        match self.runner {
+            Runner::LlamaCpp | Runner::Native { exact: false } | Runner::Page => 2,
+            _ => 4,
+        }
     }
 
     /// What it is asked on a software GPU. transformers.js takes 8 s a token on SwiftShader, and minutes for a longer

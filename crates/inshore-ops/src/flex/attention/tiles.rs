@@ -1,5 +1,6 @@
 //! The two products of attention in register tiles.
 
+use super::super::cache::Kept;
 use super::super::simd::{LANES, Simd};
 use super::BLOCK;
 
@@ -8,12 +9,17 @@ use super::BLOCK;
 /// # Shapes
 /// `queries: [head_dim]`, `keys: [panels, head_dim]` → `scores: [R, BLOCK]`.
 #[inline(always)]
-pub fn score_tile<S: Simd, const R: usize>(simd: S, queries: &[[f32; R]], keys: &[[f32; LANES]], scores: &mut [f32]) {
+pub fn score_tile<S: Simd, T: Kept, const R: usize>(
+    simd: S,
+    queries: &[[f32; R]],
+    keys: &[[T; LANES]],
+    scores: &mut [f32],
+) {
     for (panel, keys) in keys.chunks_exact(queries.len()).enumerate() {
         let mut sums = [simd.splat(0.0); R];
         for (query, key) in queries.iter().zip(keys) {
             simd.prefetch_behind(key);
-            let key = simd.load(key);
+            let key = T::load(simd, key);
             for r in 0..R {
                 sums[r] = simd.mul_add(simd.splat(query[r]), key, sums[r]);
             }
@@ -30,10 +36,10 @@ pub fn score_tile<S: Simd, const R: usize>(simd: S, queries: &[[f32; R]], keys: 
 /// # Shapes
 /// `weights: [R, BLOCK]`, `values: [positions, head_dim]` → `out: [rows, head_dim]`.
 #[inline(always)]
-pub fn value_tile<S: Simd, const R: usize, const N: usize>(
+pub fn value_tile<S: Simd, T: Kept, const R: usize, const N: usize>(
     simd: S,
     weights: &[f32],
-    values: &[f32],
+    values: &[T],
     head_dim: usize,
     out: &mut [f32],
 ) {
@@ -45,25 +51,25 @@ pub fn value_tile<S: Simd, const R: usize, const N: usize>(
     let runs = head_dim / LANES;
     let whole = runs / N * N;
     for run in (0..whole).step_by(N) {
-        value_runs::<S, R, N>(simd, rows, values, [head_dim, run * LANES], out);
+        value_runs::<S, T, R, N>(simd, rows, values, [head_dim, run * LANES], out);
     }
     for run in whole..runs {
-        value_runs::<S, R, 1>(simd, rows, values, [head_dim, run * LANES], out);
+        value_runs::<S, T, R, 1>(simd, rows, values, [head_dim, run * LANES], out);
     }
     for column in runs * LANES..head_dim {
         for (out, weights) in out.chunks_exact_mut(head_dim).zip(rows) {
             let values = values.iter().skip(column).step_by(head_dim);
-            out[column] += weights.iter().zip(values).map(|(weight, value)| weight * value).sum::<f32>();
+            out[column] += weights.iter().zip(values).map(|(weight, value)| weight * value.value()).sum::<f32>();
         }
     }
 }
 
 /// The part of [`value_tile`] for columns `first..first + 16 * N`.
 #[inline(always)]
-fn value_runs<S: Simd, const R: usize, const N: usize>(
+fn value_runs<S: Simd, T: Kept, const R: usize, const N: usize>(
     simd: S,
     weights: [&[f32]; R],
-    values: &[f32],
+    values: &[T],
     [head_dim, first]: [usize; 2],
     out: &mut [f32],
 ) {
@@ -74,7 +80,7 @@ fn value_runs<S: Simd, const R: usize, const N: usize>(
         let mut value = [simd.splat(0.0); N];
         for n in 0..N {
             simd.prefetch_behind(&runs[n]);
-            value[n] = simd.load(&runs[n]);
+            value[n] = T::load(simd, &runs[n]);
         }
         for r in 0..R {
             let weight = simd.splat(weights[r][position]);
@@ -90,4 +96,20 @@ fn value_runs<S: Simd, const R: usize, const N: usize>(
             simd.store(simd.add(so_far, sum), out);
         }
     }
+}
+
+/// Kept numbers as f32 in `out`, for tiles that share them: what is cheap for one tile is not for ten.
+#[inline(always)]
+pub fn widen<'w, S: Simd, T: Kept>(simd: S, kept: &[T], out: &'w mut [f32]) -> &'w [f32] {
+    let out = &mut out[..kept.len()];
+    let (runs, rest) = kept.as_chunks::<LANES>();
+    let (wide_runs, wide_rest) = out.as_chunks_mut::<LANES>();
+    for (run, wide) in runs.iter().zip(wide_runs) {
+        simd.prefetch_behind(run);
+        simd.store(T::load(simd, run), wide);
+    }
+    for (&kept, wide) in rest.iter().zip(wide_rest) {
+        *wide = kept.value();
+    }
+    out
 }

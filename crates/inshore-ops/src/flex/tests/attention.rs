@@ -1,30 +1,36 @@
+use burn::tensor::TensorData;
 use burn_flex::{Flex, FlexTensor};
 use inshore_gguf::GgmlType;
 
 use super::*;
+use crate::KvFormat;
 use crate::attention::reference::{self, QkvSlices};
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
-use crate::flex::cache::CacheShape;
+use crate::flex::cache::{CacheShape, Kept};
 use crate::flex::simd::LANES;
 use crate::flex::simd::tests::with_each_isa;
 
 const CAPACITY: usize = 80;
+const FORMATS: [KvFormat; 2] = [KvFormat::F32, KvFormat::F16];
 
 /// More than a block, a span in decode and a strip in prefill.
 #[test]
 fn long_contexts() {
     let (heads, kv_heads, head_dim, capacity) = (9, 3, 20, 704);
-    let [k, v] = [2, 3].map(|seed| random(seed, capacity * kv_heads * head_dim));
-    let cache = cache_of(&k, &v, [2, capacity, kv_heads, head_dim]);
-    with_each_isa(|isa| {
-        for (position, tokens) in [(127, 1), (128, 1), (255, 1), (256, 1), (600, 1), (700, 1), (100, 150), (250, 40)] {
-            let shape = AttentionShape { heads, kv_heads, head_dim, position };
-            let q: Vec<f32> = random(1, tokens * heads * head_dim).iter().map(|x| 5.0 * x).collect();
-            let out = Flex::attention(floats(&q, [tokens, heads, head_dim]), cache.clone(), no_word(), shape);
-            let expected = reference::attention(&q, &k, &v, &shape);
-            assert_close(values(&out), &expected, 16 * head_dim, &format!("{isa} {tokens} tokens, {shape:?}"));
-        }
-    });
+    for kv_format in FORMATS {
+        let [k, v] = [2, 3].map(|seed| kept(&random(seed, capacity * kv_heads * head_dim), kv_format));
+        let cache = cache_of(&k, &v, [2, capacity, kv_heads, head_dim], kv_format);
+        with_each_isa(|isa| {
+            let places = [(127, 1), (128, 1), (255, 1), (256, 1), (600, 1), (700, 1), (100, 150), (250, 40)];
+            for (position, tokens) in places {
+                let shape = AttentionShape { heads, kv_heads, head_dim, position, kv_format };
+                let q: Vec<f32> = random(1, tokens * heads * head_dim).iter().map(|x| 5.0 * x).collect();
+                let out = Flex::attention(floats(&q, [tokens, heads, head_dim]), cache.clone(), no_word(), shape);
+                let expected = reference::attention(&q, &k, &v, &shape);
+                assert_close(values(&out), &expected, 16 * head_dim, &format!("{isa} {tokens} tokens, {shape:?}"));
+            }
+        });
+    }
 }
 
 /// What a replayed answer must find.
@@ -33,19 +39,22 @@ fn tokens_leave_the_same_bits_together_and_one_by_one() {
     let (heads, kv_heads, head_dim, capacity) = (9, 3, 20, 704);
     let width = heads * head_dim;
     let [k, v] = [2, 3].map(|seed| random(seed, capacity * kv_heads * head_dim));
-    let cache = cache_of(&k, &v, [2, capacity, kv_heads, head_dim]);
-    let attend = |q: &[f32], position| {
-        let shape = AttentionShape { heads, kv_heads, head_dim, position };
-        let out = Flex::attention(floats(q, [q.len() / width, heads, head_dim]), cache.clone(), no_word(), shape);
-        values(&out).iter().map(|value| value.to_bits()).collect::<Vec<_>>()
-    };
-    with_each_isa(|isa| {
-        for (position, tokens) in [(0, 40), (250, 40), (500, 20)] {
-            let q: Vec<f32> = random(1, tokens * width).iter().map(|x| 5.0 * x).collect();
-            let one_by_one = q.chunks_exact(width).enumerate().flat_map(|(at, q)| attend(q, position + at));
-            assert_eq!(attend(&q, position), one_by_one.collect::<Vec<_>>(), "{isa}: {tokens} at {position}");
-        }
-    });
+    for kv_format in FORMATS {
+        let cache = cache_of(&k, &v, [2, capacity, kv_heads, head_dim], kv_format);
+        let attend = |q: &[f32], position| {
+            let shape = AttentionShape { heads, kv_heads, head_dim, position, kv_format };
+            let out = Flex::attention(floats(q, [q.len() / width, heads, head_dim]), cache.clone(), no_word(), shape);
+            values(&out).iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+        };
+        with_each_isa(|isa| {
+            for (position, tokens) in [(0, 40), (250, 40), (500, 20)] {
+                let q: Vec<f32> = random(1, tokens * width).iter().map(|x| 5.0 * x).collect();
+                let one_by_one = q.chunks_exact(width).enumerate().flat_map(|(at, q)| attend(q, position + at));
+                let what = format!("{isa} {kv_format:?}: {tokens} at {position}");
+                assert_eq!(attend(&q, position), one_by_one.collect::<Vec<_>>(), "{what}");
+            }
+        });
+    }
 }
 
 #[test]
@@ -53,11 +62,13 @@ fn attention_agrees() {
     with_each_isa(|isa| {
         for (heads, kv_heads) in [(1, 1), (3, 1), (4, 2), (9, 3)] {
             for head_dim in [2, 6, 16, 18, 64, 80] {
-                for (position, tokens) in [(0, 1), (1, 1), (40, 1), (0, 2), (7, 3), (5, 16), (0, 17), (31, 33)] {
-                    let shape = AttentionShape { heads, kv_heads, head_dim, position };
+                let places = [(0, 1), (1, 1), (40, 1), (0, 2), (7, 3), (5, 16), (0, 17), (31, 33)];
+                for ((position, tokens), kv_format) in places.into_iter().flat_map(|at| FORMATS.map(|kept| (at, kept)))
+                {
+                    let shape = AttentionShape { heads, kv_heads, head_dim, position, kv_format };
                     let q = random(1, tokens * heads * head_dim);
-                    let [k, v] = [2, 3].map(|seed| random(seed, CAPACITY * kv_heads * head_dim));
-                    let cache = cache_of(&k, &v, [2, CAPACITY, kv_heads, head_dim]);
+                    let [k, v] = [2, 3].map(|seed| kept(&random(seed, CAPACITY * kv_heads * head_dim), kv_format));
+                    let cache = cache_of(&k, &v, [2, CAPACITY, kv_heads, head_dim], kv_format);
                     let out = Flex::attention(floats(&q, [tokens, heads, head_dim]), cache, no_word(), shape);
                     assert_eq!(&out.layout().shape()[..], [tokens, heads * head_dim]);
                     let expected = reference::attention(&q, &k, &v, &shape);
@@ -70,47 +81,75 @@ fn attention_agrees() {
 
 #[test]
 fn large_scores_do_not_overflow() {
-    let shape = AttentionShape { heads: 1, kv_heads: 1, head_dim: 2, position: 1 };
-    let cache = cache_of(&[1e4, 0.0, -1e4, 0.0], &[1.0, 2.0, 3.0, 4.0], [2, 16, 1, 2]);
-    let out = Flex::attention(floats(&[1e4, 0.0], [1, 1, 2]), cache, no_word(), shape);
-    assert_eq!(values(&out), [1.0, 2.0]);
+    for kv_format in FORMATS {
+        let shape = AttentionShape { heads: 1, kv_heads: 1, head_dim: 2, position: 1, kv_format };
+        // The second is more than binary16 has.
+        for large in [1e4, 1e9] {
+            let cache = cache_of(&[large, 0.0, -large, 0.0], &[1.0, 2.0, 3.0, 4.0], [2, 16, 1, 2], kv_format);
+            let out = Flex::attention(floats(&[1e4, 0.0], [1, 1, 2]), cache, no_word(), shape);
+            assert_eq!(values(&out), [1.0, 2.0]);
+        }
+    }
 }
 
 #[test]
 fn attention_does_not_depend_on_threads() {
     let (tokens, head_dim) = (40, 16);
-    let shape = AttentionShape { heads: 6, kv_heads: 2, head_dim, position: 9 };
     let q = random(4, tokens * 6 * head_dim);
     let [k, v] = [5, 6].map(|seed| random(seed, CAPACITY * 2 * head_dim));
-    assert_same_on_any_threads(|| {
-        let cache = cache_of(&k, &v, [2, CAPACITY, 2, head_dim]);
-        values(&Flex::attention(floats(&q, [tokens, 6, head_dim]), cache, no_word(), shape)).to_vec()
-    });
+    for kv_format in FORMATS {
+        let shape = AttentionShape { heads: 6, kv_heads: 2, head_dim, position: 9, kv_format };
+        assert_same_on_any_threads(|| {
+            let cache = cache_of(&k, &v, [2, CAPACITY, 2, head_dim], kv_format);
+            values(&Flex::attention(floats(&q, [tokens, 6, head_dim]), cache, no_word(), shape)).to_vec()
+        });
+    }
 }
 
-/// A cache that holds `keys` and `values: [tokens, kv_heads, head_dim]` from position 0 on.
-fn cache_of(keys: &[f32], values: &[f32], dims: [usize; 4]) -> FlexTensor {
-    let mut cache = vec![0.0; dims.iter().product()];
-    CacheShape::of(&dims).append(&mut cache, 0, keys, values);
-    floats(&cache, dims)
+/// What a cache keeps of `values`.
+fn kept(values: &[f32], format: KvFormat) -> Vec<f32> {
+    match format {
+        KvFormat::F32 => values.to_vec(),
+        KvFormat::F16 => values.iter().map(|&value| u16::of(value).value()).collect(),
+    }
+}
+
+/// A cache of `dims: [2, capacity, kv_heads, head_dim]` that holds `keys` and `values: [tokens, kv_heads, head_dim]` from
+/// position 0 on.
+pub fn cache_of(keys: &[f32], values: &[f32], dims: [usize; 4], format: KvFormat) -> FlexTensor {
+    let [_, capacity, kv_heads, head_dim] = dims;
+    let dims = [2, capacity, kv_heads, format.words(head_dim)];
+    let mut cache = vec![0u32; dims.iter().product()];
+    CacheShape::of(&dims, format).append(&mut cache, 0, keys, values);
+    FlexTensor::from_data(TensorData::new(cache, dims))
 }
 
 /// Keys, then values: `[2, capacity, kv_heads, head_dim]`.
-fn in_order(cache: &FlexTensor) -> Vec<f32> {
+fn in_order(cache: &FlexTensor, format: KvFormat) -> Vec<f32> {
+    match format {
+        KvFormat::F32 => in_order_of::<f32>(cache, format),
+        KvFormat::F16 => in_order_of::<u16>(cache, format),
+    }
+}
+
+fn in_order_of<T: Kept>(cache: &FlexTensor, format: KvFormat) -> Vec<f32> {
     let dims = cache.layout().shape();
-    let &[2, capacity, kv_heads, head_dim] = &dims[..] else { panic!("{dims:?}") };
-    let shape = CacheShape::of(dims);
-    let cache = values(cache);
+    let &[2, capacity, kv_heads, words] = &dims[..] else { panic!("{dims:?}") };
+    let head_dim = words * 4 / format.bytes();
+    let shape = CacheShape::of(dims, format);
+    let cache = cache.as_slice::<u32>().expect("words in order");
     let mut out = Vec::new();
     for position in 0..capacity {
         for head in 0..kv_heads {
-            let lines = &shape.keys(cache, head)[position / LANES * head_dim..][..head_dim];
-            out.extend(lines.iter().map(|line| line[position % LANES]));
+            let keys = bytemuck::cast_slice::<u32, T>(shape.keys(cache, head)).as_chunks::<LANES>().0;
+            let lines = &keys[position / LANES * head_dim..][..head_dim];
+            out.extend(lines.iter().map(|line| line[position % LANES].value()));
         }
     }
     for position in 0..capacity {
         for head in 0..kv_heads {
-            out.extend(&shape.values(cache, head)[position * head_dim..][..head_dim]);
+            let values = bytemuck::cast_slice::<u32, T>(shape.values(cache, head));
+            out.extend(values[position * head_dim..][..head_dim].iter().map(|value| value.value()));
         }
     }
     out
@@ -139,13 +178,17 @@ struct Layer {
 }
 
 impl Layer {
-    fn random(heads: usize, kv_heads: usize, head_dim: usize, tokens: usize, position: usize, has_bias: bool) -> Self {
+    /// `heads`: of queries, and of keys; `at`: the first position, and how many tokens.
+    fn random(heads: [usize; 2], head_dim: usize, at: [usize; 2], has_bias: bool, kv_format: KvFormat) -> Self {
+        let ([heads, kv_heads], [position, tokens]) = (heads, at);
         let q = Packed::random(GgmlType::Q4_1, heads * head_dim, 64, 7);
         let k = Packed::random(GgmlType::Q5_0, kv_heads * head_dim, 64, 8);
         let v = Packed::random(GgmlType::Q8_0, kv_heads * head_dim, 64, 9);
-        let shape = QkvShape { q: q.layout, k: k.layout, v: v.layout, head_dim, norm_eps: 1e-5, has_bias, position };
+        let (norm_eps, [q_layout, k_layout, v_layout]) = (1e-5, [&q, &k, &v].map(|matrix| matrix.layout));
+        let shape =
+            QkvShape { q: q_layout, k: k_layout, v: v_layout, head_dim, norm_eps, has_bias, position, kv_format };
         let rope = (0..CAPACITY * head_dim / 2).flat_map(|at| <[f32; 2]>::from((at as f32).sin_cos())).collect();
-        let cache = random(11, 2 * CAPACITY * kv_heads * head_dim);
+        let cache = kept(&random(11, 2 * CAPACITY * kv_heads * head_dim), kv_format);
         let biases = if has_bias { (heads + 2 * kv_heads) * head_dim } else { 0 };
         let (x, norm) = (random(13, tokens * 64), random(14, 64 + biases));
         Self { heads, kv_heads, head_dim, tokens, q, k, v, shape, x, norm, rope, cache }
@@ -157,7 +200,7 @@ impl Layer {
 
     fn cache_tensor(&self) -> FlexTensor {
         let (keys, values) = self.cache.split_at(self.cache.len() / 2);
-        cache_of(keys, values, [2, CAPACITY, self.kv_heads, self.head_dim])
+        cache_of(keys, values, [2, CAPACITY, self.kv_heads, self.head_dim], self.shape.kv_format)
     }
 
     fn run(&self, cache: FlexTensor) -> KvTensors<Flex> {
@@ -183,16 +226,21 @@ impl Layer {
 #[test]
 fn qkv_rope_agrees_and_leaves_other_positions_alone() {
     with_each_isa(|isa| {
-        for (tokens, position, has_bias) in [(1, 0, false), (1, 79, true), (2, 3, true), (17, 5, false)] {
-            let layer = Layer::random(6, 2, 10, tokens, position, has_bias);
+        let cases = [(1, 0, false), (1, 79, true), (2, 3, true), (17, 5, false)];
+        for ((tokens, position, has_bias), kv_format) in
+            cases.into_iter().flat_map(|case| FORMATS.map(|kept| (case, kept)))
+        {
+            let layer = Layer::random([6, 2], 10, [position, tokens], has_bias, kv_format);
             let out = layer.run(layer.cache_tensor());
             assert_eq!(&out.q.layout().shape()[..], [tokens, layer.heads, layer.head_dim]);
-            let what = format!("{isa}: {tokens} tokens at {position}");
+            let what = format!("{isa} {kv_format:?}: {tokens} tokens at {position}");
             let [q, cache] = layer.expected();
             assert_close(values(&out.q), &q, 64 * 4, &what);
             let (before, width) = (position * 20, 20);
-            let got = in_order(&out.cache);
-            assert_close(&got, &cache, 64 * 4, &what);
+            let got = in_order(&out.cache, kv_format);
+            // Numbers up to 8, half a unit of whose binary16 is 2^-9.
+            let terms = if kv_format == KvFormat::F32 { 64 * 4 } else { 1 << 20 };
+            assert_close(&got, &cache, terms, &what);
             assert_eq!(got[..before], layer.cache[..before], "{what}");
             let behind = (CAPACITY + position + tokens) * width;
             assert_eq!(got[behind..], layer.cache[behind..], "{what}");
@@ -202,18 +250,19 @@ fn qkv_rope_agrees_and_leaves_other_positions_alone() {
 
 #[test]
 fn the_cache_is_updated_in_place() {
-    let layer = Layer::random(2, 1, 8, 3, 4, false);
+    let place = |cache: &FlexTensor| cache.as_slice::<u32>().expect("words in order").as_ptr();
+    let layer = Layer::random([2, 1], 8, [4, 3], false, KvFormat::F16);
     let cache = layer.cache_tensor();
-    let place = values(&cache).as_ptr();
+    let before = place(&cache);
     let out = layer.run(cache);
-    assert_eq!(values(&out.cache).as_ptr(), place);
+    assert_eq!(place(&out.cache), before);
 }
 
 #[test]
 fn a_shared_cache_is_copied() {
-    let layer = Layer::random(2, 1, 8, 3, 4, false);
+    let layer = Layer::random([2, 1], 8, [4, 3], false, KvFormat::F32);
     let cache = layer.cache_tensor();
     let out = layer.run(cache.clone());
-    assert_eq!(in_order(&cache), layer.cache);
-    assert_close(&in_order(&out.cache), &layer.expected()[1], 64 * 4, "keys and values");
+    assert_eq!(in_order(&cache, KvFormat::F32), layer.cache);
+    assert_close(&in_order(&out.cache, KvFormat::F32), &layer.expected()[1], 64 * 4, "keys and values");
 }

@@ -11,9 +11,11 @@ use burn::tensor::TensorData;
 use burn_flex::{Flex, FlexTensor};
 use inshore_gguf::GgmlType;
 
+use super::attention::cache_of;
 use super::*;
+use crate::KvFormat;
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
-use crate::flex::cache::CacheShape;
+use crate::flex::cache::Kept;
 use crate::flex::norm::rms_norm;
 use crate::flex::simd::tests::{fuses, with_each_isa};
 
@@ -22,6 +24,9 @@ const EXPECTED: &str = include_str!("same_bits.txt");
 const EPS: f32 = 1e-5;
 /// One by one, and more than a tile.
 const TOKENS: [usize; 2] = [1, 7];
+
+/// Formats of a cache, and what they are called here.
+const FORMATS: [(KvFormat, &str); 2] = [(KvFormat::F32, ""), (KvFormat::F16, " f16")];
 
 /// Names and hashes, a line each.
 #[derive(Default)]
@@ -117,8 +122,10 @@ fn projections(out: &mut Hashes) {
     let q = matrix(GgmlType::Q4_1, heads, 8);
     let k = matrix(GgmlType::Q5_0, kv_heads, 9);
     let v = matrix(GgmlType::Q8_0, kv_heads, 10);
-    let shape = QkvShape { q: q.layout, k: k.layout, v: v.layout, head_dim, norm_eps: EPS, has_bias: true, position };
-    for tokens in TOKENS {
+    for (tokens, (kv_format, name)) in TOKENS.into_iter().flat_map(|tokens| FORMATS.map(|format| (tokens, format))) {
+        let [of_q, of_k, of_v] = [&q, &k, &v].map(|matrix| matrix.layout);
+        let (norm_eps, has_bias) = (EPS, true);
+        let shape = QkvShape { q: of_q, k: of_k, v: of_v, head_dim, norm_eps, has_bias, position, kv_format };
         let biases = (heads + 2 * kv_heads) * head_dim;
         let weights = QkvTensors {
             norm: floats(&random(11, hidden + biases), [hidden + biases]),
@@ -127,29 +134,38 @@ fn projections(out: &mut Hashes) {
             rope: floats(&random(12, 16 * head_dim), [16, head_dim]),
             position: from_words(vec![0]),
         };
-        let cache = FlexTensor::zeros(Shape::new([2, 16, kv_heads, head_dim]), DType::F32);
+        let cache = cache_of(&[], &[], [2, 16, kv_heads, head_dim], kv_format);
         let x = floats(&random(13, tokens * hidden), [tokens, hidden]);
         let KvTensors { q, cache } = Flex::qkv_rope(x, weights, KvTensors { q: unused(), cache }, shape);
-        out.put(&format!("qkv_rope queries {tokens}"), values(&q));
-        out.put(&format!("qkv_rope cache {tokens}"), values(&cache));
+        if kv_format == KvFormat::F32 {
+            out.put(&format!("qkv_rope queries {tokens}"), values(&q));
+        }
+        out.put(&format!("qkv_rope{name} cache {tokens}"), &numbers(&cache, kv_format));
+    }
+}
+
+/// The numbers of a cache, as they lie.
+fn numbers(cache: &FlexTensor, format: KvFormat) -> Vec<f32> {
+    let words: &[u32] = cache.storage();
+    match format {
+        KvFormat::F32 => bytemuck::cast_slice(words).to_vec(),
+        KvFormat::F16 => bytemuck::cast_slice::<u32, u16>(words).iter().map(|half| half.value()).collect(),
     }
 }
 
 /// Decode in one span and in three, prefill in several strips and blocks; heads of whole runs of lanes and others.
 fn attentions(out: &mut Hashes) {
     let (heads, kv_heads, capacity) = (9, 3, 704);
-    for head_dim in [64, 20] {
-        let dims = [2, capacity, kv_heads, head_dim];
+    for (head_dim, (kv_format, name)) in [64, 20].into_iter().flat_map(|width| FORMATS.map(|format| (width, format))) {
         let [keys, vals] = [14, 15].map(|seed| random(seed, capacity * kv_heads * head_dim));
-        let mut cache = vec![0.0; dims.iter().product()];
-        CacheShape::of(&dims).append(&mut cache, 0, &keys, &vals);
+        let cache = cache_of(&keys, &vals, [2, capacity, kv_heads, head_dim], kv_format);
         for (position, tokens) in [(100, 1), (600, 1), (250, 40)] {
-            let shape = AttentionShape { heads, kv_heads, head_dim, position };
+            let shape = AttentionShape { heads, kv_heads, head_dim, position, kv_format };
             // Large enough for maxima to move and weights to differ.
             let q: Vec<f32> = random(16, tokens * heads * head_dim).iter().map(|x| 5.0 * x).collect();
             let q = floats(&q, [tokens, heads, head_dim]);
-            let result = Flex::attention(q, floats(&cache, dims), from_words(vec![0]), shape);
-            out.put(&format!("attention {head_dim} {position} {tokens}"), values(&result));
+            let result = Flex::attention(q, cache.clone(), from_words(vec![0]), shape);
+            out.put(&format!("attention{name} {head_dim} {position} {tokens}"), values(&result));
         }
     }
 }

@@ -4,6 +4,7 @@
 use cubecl::prelude::*;
 use inshore_gguf::GgmlType;
 
+use super::half::half;
 use super::k_chunk::{q4_k_chunk, q5_k_chunk, q6_k_chunk};
 
 /// Four neighbouring values.
@@ -109,19 +110,6 @@ pub(crate) fn plain_value(words: &[u32], row: usize, col: usize, #[comptime] kin
 #[cube]
 fn u32_half(word: u32, upper: usize) -> u32 {
     (word >> (u32::cast_from(upper) * 16u32)) & 0xffffu32
-}
-
-/// The value of a binary16, exactly, without the optional f16 type of WebGPU. Subnormals go through an integer
-/// conversion because a device may flush f32 subnormals.
-#[cube]
-pub(crate) fn half(bits: u32) -> f32 {
-    let magnitude = bits & 0x7fffu32;
-    let normal = (magnitude << 13u32) + 0x3800_0000u32;
-    let special = (magnitude << 13u32) | 0x7f80_0000u32;
-    let subnormal = u32::reinterpret(f32::cast_from(magnitude) * 5.960_464_5e-8f32);
-    let finite = select(magnitude < 0x400u32, subnormal, normal);
-    let value = select(magnitude >= 0x7c00u32, special, finite);
-    f32::reinterpret(value | ((bits & 0x8000u32) << 16u32))
 }
 
 /// Scale of `block` where the scales stand at the start of the row.

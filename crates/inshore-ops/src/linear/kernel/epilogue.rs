@@ -2,7 +2,9 @@
 
 use cubecl::prelude::*;
 
+use super::half::to_half;
 use super::weights::{Cut, Tile, Weights};
+use crate::KvFormat;
 
 /// Where products go that are a tensor of their own.
 #[derive(CubeType, CubeLaunch)]
@@ -20,10 +22,12 @@ pub(crate) struct Heads {
     /// whenever they change.
     pub position: Box<[u32]>,
     pub head_dim: usize,
-    /// Values in the cache's keys, and so where the values start.
+    /// Words of the cache's keys, and so where the values start.
     pub cache_half: usize,
     #[cube(comptime)]
     pub has_bias: bool,
+    #[cube(comptime)]
+    pub kv_format: KvFormat,
 }
 
 /// Stores the products `pair` of the rows `row`, `row + 1` (`row` even) with `token`: plus residual, or as
@@ -63,7 +67,7 @@ pub(crate) fn store(
 #[cube]
 impl Heads {
     /// Stores a pair of query, key or value: rotated, keys and values in the cache `[2, capacity, rows]`.
-    pub fn store(&self, pair: (f32, f32), at: (usize, usize), tile: &Tile, q: &mut [f32], cache: &mut [f32]) {
+    pub fn store(&self, pair: (f32, f32), at: (usize, usize), tile: &Tile, q: &mut [f32], cache: &mut [u32]) {
         let (row, token) = at;
         let position = self.position[0usize] as usize + token;
         let mut a = pair.0;
@@ -81,9 +85,17 @@ impl Heads {
             q[to] = a;
             q[to + 1] = b;
         } else {
-            let to = position * tile.rows + row + select(tile.part == 2, self.cache_half, 0usize);
-            cache[to] = a;
-            cache[to + 1] = b;
+            let first = select(tile.part == 2, self.cache_half, 0usize);
+            let at = position * tile.rows + row;
+            match comptime!(self.kv_format) {
+                KvFormat::F32 => {
+                    cache[first + at] = u32::reinterpret(a);
+                    cache[first + at + 1] = u32::reinterpret(b);
+                }
+                KvFormat::F16 => {
+                    cache[first + at / 2] = to_half(u32::reinterpret(a)) | (to_half(u32::reinterpret(b)) << 16u32);
+                }
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 
 use cubecl::prelude::*;
 
-use super::chunk::{Chunk, Place, QUADS, Quad, behind_scales, half, row_scale};
+use super::chunk::{Chunk, Place, QUADS, Quad, behind_scales, row_scale};
+use super::half::half;
 
 /// Byte `index` of the words from `start` on.
 #[cube]

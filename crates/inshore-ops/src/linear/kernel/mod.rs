@@ -4,6 +4,7 @@ mod chunk;
 mod epilogue;
 pub(crate) mod gemm;
 pub(crate) mod gemv;
+pub(crate) mod half;
 mod input;
 mod k_chunk;
 mod norm;

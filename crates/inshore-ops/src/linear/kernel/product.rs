@@ -60,7 +60,7 @@ pub(crate) fn product_qkv(
     weights: &Weights,
     heads: &Heads,
     q: &mut [f32],
-    cache: &mut [f32],
+    cache: &mut [u32],
     #[comptime] unit_rows: Option<usize>,
 ) {
     let unit = UNIT_POS as usize;
@@ -121,7 +121,7 @@ pub(crate) fn plain_qkv(
     weights: &Weights,
     heads: &Heads,
     q: &mut [f32],
-    cache: &mut [f32],
+    cache: &mut [u32],
 ) {
     let tile = weights.tile(CUBE_POS_X as usize, PLAIN_ROWS);
     let row = tile.first_row + UNIT_POS as usize * 2;
