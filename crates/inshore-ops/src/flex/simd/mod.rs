@@ -49,7 +49,7 @@ pub trait Simd: int8::Int8 {
     fn f16(self, bits: u16) -> f32 {
         f16_to_f32(bits)
     }
-    /// Widens sixteen IEEE binary16 numbers.
+    /// Widens sixteen IEEE binary16 numbers, which are finite.
     fn load_f16(self, bits: &[u16; LANES]) -> Self::Floats;
     /// Widens sixteen bfloat16 numbers.
     fn load_bf16(self, bits: &[u16; LANES]) -> Self::Floats;

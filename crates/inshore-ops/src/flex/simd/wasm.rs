@@ -3,7 +3,7 @@
 
 use std::arch::wasm32::*;
 
-use super::{Kernel, LANES, Simd, f16_to_f32};
+use super::{Kernel, LANES, Simd};
 
 /// The module is compiled with `simd128`. `PAIRS`: dot products of bytes by pairs, which are added in 16 bits, instead of by
 /// fours; see [`pairs_are_quicker`].
@@ -66,6 +66,14 @@ pub fn plus_product(acc: v128, a: v128, b: v128) -> v128 {
     return f32x4_relaxed_madd(a, b, acc);
     #[cfg(not(feature = "relaxed-simd"))]
     f32x4_add(acc, f32x4_mul(a, b))
+}
+
+/// Widens the binary16 numbers in the high half of each word, which are finite. Exponents differ by 112. Subnormal halves
+/// become subnormal f32 on the way, which is slow on some CPUs; they are rare.
+#[inline(always)]
+pub fn high_halves(words: v128) -> v128 {
+    let shifted = v128_and(i32x4_shr(words, 3), u32x4_splat(0x8FFF_E000));
+    f32x4_mul(shifted, f32x4_splat(f32::from_bits((127 + 112) << 23)))
 }
 
 #[inline(always)]
@@ -131,7 +139,17 @@ impl<const PAIRS: bool> Simd for Simd128<PAIRS> {
 
     #[inline(always)]
     fn load_f16(self, bits: &[u16; LANES]) -> Self::Floats {
-        self.load(&bits.map(f16_to_f32))
+        let zero = u16x8_splat(0);
+        let mut out = [zero; 4];
+        for (out, eight) in out.as_chunks_mut::<2>().0.iter_mut().zip(bits.as_chunks::<8>().0) {
+            // SAFETY: the load is as long as the array, and needs no alignment.
+            let eight = unsafe { v128_load(eight.as_ptr().cast()) };
+            *out = [
+                high_halves(i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(zero, eight)),
+                high_halves(i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(zero, eight)),
+            ];
+        }
+        out
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 
 use std::arch::wasm32::*;
 
-use super::super::wasm::{Simd128, plus_product};
+use super::super::wasm::{Simd128, high_halves, plus_product};
 use super::{GROUPS, Int8, Line, PANEL_ROWS, RUN, STEPS, part_of, part_of_mut};
 
 mod fixed;
@@ -89,12 +89,9 @@ impl<const PAIRS: bool> Int8 for Simd128<PAIRS> {
         self.high_halves(u32x4_shl(words, 16))
     }
 
-    /// Exponents differ by 112. Subnormal halves become subnormal f32 on the way, which is slow on some CPUs; as scales
-    /// they are rare.
     #[inline(always)]
     fn high_halves(self, words: Self::Words) -> Self::Lanes {
-        let shifted = v128_and(i32x4_shr(words, 3), u32x4_splat(0x8FFF_E000));
-        f32x4_mul(shifted, f32x4_splat(f32::from_bits((127 + 112) << 23)))
+        high_halves(words)
     }
 
     #[inline(always)]
