@@ -34,6 +34,7 @@ mod stop;
 mod synthetic;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tuning;
 mod weights;
 
 pub use cache::KvCache;
@@ -42,7 +43,9 @@ pub use engine::{Engine, LoadOptions, LoadProgress};
 pub use error::ModelError;
 pub use generation::{CancelHandle, FinishReason, Generation, Step, Timings};
 pub use info::ModelInfo;
-pub use inshore_ops::device::{Adapter, BackendKind, DeviceChoice, DeviceError, OpenDevice, adapters};
+pub use inshore_ops::device::{
+    Adapter, BackendKind, DeviceChoice, DeviceError, GpuPlan, GpuTraits, OpenDevice, adapters,
+};
 #[cfg(target_family = "wasm")]
 pub use inshore_ops::{Team, use_team};
 pub use inshore_tokenizer::Message;
@@ -50,3 +53,4 @@ pub use llama::{DecoderLayer, Llama};
 pub use probe::{Probe, probe};
 pub use request::{Begun, Prompt, Request, Sampling};
 pub use shape::ModelShape;
+pub use tuning::{KnownPlans, MeasuredPlan, PlanChoice};

@@ -6,7 +6,9 @@ use std::fs::File;
 use std::path::Path;
 
 use inshore_gguf::FileSource;
-use inshore_model::{DeviceChoice, Engine, FinishReason, LoadOptions, OpenDevice, Prompt, Request, Sampling};
+use inshore_model::{
+    DeviceChoice, Engine, FinishReason, GpuPlan, LoadOptions, OpenDevice, PlanChoice, Prompt, Request, Sampling,
+};
 use serde_json::Value;
 
 /// Tokens to compare, bounded where the reference's margins are too small for another order of additions.
@@ -21,12 +23,17 @@ fn ids(value: &Value) -> Vec<u32> {
     value.as_array().expect("ids").iter().map(|id| id.as_u64().expect("an id") as u32).collect()
 }
 
-async fn load(choice: DeviceChoice, exact: bool) -> Option<Engine> {
+/// The test model's file.
+fn model() -> Option<FileSource> {
     let Some(path) = std::env::var_os("INSHORE_TEST_MODEL") else {
         eprintln!("skipped: INSHORE_TEST_MODEL is not set");
         return None;
     };
-    let source = FileSource::new(File::open(path).expect("the test model")).expect("its length");
+    Some(FileSource::new(File::open(path).expect("the test model")).expect("its length"))
+}
+
+async fn load(choice: DeviceChoice, exact: bool) -> Option<Engine> {
+    let source = model()?;
     let device =
         OpenDevice::open(choice).await.expect("a device; for the GPU install a Vulkan driver (llvmpipe will do)");
     let options = LoadOptions { context_tokens: Some(512), exact, ..LoadOptions::default() };
@@ -47,6 +54,10 @@ const ROUNDED: Nearness = Nearness { logprob: 0.3, margin: 0.15 };
 
 async fn is_near_the_reference(choice: DeviceChoice, exact: bool, nearness: Nearness) {
     let Some(mut engine) = load(choice, exact).await else { return };
+    engine_is_near_the_reference(&mut engine, nearness).await;
+}
+
+async fn engine_is_near_the_reference(engine: &mut Engine, nearness: Nearness) {
     let (prompts, reference) = (golden("prompts.json"), golden("reference.json"));
     for (name, tokens) in PROMPTS {
         let expected = &reference["numpy_f32_dequantised"][name];
@@ -93,6 +104,33 @@ fn the_cpu_is_near_the_reference() {
 #[test]
 fn the_gpu_equals_the_reference() {
     pollster::block_on(is_near_the_reference(DeviceChoice::Gpu, false, EXACT));
+}
+
+/// No features, 16 KiB of workgroup memory, bindings of 128 MiB.
+#[test]
+fn a_gpu_with_the_least_that_webgpu_promises_equals_the_reference() {
+    pollster::block_on(is_near_the_reference(DeviceChoice::LeastGpu, false, EXACT));
+}
+
+/// Each way to multiply in turn, those with one token and those with many together.
+#[test]
+fn the_gpu_equals_the_reference_whatever_its_plan() {
+    pollster::block_on(async {
+        let Some(source) = model() else { return };
+        // A runtime of its own, as plans are the device's.
+        let device = OpenDevice::open(DeviceChoice::Adapter(0)).await.expect("a GPU; llvmpipe will do");
+        let traits = device.gpu_traits().expect("a GPU");
+        let (gemv, gemm) = (GpuPlan::gemv_candidates(traits), GpuPlan::gemm_candidates(traits));
+        for at in 0..gemv.len().max(gemm.len()) {
+            let plan = GpuPlan { gemv: gemv[at % gemv.len()], gemm: gemm[at % gemm.len()] };
+            println!("{plan}");
+            let options =
+                LoadOptions { context_tokens: Some(512), plan: PlanChoice::Fixed(plan), ..LoadOptions::default() };
+            let mut engine =
+                Engine::load(&source, device.clone(), options, |_| {}).await.expect("the test model loads");
+            engine_is_near_the_reference(&mut engine, EXACT).await;
+        }
+    });
 }
 
 #[test]

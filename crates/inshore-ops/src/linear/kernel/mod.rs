@@ -2,8 +2,8 @@
 
 mod chunk;
 mod epilogue;
-pub(crate) mod gemm;
-pub(crate) mod gemv;
+mod gemm;
+mod gemv;
 mod input;
 mod k_chunk;
 mod norm;
