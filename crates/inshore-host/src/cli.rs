@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
-use inshore_model::{DeviceChoice, KvFormat, Sampling};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use inshore_model::{DeviceChoice, GpuPlan, KvFormat, Sampling};
 
 use crate::models::{DEFAULT_MODEL, ModelRef};
 
@@ -43,7 +43,8 @@ pub struct ModelArgs {
     /// A GGUF file, a name, or hf:owner/repo/file.gguf[@revision]
     #[arg(long, short, default_value = DEFAULT_MODEL, value_parser = str::parse::<ModelRef>)]
     pub model: ModelRef,
-    /// auto (a hardware GPU, else the CPU), gpu, cpu, or an index of `inshore devices`
+    /// auto (a hardware GPU, else the CPU), gpu, gpu-least (as if it had only what every WebGPU device has), cpu, or an
+    /// index of `inshore devices`
     #[arg(long, default_value = "auto", value_parser = device_choice)]
     pub device: DeviceChoice,
     /// CPU threads [default: all]
@@ -58,6 +59,23 @@ pub struct ModelArgs {
     /// Keep keys and values in f16 (half the memory, faster in long contexts) or f32 [default: f16, with --exact f32]
     #[arg(long, value_name = "FORMAT", value_parser = kv_format)]
     pub kv_cache: Option<KvFormat>,
+    /// When to measure which kernels a GPU computes fastest with, on the first layer of the model
+    #[arg(long, value_enum, default_value_t = Tune::Auto)]
+    pub tune: Tune,
+    /// Compute a GPU's products by this plan, as `inshore devices` writes them, and measure nothing
+    #[arg(long, value_name = "PLAN", conflicts_with = "tune", value_parser = str::parse::<GpuPlan>)]
+    pub gpu_plan: Option<GpuPlan>,
+}
+
+/// When to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tune {
+    /// On a hardware GPU, once for each model
+    Auto,
+    /// Anew, on any GPU
+    Always,
+    /// Take the rule of thumb
+    Never,
 }
 
 fn kv_format(given: &str) -> Result<KvFormat, String> {
@@ -68,11 +86,12 @@ fn device_choice(given: &str) -> Result<DeviceChoice, String> {
     match given {
         "auto" => Ok(DeviceChoice::Auto),
         "gpu" => Ok(DeviceChoice::Gpu),
+        "gpu-least" => Ok(DeviceChoice::LeastGpu),
         "cpu" => Ok(DeviceChoice::Cpu),
         index => index
             .parse()
             .map(DeviceChoice::Adapter)
-            .map_err(|_| "write auto, gpu, cpu, or an index that `inshore devices` lists".to_owned()),
+            .map_err(|_| "write auto, gpu, gpu-least, cpu, or an index that `inshore devices` lists".to_owned()),
     }
 }
 

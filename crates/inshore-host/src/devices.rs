@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use inshore_model::{OpenDevice, adapters};
+use inshore_model::{DeviceChoice, GpuPlan, GpuTraits, OpenDevice, adapters};
+
+use crate::models::Cache;
+use crate::plan_file::PlanFile;
 
 /// Runs the command.
 ///
@@ -12,19 +15,72 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let features = cpu_features();
     let features = if features.is_empty() { "baseline".to_owned() } else { features.join(" ") };
     println!("cpu  {}  [{features}]", OpenDevice::cpu().name);
+    println!("     kernels: {}", OpenDevice::cpu_instructions());
     let found = pollster::block_on(adapters());
     for (index, adapter) in found.iter().enumerate() {
         let note = if adapter.software { "  (software: emulated on the CPU)" } else { "" };
         println!("{index}    {}{note}", adapter.name);
+        match pollster::block_on(OpenDevice::open(DeviceChoice::Adapter(index))) {
+            Ok(device) => print_paths(&device),
+            Err(error) => println!("     does not open: {error}"),
+        }
     }
     if found.is_empty() {
         println!("no GPU adapter; install a Vulkan, Metal or DX12 driver to use one");
     }
-    let auto = pollster::block_on(OpenDevice::open(inshore_model::DeviceChoice::Auto));
+    let auto = pollster::block_on(OpenDevice::open(DeviceChoice::Auto));
     if let Ok(device) = auto {
         println!("auto takes: {}", device.name);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How a GPU computes: by the rule of thumb, and what was measured on it.
+fn print_paths(device: &OpenDevice) {
+    let (Some(gpu), Some(identity)) = (device.gpu_traits(), device.gpu_identity()) else { return };
+    for line in paths(gpu) {
+        println!("     {line}");
+    }
+    let known = Cache::of_user().map(|cache| PlanFile::of(&cache).read()).unwrap_or_default();
+    let is_here = |key: &str| key.strip_prefix(identity).and_then(|rest| rest.strip_prefix(" | ").map(str::to_owned));
+    for (shapes, plan) in known.iter().filter_map(|(key, plan)| Some((is_here(key)?, plan.parse::<GpuPlan>().ok()?))) {
+        println!("     measured: {plan} for {shapes}");
+    }
+}
+
+/// The plan that a GPU gets, what it can do, and where it has to take a slower way.
+fn paths(gpu: &GpuTraits) -> Vec<String> {
+    let plan = GpuPlan::rule_of_thumb(gpu);
+    let [narrowest, widest] = gpu.plane_units;
+    let subgroups = match (gpu.plane_operations, narrowest == widest) {
+        (false, _) => "no subgroups".to_owned(),
+        (true, true) => format!("subgroups of {widest}"),
+        (true, false) => format!("subgroups of {narrowest} to {widest}"),
+    };
+    let f16 = if gpu.f16 { "f16" } else { "no f16" };
+    let mut lines = vec![
+        format!("plan: {plan} (rows a unit/sums through/tile), activations in f32"),
+        format!(
+            "has: {subgroups}, {f16}, bindings to {} MiB, workgroups of {} units with {} KiB",
+            gpu.binding_bytes >> 20,
+            gpu.cube_units,
+            gpu.workgroup_bytes >> 10
+        ),
+    ];
+    let mut slower = Vec::new();
+    if !GpuPlan::gemv_candidates(gpu).iter().any(|plan| plan.workgroup_bytes() == 0) {
+        slower.push("sums only through workgroup memory".to_owned());
+    }
+    if gpu.workgroup_bytes < 32 << 10 {
+        slower.push(format!("small tiles for {} KiB of workgroup memory", gpu.workgroup_bytes >> 10));
+    }
+    if gpu.binding_bytes <= GpuTraits::LEAST.binding_bytes {
+        slower.push(format!("no matrix or context over {} MiB", gpu.binding_bytes >> 20));
+    }
+    if !slower.is_empty() {
+        lines.push(format!("falls back: {}", slower.join("; ")));
+    }
+    lines
 }
 
 /// The vector extensions that matter to the kernels and that this CPU has.
@@ -61,4 +117,35 @@ fn cpu_features() -> Vec<&'static str> {
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn cpu_features() -> Vec<&'static str> {
     Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_that_lacks_something_says_which_way_it_takes_instead() {
+        let least = paths(&GpuTraits::LEAST).join("\n");
+        for part in [
+            "plan: 4 rows/workgroup/64x32",
+            "no subgroups, no f16, bindings to 128 MiB, workgroups of 256 units with 16 KiB",
+            "falls back: sums only through workgroup memory; small tiles for 16 KiB of workgroup memory; no matrix or \
+             context over 128 MiB",
+        ] {
+            assert!(least.contains(part), "`{part}` in\n{least}");
+        }
+        let good = GpuTraits {
+            plane_operations: true,
+            plane_units: [32, 32],
+            f16: true,
+            workgroup_bytes: 48 << 10,
+            binding_bytes: 2 << 30,
+            ..GpuTraits::LEAST
+        };
+        let lines = paths(&good);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[1].starts_with("has: subgroups of 32, f16, bindings to 2048 MiB"), "{lines:?}");
+        let varying = paths(&GpuTraits { plane_units: [8, 32], ..good }).join("\n");
+        assert!(varying.contains("subgroups of 8 to 32"), "{varying}");
+    }
 }

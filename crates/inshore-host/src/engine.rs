@@ -6,10 +6,11 @@ use std::io::IsTerminal;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use inshore_gguf::FileSource;
-use inshore_model::{Engine, LoadOptions, LoadProgress, OpenDevice};
+use inshore_model::{Engine, LoadOptions, LoadProgress, OpenDevice, PlanChoice};
 
-use crate::cli::ModelArgs;
+use crate::cli::{ModelArgs, Tune};
 use crate::models::{self, Cache, ModelFile};
+use crate::plan_file::PlanFile;
 
 /// Sets the CPU threads. Call it before anything computes.
 ///
@@ -37,11 +38,14 @@ pub fn load(args: &ModelArgs, file: &ModelFile, conversations: u16) -> anyhow::R
     let opened =
         File::open(&file.path).with_context(|| format!("the model {} cannot be opened", file.path.display()))?;
     let source = FileSource::new(opened)?;
+    // Without a cache folder nothing is remembered.
+    let plans = Cache::of_user().ok().map(|cache| PlanFile::of(&cache));
     let options = LoadOptions {
         context_tokens: args.context.map(|tokens| tokens as usize),
         exact: args.exact,
         kv_format: args.kv_cache,
         conversations: Some(conversations.into()),
+        plan: plan_choice(args, plans.as_ref()),
         ..LoadOptions::default()
     };
     let bar = std::io::stderr().is_terminal().then(|| loading_bar(file.bytes));
@@ -58,7 +62,19 @@ pub fn load(args: &ModelArgs, file: &ModelFile, conversations: u16) -> anyhow::R
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
+    if let (Some(plans), Some(measured)) = (&plans, loaded.as_ref().ok().and_then(Engine::measured_plan)) {
+        plans.remember(measured);
+    }
     loaded.with_context(|| format!("the model {} could not be loaded", file.name))
+}
+
+fn plan_choice(args: &ModelArgs, plans: Option<&PlanFile>) -> PlanChoice {
+    match (args.gpu_plan, args.tune) {
+        (Some(plan), _) => PlanChoice::Fixed(plan),
+        (None, Tune::Auto) => PlanChoice::Tuned(plans.map(PlanFile::read).unwrap_or_default()),
+        (None, Tune::Always) => PlanChoice::TunedAnew,
+        (None, Tune::Never) => PlanChoice::RuleOfThumb,
+    }
 }
 
 fn loading_bar(bytes: u64) -> ProgressBar {

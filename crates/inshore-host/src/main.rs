@@ -10,6 +10,7 @@ mod interrupt;
 mod launch_time;
 mod models;
 mod peak_memory;
+mod plan_file;
 mod pull;
 mod route;
 mod server;

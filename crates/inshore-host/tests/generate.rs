@@ -254,4 +254,10 @@ fn devices_names_the_cpu_and_what_auto_takes() {
     assert!(output.status.success());
     let said = text(&output.stdout);
     assert!(said.starts_with("cpu  CPU, ") && said.contains("auto takes: "), "{said}");
+    let kernels = said.lines().find_map(|line| line.trim().strip_prefix("kernels: ")).expect("a line about the CPU");
+    assert!(["AVX-512 VNNI", "AVX2", "NEON", "portable"].contains(&kernels), "{said}");
+    let adapters = said.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_digit())).count();
+    for part in ["plan: ", "has: "] {
+        assert_eq!(said.matches(&format!("\n     {part}")).count(), adapters, "of each adapter `{part}`: {said}");
+    }
 }

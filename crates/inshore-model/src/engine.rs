@@ -19,6 +19,7 @@ use crate::llama::Llama;
 use crate::pace::Pace;
 use crate::recorded::RecordedStep;
 use crate::request::{Begun, Prompt, Request};
+use crate::tuning::{MeasuredPlan, PlanChoice, settle_plan};
 use crate::weights::Loader;
 use crate::{ModelError, error};
 
@@ -43,6 +44,8 @@ pub struct LoadOptions {
     /// Steps that a GPU is given ahead of the token that is being read; `None`: as many as are done within a few milliseconds,
     /// at least one. More make who stops an answer wait longer for the next.
     pub steps_ahead: Option<usize>,
+    /// How a GPU computes products.
+    pub plan: PlanChoice,
 }
 
 impl LoadOptions {
@@ -81,6 +84,7 @@ pub struct Engine {
     pace: Pace,
     /// The generation that the cache belongs to: its number, counted by [`Engine::start`].
     pub(crate) current: u64,
+    measured_plan: Option<MeasuredPlan>,
 }
 
 /// A recorded step that was launched.
@@ -127,6 +131,7 @@ impl Engine {
                 Ok::<_, ModelError>((model, conversations))
             })
             .await??;
+        let measured_plan = settle_plan(&model, &device, &options.plan).await?;
         let memory = Memory { context_tokens, kv_format, conversations: count };
         let info = info(&gguf, &config, &device, memory);
         let no_history = word_tensor(&[0, 0, 0], &device);
@@ -142,6 +147,7 @@ impl Engine {
             in_flight: VecDeque::new(),
             pace: Pace::new(options.steps_ahead),
             current: 0,
+            measured_plan,
         };
         engine.warm_up().await?;
         engine.info.load_ms = started.elapsed().as_secs_f64() * 1e3;
@@ -151,6 +157,12 @@ impl Engine {
     /// What was loaded, and onto what.
     pub const fn info(&self) -> &ModelInfo {
         &self.info
+    }
+
+    /// How the device's GPU computes products, if that was measured in this load: worth being remembered
+    /// ([`PlanChoice::Tuned`]).
+    pub const fn measured_plan(&self) -> Option<&MeasuredPlan> {
+        self.measured_plan.as_ref()
     }
 
     /// The model's tokenizer.
@@ -337,11 +349,14 @@ impl Engine {
         Ok(logits)
     }
 
-    /// One token through everything: compiles kernels and touches all weights.
+    /// One token through everything, and on a GPU two as in a prompt: compiles kernels and touches all weights.
     async fn warm_up(&mut self) -> Result<(), ModelError> {
-        let logits = self.model.forward(self.ids(&[0]), &[0], self.conversations.current());
-        let drawn = sample(logits, self.no_history(), SampleParams::greedy());
-        read_words(drawn).await?;
+        let prompt: &[u32] = if self.device.plan().is_some() { &[0, 0] } else { &[] };
+        for piece in [prompt, &[0]].into_iter().filter(|piece| !piece.is_empty()) {
+            self.conversations.clear();
+            let logits = self.model.forward(self.ids(piece), piece, self.conversations.current());
+            read_words(sample(logits, self.no_history(), SampleParams::greedy())).await?;
+        }
         self.conversations.clear();
         Ok(())
     }

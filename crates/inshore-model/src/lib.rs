@@ -35,6 +35,7 @@ mod stop;
 mod synthetic;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tuning;
 mod weights;
 
 pub use cache::KvCache;
@@ -44,7 +45,9 @@ pub use error::ModelError;
 pub use generation::{CancelHandle, FinishReason, Generation, Step, Timings};
 pub use info::ModelInfo;
 pub use inshore_ops::KvFormat;
-pub use inshore_ops::device::{Adapter, BackendKind, DeviceChoice, DeviceError, OpenDevice, adapters};
+pub use inshore_ops::device::{
+    Adapter, BackendKind, DeviceChoice, DeviceError, GpuPlan, GpuTraits, OpenDevice, adapters,
+};
 #[cfg(target_family = "wasm")]
 pub use inshore_ops::{Team, use_team};
 pub use inshore_tokenizer::Message;
@@ -52,3 +55,4 @@ pub use llama::{DecoderLayer, Llama};
 pub use probe::{Probe, probe};
 pub use request::{Begun, Prompt, Request, Sampling};
 pub use shape::ModelShape;
+pub use tuning::{KnownPlans, MeasuredPlan, PlanChoice};

@@ -6,7 +6,10 @@ use std::fs::File;
 use std::path::Path;
 
 use inshore_gguf::FileSource;
-use inshore_model::{DeviceChoice, Engine, FinishReason, KvFormat, LoadOptions, OpenDevice, Prompt, Request, Sampling};
+use inshore_model::{
+    DeviceChoice, Engine, FinishReason, GpuPlan, KvFormat, LoadOptions, OpenDevice, PlanChoice, Prompt, Request,
+    Sampling,
+};
 use serde_json::Value;
 
 /// Tokens to compare, bounded where the reference's margins are too small for another order of additions.
@@ -21,12 +24,17 @@ fn ids(value: &Value) -> Vec<u32> {
     value.as_array().expect("ids").iter().map(|id| id.as_u64().expect("an id") as u32).collect()
 }
 
-async fn load(device: OpenDevice, options: LoadOptions) -> Option<Engine> {
+/// The test model's file.
+fn model() -> Option<FileSource> {
     let Some(path) = std::env::var_os("INSHORE_TEST_MODEL") else {
         eprintln!("skipped: INSHORE_TEST_MODEL is not set");
         return None;
     };
-    let source = FileSource::new(File::open(path).expect("the test model")).expect("its length");
+    Some(FileSource::new(File::open(path).expect("the test model")).expect("its length"))
+}
+
+async fn load(device: OpenDevice, options: LoadOptions) -> Option<Engine> {
+    let source = model()?;
     let options = LoadOptions { context_tokens: Some(512), ..options };
     Some(Engine::load(&source, device, options, |_| {}).await.expect("the test model loads"))
 }
@@ -45,8 +53,12 @@ const ROUNDED: Nearness = Nearness { logprob: 0.3, margin: 0.15 };
 
 async fn is_near_the_reference(device: OpenDevice, options: LoadOptions, nearness: Nearness) {
     let Some(mut engine) = load(device, options).await else { return };
+    engine_is_near_the_reference(&mut engine, nearness, &PROMPTS).await;
+}
+
+async fn engine_is_near_the_reference(engine: &mut Engine, nearness: Nearness, compared: &[(&str, usize)]) {
     let (prompts, reference) = (golden("prompts.json"), golden("reference.json"));
-    for (name, tokens) in PROMPTS {
+    for &(name, tokens) in compared {
         let expected = &reference["numpy_f32_dequantised"][name];
         let margins = expected["greedy"]["margins"].as_array().expect("margins");
         let unsure = margins.iter().position(|margin| margin.as_f64().expect("a margin") <= nearness.margin);
@@ -92,15 +104,50 @@ fn the_cpu_is_near_the_reference() {
     }
 }
 
+async fn gpu(choice: DeviceChoice) -> OpenDevice {
+    OpenDevice::open(choice).await.expect("a GPU; llvmpipe (mesa-vulkan-drivers) will do")
+}
+
+/// Keys and values as they were computed.
+fn unrounded() -> LoadOptions {
+    LoadOptions { kv_format: Some(KvFormat::F32), ..LoadOptions::default() }
+}
+
 /// One test: a GPU is opened once in a process.
 #[test]
 fn the_gpu_equals_the_reference_and_is_near_it_with_rounded_keys_and_values() {
-    let exact = LoadOptions { kv_format: Some(KvFormat::F32), ..LoadOptions::default() };
     pollster::block_on(async {
-        let device = OpenDevice::open(DeviceChoice::Gpu).await;
-        let device = device.expect("a GPU; llvmpipe (mesa-vulkan-drivers) will do");
-        is_near_the_reference(device.clone(), exact, EXACT).await;
+        let device = gpu(DeviceChoice::Gpu).await;
+        is_near_the_reference(device.clone(), unrounded(), EXACT).await;
         is_near_the_reference(device, LoadOptions::default(), ROUNDED).await;
+    });
+}
+
+/// No features, 16 KiB of workgroup memory, bindings of 128 MiB.
+#[test]
+fn a_gpu_with_the_least_that_webgpu_promises_equals_the_reference() {
+    pollster::block_on(async {
+        is_near_the_reference(gpu(DeviceChoice::LeastGpu).await, unrounded(), EXACT).await;
+    });
+}
+
+/// Every tile, each with another way to multiply with one token, so that sums go through workgroup memory and planes in turn.
+#[test]
+fn the_gpu_equals_the_reference_whatever_its_plan() {
+    pollster::block_on(async {
+        let Some(source) = model() else { return };
+        // A runtime of its own, as plans are the device's.
+        let device = gpu(DeviceChoice::Adapter(0)).await;
+        let traits = device.gpu_traits().expect("a GPU");
+        let (gemv, gemm) = (GpuPlan::gemv_candidates(traits), GpuPlan::gemm_candidates(traits));
+        for (at, gemm) in gemm.into_iter().enumerate() {
+            let plan = GpuPlan { gemv: gemv[(2 * at + at % 2) % gemv.len()], gemm };
+            println!("{plan}");
+            let options = LoadOptions { context_tokens: Some(512), plan: PlanChoice::Fixed(plan), ..unrounded() };
+            let mut engine =
+                Engine::load(&source, device.clone(), options, |_| {}).await.expect("the test model loads");
+            engine_is_near_the_reference(&mut engine, EXACT, &[("raw", 8), ("p64", 4)]).await;
+        }
     });
 }
 

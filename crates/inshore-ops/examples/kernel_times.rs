@@ -1,5 +1,5 @@
 //! Times every operation at the shapes of SmolLM2-135M, and attention over caches of both formats:
-//! `cargo run --release --example kernel_times -- gpu|cpu [tokens]`.
+//! `cargo run --release --example kernel_times -- gpu|cpu [tokens [plan]]`.
 
 use std::error::Error;
 use std::time::Instant;
@@ -29,7 +29,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let choice = if args.next().as_deref() == Some("cpu") { DeviceChoice::Cpu } else { DeviceChoice::Gpu };
     let prefill = args.next().map_or(Ok(94), |tokens| tokens.parse())?;
     let opened = block_on(OpenDevice::open(choice))?;
-    println!("{}", opened.name);
+    if let Some(plan) = args.next() {
+        opened.use_plan(plan.parse()?)?;
+    }
+    let plan = opened.plan().map_or_else(String::new, |plan| format!(", {plan}"));
+    println!("{}{plan}", opened.name);
     for (tokens, position) in [(1, 1000), (prefill, 0)] {
         time_operations(&opened.device, tokens, position)?;
     }

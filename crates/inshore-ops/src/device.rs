@@ -9,8 +9,12 @@ mod gpu;
 #[cfg(not(feature = "gpu"))]
 #[path = "device/no_gpu.rs"]
 mod gpu;
+pub mod plan;
 
 pub use self::gpu::adapters;
+#[cfg(feature = "gpu")]
+pub(crate) use self::gpu::plan_of;
+pub use self::plan::{GpuPlan, GpuTraits};
 
 /// Which device a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,6 +28,9 @@ pub enum DeviceChoice {
     Cpu,
     /// The adapter with this index in [`adapters`].
     Adapter(usize),
+    /// The best GPU adapter, asked for no more than every WebGPU device has ([`GpuTraits::LEAST`]): slower, and a way
+    /// to see what such a device would compute.
+    LeastGpu,
 }
 
 /// Which of the two backends computes.
@@ -83,6 +90,12 @@ pub enum DeviceError {
         /// What wgpu said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The device lacks what a plan needs.
+    #[error("this device cannot run the plan `{plan}`; leave the choice to inshore")]
+    PlanDoesNotFit {
+        /// The plan.
+        plan: GpuPlan,
+    },
     /// This build has no GPU kernels (feature `gpu`).
     #[error("this build computes on the CPU only; use the CPU (device `cpu`)")]
     NoGpuKernels,
@@ -110,6 +123,7 @@ impl OpenDevice {
             DeviceChoice::Cpu => Ok(Self::cpu()),
             DeviceChoice::Gpu => gpu::open(gpu::Kind::default()).await,
             DeviceChoice::Auto => Self::open_auto().await,
+            DeviceChoice::LeastGpu => gpu::open_least().await,
             DeviceChoice::Adapter(index) => {
                 let found = adapters().await;
                 let adapter = found.get(index).ok_or(DeviceError::NoSuchAdapter { index, count: found.len() })?;
@@ -134,6 +148,42 @@ impl OpenDevice {
         match self.backend {
             BackendKind::Flex => layout.in_panels(),
             BackendKind::Wgpu => layout,
+        }
+    }
+
+    /// The instruction set of the CPU's kernels: `AVX-512 VNNI`, `AVX2`, `NEON`, `simd128` or `portable`.
+    pub fn cpu_instructions() -> &'static str {
+        crate::flex::instructions()
+    }
+
+    /// What a GPU can do; `None` for the CPU.
+    pub fn gpu_traits(&self) -> Option<&GpuTraits> {
+        self.gpu.as_ref().map(gpu::Gpu::traits)
+    }
+
+    /// A GPU's adapter, driver and graphics API: what a plan that was measured on it is remembered by.
+    pub fn gpu_identity(&self) -> Option<&str> {
+        self.gpu.as_ref().map(gpu::Gpu::identity)
+    }
+
+    /// How a GPU computes products; `None` for the CPU.
+    pub fn plan(&self) -> Option<GpuPlan> {
+        self.gpu.as_ref().map(gpu::Gpu::plan)
+    }
+
+    /// Computes products on a GPU by `plan` from the next launch on; the CPU has none and does nothing. What was recorded stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// [`DeviceError::PlanDoesNotFit`].
+    pub fn use_plan(&self, plan: GpuPlan) -> Result<(), DeviceError> {
+        match &self.gpu {
+            Some(gpu) if !plan.fits(gpu.traits()) => Err(DeviceError::PlanDoesNotFit { plan }),
+            Some(gpu) => {
+                gpu.use_plan(plan);
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 

@@ -34,6 +34,11 @@ impl Cache {
     pub fn models(&self) -> PathBuf {
         self.folder.join("models")
     }
+
+    /// File of what was measured of GPUs.
+    pub fn gpu_plans(&self) -> PathBuf {
+        self.folder.join("gpu-plans.json")
+    }
 }
 
 /// Held while a file is being fetched; other processes wait for it.

@@ -1,27 +1,77 @@
 //! GPU adapters through wgpu.
 
-use burn::tensor::Device;
-use burn::tensor::wgpu::{WgpuBackend, WgpuInitError, wgpu};
+use std::sync::{PoisonError, RwLock};
 
-use super::{Adapter, BackendKind, DeviceError, GpuUse, OpenDevice};
+use burn::tensor::Device;
+use burn::tensor::wgpu::{WgpuBackend, WgpuInitError, WgpuSetup, wgpu};
+use burn_cubecl::CubeDevice;
+
+use super::{Adapter, BackendKind, DeviceError, GpuPlan, GpuTraits, GpuUse, OpenDevice};
 
 /// Which adapter.
 pub type Kind = burn::tensor::DeviceKind;
 
+/// The plans of the open devices. Kernels are launched for tensors, which know their device and nothing else.
+static PLANS: RwLock<Vec<(CubeDevice, GpuPlan)>> = RwLock::new(Vec::new());
+
+/// The plan of the device, which is [`GpuPlan::FALLBACK`] where it was not opened here.
+pub(crate) fn plan_of(device: &CubeDevice) -> GpuPlan {
+    let plans = PLANS.read().unwrap_or_else(PoisonError::into_inner);
+    plans.iter().find(|(of, _)| of == device).map_or(GpuPlan::FALLBACK, |&(_, plan)| plan)
+}
+
 /// An open GPU.
 #[derive(Debug, Clone)]
-pub struct Gpu(wgpu::Device);
+pub struct Gpu {
+    wgpu: wgpu::Device,
+    cube: CubeDevice,
+    traits: GpuTraits,
+    identity: String,
+}
 
 impl Gpu {
+    fn new(device: &Device, setup: &WgpuSetup) -> Option<Self> {
+        let burn::backend::DispatchDevice::Cube(cube) = device.as_dispatch() else { return None };
+        let info = setup.adapter.get_info();
+        let gpu = Self {
+            wgpu: setup.device.clone(),
+            cube: cube.clone(),
+            traits: traits(&info, setup.device.features(), &setup.device.limits()),
+            identity: [&*describe(&info), &info.driver, &info.driver_info].join(" | "),
+        };
+        gpu.use_plan(GpuPlan::rule_of_thumb(&gpu.traits));
+        Some(gpu)
+    }
+
+    pub const fn traits(&self) -> &GpuTraits {
+        &self.traits
+    }
+
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    pub fn plan(&self) -> GpuPlan {
+        plan_of(&self.cube)
+    }
+
+    pub fn use_plan(&self, plan: GpuPlan) {
+        let mut plans = PLANS.write().unwrap_or_else(PoisonError::into_inner);
+        match plans.iter_mut().find(|(of, _)| *of == self.cube) {
+            Some((_, known)) => *known = plan,
+            None => plans.push((self.cube.clone(), plan)),
+        }
+    }
+
     /// What it was asked for until now.
     pub fn used(&self) -> GpuUse {
-        let buffers = self.0.generate_allocator_report().map(|report| report.allocations.len());
+        let buffers = self.wgpu.generate_allocator_report().map(|report| report.allocations.len());
         GpuUse { dispatches: crate::cube::dispatches(), buffers }
     }
 
     /// Runs `work` and tells if an allocation failed in it.
     pub async fn watching_memory<T>(&self, work: impl Future<Output = T>) -> Result<T, DeviceError> {
-        let scope = self.0.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let scope = self.wgpu.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let result = work.await;
         match scope.pop().await {
             Some(_) => Err(DeviceError::OutOfMemory),
@@ -30,21 +80,69 @@ impl Gpu {
     }
 }
 
+fn traits(info: &wgpu::AdapterInfo, features: wgpu::Features, limits: &wgpu::Limits) -> GpuTraits {
+    // Metal states a range; Apple's own GPUs have 32.
+    let apple = cfg!(all(target_vendor = "apple", target_arch = "aarch64"));
+    GpuTraits {
+        software: info.device_type == wgpu::DeviceType::Cpu,
+        plane_operations: features.contains(wgpu::Features::SUBGROUP),
+        plane_units: if apple { [32, 32] } else { [info.subgroup_min_size, info.subgroup_max_size] },
+        f16: features.contains(wgpu::Features::SHADER_F16),
+        workgroup_bytes: limits.max_compute_workgroup_storage_size as usize,
+        cube_units: limits.max_compute_invocations_per_workgroup as usize,
+        binding_bytes: limits.max_buffer_size.min(limits.max_storage_buffer_binding_size),
+    }
+}
+
 /// Opens an adapter.
 pub async fn open(kind: Kind) -> Result<OpenDevice, DeviceError> {
     let options = Device::wgpu_options().device_kind(kind).graphics_api(GRAPHICS_API);
-    let (device, setup) = options.init_with_setup_async().await.map_err(|error| match error {
-        WgpuInitError::AdapterUnavailable { .. } => DeviceError::NoAdapter { source: error.into() },
-        _ => DeviceError::Refused { source: error.into() },
-    })?;
-    let limits = setup.device.limits();
-    Ok(OpenDevice {
+    let (device, setup) = options.init_with_setup_async().await.map_err(refused)?;
+    Ok(opened(device, setup))
+}
+
+/// Opens the best adapter as one that has only what every WebGPU device has.
+pub async fn open_least() -> Result<OpenDevice, DeviceError> {
+    let instance = instance();
+    let adapter = instance
+        .request_adapter(&wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..wgpu::RequestAdapterOptions::default()
+        })
+        .await
+        .map_err(|error| DeviceError::NoAdapter { source: error.to_string().into() })?;
+    let least = wgpu::DeviceDescriptor {
+        required_features: wgpu::Features::empty(),
+        required_limits: wgpu::Limits::defaults(),
+        memory_hints: wgpu::MemoryHints::MemoryUsage,
+        ..wgpu::DeviceDescriptor::default()
+    };
+    let (wgpu, queue) = adapter
+        .request_device(&least)
+        .await
+        .map_err(|error| DeviceError::Refused { source: error.to_string().into() })?;
+    let backend = adapter.get_info().backend;
+    let setup = WgpuSetup { instance, adapter, device: wgpu, queue, backend };
+    let device = Device::wgpu_options().setup(setup.clone()).init().map_err(refused)?;
+    Ok(opened(device, setup))
+}
+
+fn opened(device: Device, setup: WgpuSetup) -> OpenDevice {
+    let gpu = Gpu::new(&device, &setup);
+    OpenDevice {
         device,
         backend: BackendKind::Wgpu,
         name: describe(&setup.adapter.get_info()),
-        max_tensor_bytes: Some(limits.max_buffer_size.min(limits.max_storage_buffer_binding_size)),
-        gpu: Some(Gpu(setup.device)),
-    })
+        max_tensor_bytes: gpu.as_ref().map(|gpu| gpu.traits.binding_bytes),
+        gpu,
+    }
+}
+
+fn refused(error: WgpuInitError) -> DeviceError {
+    match error {
+        WgpuInitError::AdapterUnavailable { .. } => DeviceError::NoAdapter { source: error.into() },
+        _ => DeviceError::Refused { source: error.into() },
+    }
 }
 
 /// The adapters of this machine, in the order that [`DeviceChoice::Adapter`] counts them. Empty in a browser, which
@@ -54,11 +152,7 @@ pub async fn adapters() -> Vec<Adapter> {
     return Vec::new();
     #[cfg(not(target_family = "wasm"))]
     {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-            backends: graphics_apis(),
-            ..wgpu::InstanceDescriptor::new_without_display_handle()
-        });
-        let found = instance.enumerate_adapters(graphics_apis()).await;
+        let found = instance().enumerate_adapters(graphics_apis()).await;
         let mut seen = Vec::new();
         found
             .iter()
@@ -94,9 +188,16 @@ const GRAPHICS_API: WgpuBackend = if cfg!(target_family = "wasm") {
     WgpuBackend::Vulkan
 };
 
-#[cfg(not(target_family = "wasm"))]
+fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: graphics_apis(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    })
+}
+
 fn graphics_apis() -> wgpu::Backends {
     match GRAPHICS_API {
+        WgpuBackend::WebGpu => wgpu::Backends::BROWSER_WEBGPU,
         WgpuBackend::Metal => wgpu::Backends::METAL,
         WgpuBackend::Dx12 => wgpu::Backends::DX12,
         _ => wgpu::Backends::VULKAN,

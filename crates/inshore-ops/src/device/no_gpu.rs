@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::{Adapter, DeviceError, GpuUse, OpenDevice};
+use super::{Adapter, DeviceError, GpuPlan, GpuTraits, GpuUse, OpenDevice};
 
 /// Which adapter.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,22 @@ pub struct Kind;
 pub struct Gpu(Infallible);
 
 impl Gpu {
+    pub fn traits(&self) -> &GpuTraits {
+        match self.0 {}
+    }
+
+    pub fn identity(&self) -> &str {
+        match self.0 {}
+    }
+
+    pub fn plan(&self) -> GpuPlan {
+        match self.0 {}
+    }
+
+    pub fn use_plan(&self, _plan: GpuPlan) {
+        match self.0 {}
+    }
+
     pub fn used(&self) -> GpuUse {
         match self.0 {}
     }
@@ -23,6 +39,10 @@ impl Gpu {
 }
 
 pub async fn open(_kind: Kind) -> Result<OpenDevice, DeviceError> {
+    Err(DeviceError::NoGpuKernels)
+}
+
+pub async fn open_least() -> Result<OpenDevice, DeviceError> {
     Err(DeviceError::NoGpuKernels)
 }
 

@@ -4,6 +4,8 @@ use super::{BackendKind, DeviceChoice, OpenDevice};
 
 #[cfg(feature = "gpu")]
 mod gpu;
+#[cfg(feature = "gpu")]
+mod least;
 
 #[test]
 fn the_cpu_needs_no_driver_and_has_no_limit() {

@@ -31,6 +31,7 @@ pub use self::cache::PANEL_POSITIONS;
 pub use self::parallel::threads;
 #[cfg(target_family = "wasm")]
 pub use self::parallel::{Team, use_team};
+pub use self::simd::instructions;
 
 impl DecoderOps for Flex {
     fn embed(ids: IntTensor<Self>, tokens: usize, table: IntTensor<Self>, layout: PackedLayout) -> FloatTensor<Self> {

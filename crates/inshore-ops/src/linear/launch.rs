@@ -3,14 +3,14 @@
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::kernel::gemm::{GEMM_UNITS, TILE_ROWS, TILE_TOKENS};
-use super::kernel::gemv::{GEMV_UNITS, gemv_rows, unit_rows};
 use super::kernel::plain::{PLAIN_ROWS, PLAIN_UNITS};
-use super::kernel::product::{plain_product, plain_qkv, product, product_qkv};
+use super::kernel::product::{Way, plain_product, plain_qkv, product, product_qkv};
 use super::kernel::{
     CHUNK, Cut, Format, HeadsLaunch, InputLaunch, NORM_UNITS, ResidualLaunch, WeightsLaunch, rms_norm,
 };
 use crate::cube::{cube_grid, empty, vector_width};
+use crate::device::plan::GEMV_UNITS;
+use crate::device::plan_of;
 use crate::extension::QkvShape;
 use crate::{PackedLayout, cube::dispatch};
 
@@ -118,8 +118,8 @@ pub(crate) fn linear(input: &Activations<'_>, weights: Matrices<'_>, residual: O
         let dim = CubeDim::new_1d(PLAIN_UNITS as u32);
         plain_product::launch(client, count, dim, ready.x.into_buffer_arg(), weights_arg, residual, output);
     } else {
-        let Grid { count, dim, unit_rows } = grid(input.x, &weights);
-        product::launch(client, count, dim, ready.launch(false), weights_arg, residual, output, unit_rows);
+        let Grid { count, dim, way } = grid(input.x, &weights);
+        product::launch(client, count, dim, ready.launch(false), weights_arg, residual, output, way);
     }
     out
 }
@@ -160,9 +160,9 @@ pub(crate) fn linear_qkv(input: &Activations<'_>, words: &CubeTensor, shape: &Qk
         let dim = CubeDim::new_1d(PLAIN_UNITS as u32);
         plain_qkv::launch(client, count, dim, ready.x.into_buffer_arg(), bias, weights_arg, heads, q, cache);
     } else {
-        let Grid { count, dim, unit_rows } = grid(input.x, &weights);
+        let Grid { count, dim, way } = grid(input.x, &weights);
         let input = ready.launch(shape.has_bias);
-        product_qkv::launch(client, count, dim, input, weights_arg, heads, q, cache, unit_rows);
+        product_qkv::launch(client, count, dim, input, weights_arg, heads, q, cache, way);
     }
 }
 
@@ -170,19 +170,19 @@ pub(crate) fn linear_qkv(input: &Activations<'_>, words: &CubeTensor, shape: &Qk
 struct Grid {
     count: CubeCount,
     dim: CubeDim,
-    /// Of one token: rows a unit.
-    unit_rows: Option<usize>,
+    way: Way,
 }
 
 fn grid(x: &CubeTensor, weights: &Matrices<'_>) -> Grid {
     let tokens = x.meta.shape()[0];
+    let plan = plan_of(&x.device);
     if tokens == 1 {
-        let unit_rows = unit_rows(x.client.properties().hardware.plane_size_max);
-        let count = cube_grid(weights.tiles(gemv_rows(unit_rows)));
-        Grid { count, dim: CubeDim::new_1d(GEMV_UNITS as u32), unit_rows: Some(unit_rows) }
+        let count = cube_grid(weights.tiles(plan.gemv.rows()));
+        Grid { count, dim: CubeDim::new_1d(GEMV_UNITS as u32), way: Way::OneToken(plan.gemv) }
     } else {
-        let count = CubeCount::new_2d(weights.tiles(TILE_ROWS) as u32, tokens.div_ceil(TILE_TOKENS) as u32);
-        Grid { count, dim: CubeDim::new_1d(GEMM_UNITS as u32), unit_rows: None }
+        let tile = plan.gemm;
+        let count = CubeCount::new_2d(weights.tiles(tile.rows) as u32, tokens.div_ceil(tile.tokens) as u32);
+        Grid { count, dim: CubeDim::new_1d(tile.rows as u32), way: Way::ManyTokens(tile) }
     }
 }
 

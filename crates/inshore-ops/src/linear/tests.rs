@@ -4,6 +4,9 @@ use super::reference;
 use crate::backends::{Packed, assert_close, devices, floats, random, read};
 use crate::{all_logits, gated_mlp, linear_add, logits};
 
+#[cfg(feature = "gpu")]
+mod plans;
+
 const EPS: f32 = 1e-5;
 
 /// Rounding in sums of `terms` products of numbers around 1.
@@ -44,25 +47,6 @@ fn sizes_around_the_tiles() {
             check_linear_add(&weight, tokens);
         }
     }
-}
-
-/// The adapter here has narrow planes: what wide ones run is asked for.
-#[cfg(feature = "gpu")]
-#[test]
-fn one_token_on_narrow_and_wide_planes() {
-    use std::sync::atomic::Ordering::Relaxed;
-
-    use super::kernel::gemv::PLANE_UNITS;
-
-    for units in [8, 32] {
-        PLANE_UNITS.store(units, Relaxed);
-        for kind in [GgmlType::Q4_1, GgmlType::Q8_0, GgmlType::Q6K] {
-            for rows in [1, 31, 32, 33, 127, 128, 130, 300] {
-                check_linear_add(&Packed::random(kind, rows, 768, 5), 1);
-            }
-        }
-    }
-    PLANE_UNITS.store(0, Relaxed);
 }
 
 #[test]

@@ -98,6 +98,22 @@ pub fn run_products<K: Kernel>(kernel: K) {
     run(kernel);
 }
 
+/// The instructions that [`run()`] finds, as reports name them.
+pub fn instructions() -> &'static str {
+    match Isa::best() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512(_) => "AVX-512 VNNI",
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2(_) => "AVX2",
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon(_) => "NEON",
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Isa::Simd128 => "simd128",
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+        Isa::Portable => "portable",
+    }
+}
+
 /// The implementations, as values.
 #[derive(Clone, Copy)]
 enum Isa {

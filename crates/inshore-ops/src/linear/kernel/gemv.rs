@@ -8,42 +8,25 @@ use cubecl::prelude::*;
 use super::chunk::{Chunk, QUADS, Quad, has_offset};
 use super::input::Input;
 use super::weights::{Tile, Weights};
+use crate::device::plan::{GemvPlan, Reduction};
 
-/// Units that share a row, each with every eighth chunk.
-const LANES: usize = 8;
-/// Groups of rows in a cube.
-const GROUPS: usize = 8;
-/// Units of a cube, along x.
-pub(crate) const GEMV_UNITS: usize = LANES * GROUPS;
-
-/// Rows that a unit accumulates, so that it reads each chunk of `x` once for all of them. A GPU wants many cubes rather
-/// than few reads. Devices whose planes are narrow, which most often are CPUs in disguise, read lane by lane: there
-/// 16 rows take half the time of 4.
-pub(crate) fn unit_rows(plane_units: u32) -> usize {
-    #[cfg(test)]
-    let plane_units = match PLANE_UNITS.load(std::sync::atomic::Ordering::Relaxed) {
-        0 => plane_units,
-        forced => forced,
-    };
-    if plane_units <= 8 { 16 } else { 4 }
+/// What a unit has of a tile's products.
+#[derive(CubeType)]
+pub(crate) struct Pair {
+    /// The products with two neighbouring rows.
+    pub products: (f32, f32),
+    /// The first of the two in the tile; past the tile's rows if the unit has none.
+    pub place: usize,
 }
 
-/// What tests say that a plane has, if not 0.
-#[cfg(test)]
-pub(crate) static PLANE_UNITS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-
-/// Rows of a cube.
-pub(crate) const fn gemv_rows(unit_rows: usize) -> usize {
-    GROUPS * unit_rows
-}
-
-/// Products of the input's first token with two neighbouring rows: for unit `u` rows `2u` and `2u + 1` of the tile.
+/// Products of the input's first token with the rows of the tile, a pair a unit.
 #[cube]
-pub(crate) fn gemv(input: &Input, weights: &Weights, tile: &Tile, #[comptime] unit_rows: usize) -> (f32, f32) {
+pub(crate) fn gemv(input: &Input, weights: &Weights, tile: &Tile, #[comptime] plan: GemvPlan) -> Pair {
     let unit = UNIT_POS as usize;
-    let lane = unit % LANES;
-    let group = unit / LANES;
-    let rows = comptime!(gemv_rows(unit_rows));
+    let lanes = comptime!(plan.lanes());
+    let unit_rows = comptime!(plan.unit_rows);
+    let lane = unit % lanes;
+    let group = unit / lanes;
     let first = tile.first_row + group * unit_rows;
     let chunks = weights.cols / 32;
     let normalise = comptime!(input.normalise);
@@ -66,38 +49,108 @@ pub(crate) fn gemv(input: &Input, weights: &Weights, tile: &Tile, #[comptime] un
             }
         }
         add_chunk(weights, tile, (first, own), &inputs, &mut chunk, &mut sums, unit_rows);
-        own += LANES;
+        own += lanes;
     }
 
+    let squares = squares.vector_sum();
+    if comptime!(plan.reduction == Reduction::Workgroup) {
+        through_workgroup(input, weights, &sums, squares, plan)
+    } else {
+        through_plane(input, weights, &sums, squares, plan)
+    }
+}
+
+/// Adds up the sums of the units that share a row: unit `u` has rows `2u` and `2u + 1` of the tile.
+#[cube]
+fn through_workgroup(
+    input: &Input,
+    weights: &Weights,
+    sums: &Array<f32>,
+    squares: f32,
+    #[comptime] plan: GemvPlan,
+) -> Pair {
+    let unit = UNIT_POS as usize;
+    let lanes = comptime!(plan.lanes());
+    let unit_rows = comptime!(plan.unit_rows);
+    let rows = comptime!(plan.rows());
+    let lane = unit % lanes;
+    let group = unit / lanes;
     // The rows' sums, and behind them the squares of the first group, by lanes.
-    let mut partial = Shared::<[f32]>::new_slice(comptime!((rows + 1) * LANES));
+    let mut partial = Shared::<[f32]>::new_slice(comptime!((plan.rows() + 1) * plan.lanes()));
     #[unroll]
     for r in 0..unit_rows {
-        partial[(group * unit_rows + r) * LANES + lane] = sums[r];
+        partial[(group * unit_rows + r) * lanes + lane] = sums[r];
     }
-    if comptime!(normalise) {
-        let of_lane = squares.vector_sum();
+    if comptime!(input.normalise) {
         if group == 0 {
-            partial[comptime!(rows * LANES) + lane] = of_lane;
+            partial[comptime!(plan.rows() * plan.lanes()) + lane] = squares;
         }
     }
     sync_cube();
-    let pair = min(unit * 2, comptime!(rows - 2)) * LANES;
+    let pair = min(unit * 2, comptime!(plan.rows() - 2)) * lanes;
     let mut a = 0.0f32.runtime();
     let mut b = 0.0f32.runtime();
-    for i in 0..LANES {
+    for i in 0..lanes {
         a += partial[pair + i];
-        b += partial[pair + LANES + i];
+        b += partial[pair + lanes + i];
     }
     let mut scale = 1.0f32.runtime();
-    if comptime!(normalise) {
+    if comptime!(input.normalise) {
         let mut sum = 0.0f32.runtime();
-        for i in 0..LANES {
-            sum += partial[comptime!(rows * LANES) + i];
+        for i in 0..lanes {
+            sum += partial[comptime!(plan.rows() * plan.lanes()) + i];
         }
-        scale = 1.0f32 / (sum / f32::cast_from(weights.cols) + input.eps).sqrt();
+        scale = rms_scale(input, weights, sum);
     }
-    (a * scale, b * scale)
+    Pair { products: (a * scale, b * scale), place: min(unit * 2, rows) }
+}
+
+/// The same by exchanging registers, without a barrier: all lanes get all sums of their group, and each keeps a pair.
+#[cube]
+fn through_plane(
+    input: &Input,
+    weights: &Weights,
+    sums: &Array<f32>,
+    squares: f32,
+    #[comptime] plan: GemvPlan,
+) -> Pair {
+    let unit = UNIT_POS as usize;
+    let lanes = comptime!(plan.lanes());
+    let unit_rows = comptime!(plan.unit_rows);
+    let rows = comptime!(plan.rows());
+    let lane = unit % lanes;
+    let mut a = 0.0f32.runtime();
+    let mut b = 0.0f32.runtime();
+    #[unroll]
+    for pair in 0..comptime!(plan.unit_rows / 2) {
+        let even = total_of_lanes(sums[comptime!(2 * pair)], lanes);
+        let odd = total_of_lanes(sums[comptime!(2 * pair + 1)], lanes);
+        a = select(lane == pair, even, a);
+        b = select(lane == pair, odd, b);
+    }
+    let mut scale = 1.0f32.runtime();
+    if comptime!(input.normalise) {
+        scale = rms_scale(input, weights, total_of_lanes(squares, lanes));
+    }
+    let own = unit / lanes * unit_rows + lane * 2;
+    let place = select(lane * 2 < unit_rows, own, rows);
+    Pair { products: (a * scale, b * scale), place }
+}
+
+/// The sum of `value` over `lanes` neighbouring units, in each of them.
+#[cube]
+fn total_of_lanes(value: f32, #[comptime] lanes: usize) -> f32 {
+    let mut total = value;
+    #[unroll]
+    for step in 0..comptime!(lanes.ilog2()) {
+        total += plane_shuffle_xor(total, comptime!(1u32 << step));
+    }
+    total
+}
+
+#[cube]
+fn rms_scale(input: &Input, weights: &Weights, squares: f32) -> f32 {
+    1.0f32 / (squares / f32::cast_from(weights.cols) + input.eps).sqrt()
 }
 
 /// Adds the products of one chunk of the input with the rows from `at.0` on; `at.1` is the number of the chunk.

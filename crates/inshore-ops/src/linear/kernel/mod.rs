@@ -2,8 +2,8 @@
 
 mod chunk;
 mod epilogue;
-pub(crate) mod gemm;
-pub(crate) mod gemv;
+mod gemm;
+mod gemv;
 pub(crate) mod half;
 mod input;
 mod k_chunk;

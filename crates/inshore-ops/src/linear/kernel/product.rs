@@ -3,52 +3,70 @@
 use cubecl::prelude::*;
 
 use super::epilogue::{Heads, Residual, store};
-use super::gemm::{GEMM_UNITS, STRIDE, TILE_ROWS, TILE_TOKENS, TOKEN_STEP, UNIT_TOKENS, gemm};
-use super::gemv::{gemv, gemv_rows};
+use super::gemm::gemm;
+use super::gemv::gemv;
 use super::input::Input;
 use super::plain::{PLAIN_ROWS, plain};
 use super::weights::Weights;
+use crate::device::plan::{GemmTile, GemvPlan, GpuPlan, UNIT_TOKENS};
+
+/// The way to multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Way {
+    OneToken(GemvPlan),
+    ManyTokens(GemmTile),
+}
+
+impl Way {
+    const fn has_one_token(self) -> bool {
+        matches!(self, Self::OneToken(_))
+    }
+
+    /// The plan for one token, which any is where there are many.
+    const fn gemv(self) -> GemvPlan {
+        if let Self::OneToken(plan) = self { plan } else { GpuPlan::FALLBACK.gemv }
+    }
+
+    const fn gemm(self) -> GemmTile {
+        if let Self::ManyTokens(tile) = self { tile } else { GpuPlan::FALLBACK.gemm }
+    }
+}
 
 /// `x Wᵀ` plus residual, or `SiLU(x Wgᵀ) * (x Wuᵀ)`. One token: cubes cover the tiles over x and y. Many: x covers
 /// the tiles, y the tokens.
 #[cube(launch)]
-pub(crate) fn product(
-    input: &Input,
-    weights: &Weights,
-    residual: &Residual,
-    out: &mut [f32],
-    #[comptime] unit_rows: Option<usize>,
-) {
+pub(crate) fn product(input: &Input, weights: &Weights, residual: &Residual, out: &mut [f32], #[comptime] way: Way) {
     let cut = comptime!(weights.format.cut);
     let unit = UNIT_POS as usize;
-    if comptime!(unit_rows.is_some()) {
-        let unit_rows = comptime!(unit_rows.unwrap_or_default());
-        let rows = comptime!(gemv_rows(unit_rows));
-        let tile = weights.tile(CUBE_POS, rows);
-        let pair = gemv(input, weights, &tile, unit_rows);
-        let row = tile.first_row + unit * 2;
-        if unit * 2 < rows && row < tile.rows {
-            store(pair, (row, 0usize), &tile, residual, out, cut);
+    if comptime!(way.has_one_token()) {
+        let plan = comptime!(way.gemv());
+        let tile = weights.tile(CUBE_POS, comptime!(plan.rows()));
+        let pair = gemv(input, weights, &tile, plan);
+        let row = tile.first_row + pair.place;
+        if pair.place < comptime!(plan.rows()) && row < tile.rows {
+            store(pair.products, (row, 0usize), &tile, residual, out, cut);
         }
     } else {
-        let tile = weights.tile(CUBE_POS_X as usize, TILE_ROWS);
-        let first_token = CUBE_POS_Y as usize * TILE_TOKENS;
-        let products = gemm(input, weights, &tile, first_token);
+        let size = comptime!(way.gemm());
+        let stride = comptime!(size.result_stride());
+        let tile = weights.tile(CUBE_POS_X as usize, comptime!(size.rows));
+        let first_token = CUBE_POS_Y as usize * comptime!(size.tokens);
+        let products = gemm(input, weights, &tile, first_token, size);
         let mut at = unit;
-        while at < comptime!(TILE_ROWS / 2 * TOKEN_STEP) {
-            let place = at % comptime!(TILE_ROWS / 2) * 2;
+        while at < comptime!(size.rows / 2 * size.token_step()) {
+            let place = at % comptime!(size.rows / 2) * 2;
             let row = tile.first_row + place;
-            let step = at / comptime!(TILE_ROWS / 2);
-            let a = products[place * STRIDE + step];
-            let b = products[(place + 1) * STRIDE + step];
+            let step = at / comptime!(size.rows / 2);
+            let a = products[place * stride + step];
+            let b = products[(place + 1) * stride + step];
             #[unroll]
             for t in 0..UNIT_TOKENS {
-                let token = first_token + step + comptime!(t * TOKEN_STEP);
+                let token = first_token + step + comptime!(t * size.token_step());
                 if row < tile.rows && token < input.tokens {
                     store((a.extract(t), b.extract(t)), (row, token), &tile, residual, out, cut);
                 }
             }
-            at += GEMM_UNITS;
+            at += comptime!(size.rows);
         }
     }
 }
@@ -61,42 +79,44 @@ pub(crate) fn product_qkv(
     heads: &Heads,
     q: &mut [f32],
     cache: &mut [u32],
-    #[comptime] unit_rows: Option<usize>,
+    #[comptime] way: Way,
 ) {
     let unit = UNIT_POS as usize;
-    if comptime!(unit_rows.is_some()) {
-        let unit_rows = comptime!(unit_rows.unwrap_or_default());
-        let rows = comptime!(gemv_rows(unit_rows));
-        let tile = weights.tile(CUBE_POS, rows);
-        let pair = gemv(input, weights, &tile, unit_rows);
-        let row = tile.first_row + unit * 2;
-        if unit * 2 < rows && row < tile.rows {
+    if comptime!(way.has_one_token()) {
+        let plan = comptime!(way.gemv());
+        let tile = weights.tile(CUBE_POS, comptime!(plan.rows()));
+        let pair = gemv(input, weights, &tile, plan);
+        let row = tile.first_row + pair.place;
+        if pair.place < comptime!(plan.rows()) && row < tile.rows {
             let bias = heads.bias(&input.norm, weights, &tile, row);
-            heads.store((pair.0 + bias.0, pair.1 + bias.1), (row, 0usize), &tile, q, cache);
+            let (a, b) = pair.products;
+            heads.store((a + bias.0, b + bias.1), (row, 0usize), &tile, q, cache);
         }
     } else {
-        let tile = weights.tile(CUBE_POS_X as usize, TILE_ROWS);
-        let first_token = CUBE_POS_Y as usize * TILE_TOKENS;
-        let products = gemm(input, weights, &tile, first_token);
+        let size = comptime!(way.gemm());
+        let stride = comptime!(size.result_stride());
+        let tile = weights.tile(CUBE_POS_X as usize, comptime!(size.rows));
+        let first_token = CUBE_POS_Y as usize * comptime!(size.tokens);
+        let products = gemm(input, weights, &tile, first_token, size);
         let mut at = unit;
-        while at < comptime!(TILE_ROWS / 2 * TOKEN_STEP) {
-            let place = at % comptime!(TILE_ROWS / 2) * 2;
+        while at < comptime!(size.rows / 2 * size.token_step()) {
+            let place = at % comptime!(size.rows / 2) * 2;
             let row = tile.first_row + place;
-            let step = at / comptime!(TILE_ROWS / 2);
-            let a = products[place * STRIDE + step];
-            let b = products[(place + 1) * STRIDE + step];
+            let step = at / comptime!(size.rows / 2);
+            let a = products[place * stride + step];
+            let b = products[(place + 1) * stride + step];
             if row < tile.rows {
                 let bias = heads.bias(&input.norm, weights, &tile, row);
                 #[unroll]
                 for t in 0..UNIT_TOKENS {
-                    let token = first_token + step + comptime!(t * TOKEN_STEP);
+                    let token = first_token + step + comptime!(t * size.token_step());
                     if token < input.tokens {
                         let pair = (a.extract(t) + bias.0, b.extract(t) + bias.1);
                         heads.store(pair, (row, token), &tile, q, cache);
                     }
                 }
             }
-            at += GEMM_UNITS;
+            at += comptime!(size.rows);
         }
     }
 }
