@@ -349,10 +349,14 @@ impl Engine {
         Ok(logits)
     }
 
-    /// One token through everything, and on a GPU two as in a prompt: compiles kernels and touches all weights.
+    /// One token through everything, and on a GPU two as in a prompt: compiles kernels and touches all weights. A GPU that is
+    /// emulated in software computes a whole tile for those two, for longer than a first prompt waits for its kernels.
     async fn warm_up(&mut self) -> Result<(), ModelError> {
-        let prompt: &[u32] = if self.device.plan().is_some() { &[0, 0] } else { &[] };
-        for piece in [prompt, &[0]].into_iter().filter(|piece| !piece.is_empty()) {
+        let pieces: &[&[u32]] = match self.device.gpu_traits() {
+            Some(gpu) if !gpu.software => &[&[0, 0], &[0]],
+            _ => &[&[0]],
+        };
+        for piece in pieces {
             self.conversations.clear();
             let logits = self.model.forward(self.ids(piece), piece, self.conversations.current());
             read_words(sample(logits, self.no_history(), SampleParams::greedy())).await?;
