@@ -9,8 +9,8 @@ use super::super::{DeviceChoice, GpuPlan, GpuTraits, OpenDevice, plan::GemmTile}
 use crate::backends::{Packed, assert_close, floats, random, read, words};
 use crate::sample::reference::noise_key;
 use crate::{
-    Heads, KvLayer, Position, QkvInputs, QkvWeights, SampleParams, attention, embed, gated_mlp, linear_add, logits,
-    qkv_rope, sample,
+    Heads, KvFormat, KvLayer, Position, QkvInputs, QkvWeights, SampleParams, attention, embed, gated_mlp, linear_add,
+    logits, qkv_rope, sample,
 };
 
 const EPS: f32 = 1e-5;
@@ -61,7 +61,8 @@ fn outputs(device: &Device, head_dim: usize, tokens: usize) -> [Vec<f32>; 3] {
     let layouts = packed.each_ref().map(|part| part.layout);
     let biases = random(22, rows.iter().sum());
     let weights = QkvWeights::new(random(21, hidden), layouts, all, Some(&biases), device).expect("three matrices");
-    let mut cache = KvLayer::new(capacity, kv_heads, head_dim, device);
+    // Unrounded: two devices may round a number near a tie to different neighbours.
+    let mut cache = KvLayer::new(capacity, kv_heads, head_dim, KvFormat::F32, device);
     let rope: Vec<f32> = random(23, capacity * head_dim / 2).iter().flat_map(|a| [a.cos(), a.sin()]).collect();
     let rope = floats(&rope, [capacity, head_dim], device);
     let mut attended = Vec::new();
