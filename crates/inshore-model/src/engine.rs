@@ -29,6 +29,9 @@ const DEFAULT_CONTEXT_TOKENS: usize = 2048;
 /// Prompt tokens that run through the model at once: bounds the activations' memory and the wait for a cancel.
 const PREFILL_TOKENS: usize = 256;
 
+/// Enough for the kernels of many tokens.
+const WARM_UP_TOKENS: usize = 16;
+
 /// How a model is loaded.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
@@ -349,11 +352,13 @@ impl Engine {
         Ok(logits)
     }
 
-    /// One token through everything, and on a GPU two as in a prompt: compiles kernels and touches all weights. A GPU that is
-    /// emulated in software computes a whole tile for those two, for longer than a first prompt waits for its kernels.
+    /// One token through everything, and where kernels are compiled on their first use, a prompt before it. A GPU that is
+    /// emulated in software computes a whole tile for it, for longer than a first prompt waits for its kernels.
     async fn warm_up(&mut self) -> Result<(), ModelError> {
         let pieces: &[&[u32]] = match self.device.gpu_traits() {
-            Some(gpu) if !gpu.software => &[&[0, 0], &[0]],
+            Some(gpu) if !gpu.software => &[&[0; 2], &[0]],
+            // A browser compiles what it finds busy once more, for speed, and takes a core for that from the first prompt.
+            None if cfg!(target_family = "wasm") => &[&[0; WARM_UP_TOKENS], &[0]],
             _ => &[&[0]],
         };
         for piece in pieces {
