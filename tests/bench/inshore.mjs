@@ -39,7 +39,7 @@ async function measure(context, { site, options, prompt, memory }) {
   });
   if (device === 'cpu') checkThreads(session.device.name, options.threads);
   const warmUp = await generate(page, options.warm_up.ids, 4);
-  const answer = await generate(page, prompt.ids, options.tokens);
+  const answer = await memory.undisturbed(() => generate(page, prompt.ids, options.tokens));
   await page.close();
   report({
     ...speeds(prompt, answer.times),

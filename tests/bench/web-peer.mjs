@@ -37,9 +37,8 @@ async function measureAll(site, options) {
       version: `${versionOf(PACKAGES[options.page])}, ${browser}`,
     };
     for (const prompt of options.prompts) {
-      const answer = await page.evaluate(
-        ([one, count]) => window.peer.generate(one, count),
-        [prompt, options.tokens],
+      const answer = await memory.undisturbed(() =>
+        page.evaluate(([one, count]) => window.peer.generate(one, count), [prompt, options.tokens]),
       );
       const { ids, text, backend } = answer;
       report({ ...speeds(prompt, answer.times), ...common, ids, text, backend, ...memory.peak() });
