@@ -232,7 +232,6 @@ fn sums_of_scale<S: Int8, F: Format, const P: usize, const T: usize>(
 }
 
 /// Adds `partial` to `sums` and begins it anew.
-#[expect(clippy::needless_range_loop, reason = "iterators hide from the compiler that sums are registers")]
 #[inline(always)]
 fn widen<S: Int8, F: Format, const P: usize, const T: usize>(
     simd: S,
