@@ -91,7 +91,9 @@ describe('the shared engine', { timeout: 600_000 }, () => {
     // A promise that nobody holds is rejected in the worker, as after a trap: locks may not be called so.
     await tabs[1].page.evaluate(async (key) => {
       const { sharedEngine } = await import('/src/engine/shared.ts');
-      sharedEngine(`one-cpu-${key}-512-rounded`).postMessage({ alive: '-no name of a lock' });
+      const { sharedName } = await import('/src/engine/session.ts');
+      const name = sharedName('one', key, 'cpu', { contextTokens: 512 });
+      sharedEngine(name).postMessage({ alive: '-no name of a lock' });
     }, tabs[1].key);
     for (const { page } of tabs) await page.waitForFunction(() => window.crash === 'worker_crashed');
     const { code, kept } = await tabs[0].page.evaluate(async () => ({

@@ -59,7 +59,7 @@ fn paths(gpu: &GpuTraits) -> Vec<String> {
     };
     let f16 = if gpu.f16 { "f16" } else { "no f16" };
     let mut lines = vec![
-        format!("plan: {plan} (rows a unit/sums through/tile), activations in f32"),
+        format!("plan: {plan} (rows a unit/sums through/tile/parts of a context), activations in f32"),
         format!(
             "has: {subgroups}, {f16}, bindings to {} MiB, workgroups of {} units with {} KiB",
             gpu.binding_bytes >> 20,
@@ -127,7 +127,7 @@ mod tests {
     fn a_gpu_that_lacks_something_says_which_way_it_takes_instead() {
         let least = paths(&GpuTraits::LEAST).join("\n");
         for part in [
-            "plan: 4 rows/workgroup/64x32",
+            "plan: 4 rows/workgroup/64x32/8 parts",
             "no subgroups, no f16, bindings to 128 MiB, workgroups of 256 units with 16 KiB",
             "falls back: sums only through workgroup memory; small tiles for 16 KiB of workgroup memory; no matrix or \
              context over 128 MiB",

@@ -35,7 +35,7 @@ fn a_plan_is_measured_when_asked_for_and_remembered_and_changes_no_token() {
     let folder = TempDir::new();
     let model = tiny_model(&folder, 3);
     let by_rule = answer(&folder, &model, &["--tune", "never"]);
-    assert_eq!(answer(&folder, &model, &["--gpu-plan", "2 rows/workgroup/32x32"]), by_rule);
+    assert_eq!(answer(&folder, &model, &["--gpu-plan", "2 rows/workgroup/32x32/1 parts"]), by_rule);
     assert!(!plans(&folder).exists(), "nothing was measured");
 
     std::fs::write(plans(&folder), "{ not JSON").unwrap();
@@ -46,14 +46,18 @@ fn a_plan_is_measured_when_asked_for_and_remembered_and_changes_no_token() {
     assert!(plan.as_str().unwrap().contains(" rows/"), "{plan}");
 
     // What is remembered is taken as it is, and what makes no sense is not.
-    for plan in ["2 rows/plane 32/64x32", "fast", "2 rows/workgroup/32x32"] {
+    for plan in ["2 rows/plane 32/64x32/1 parts", "fast", "2 rows/workgroup/32x32/1 parts"] {
         let mut known = known.clone();
         known["plans"][key] = plan.into();
         std::fs::write(plans(&folder), known.to_string()).unwrap();
         assert_eq!(answer(&folder, &model, &[]), by_rule, "{plan}");
     }
     let listed = inshore(&["devices"]).env("INSHORE_CACHE", folder.path()).output().unwrap();
-    assert!(text(&listed.stdout).contains("measured: 2 rows/workgroup/32x32 for 96x64"), "{}", text(&listed.stdout));
+    assert!(
+        text(&listed.stdout).contains("measured: 2 rows/workgroup/32x32/1 parts for 96x64"),
+        "{}",
+        text(&listed.stdout)
+    );
 }
 
 #[test]
@@ -69,9 +73,9 @@ fn a_plan_that_the_device_cannot_run_is_refused() {
     let folder = TempDir::new();
     let model = tiny_model(&folder, 3);
     let arguments = ["generate", "--model", model.to_str().unwrap(), "--prompt", "a", "--device", "gpu-least"];
-    let said = support::refusal(&[arguments.as_slice(), &["--gpu-plan", "4 rows/workgroup/128x64"]].concat());
+    let said = support::refusal(&[arguments.as_slice(), &["--gpu-plan", "4 rows/workgroup/128x64/1 parts"]].concat());
     assert!(said.contains("cannot run the plan"), "{said}");
     let unknown = support::run(&[arguments.as_slice(), &["--gpu-plan", "quick"]].concat());
     assert_eq!(unknown.status.code(), Some(2));
-    assert!(text(&unknown.stderr).contains("4 rows/plane 32/64x32"), "{}", text(&unknown.stderr));
+    assert!(text(&unknown.stderr).contains("4 rows/plane 32/64x32/8 parts"), "{}", text(&unknown.stderr));
 }

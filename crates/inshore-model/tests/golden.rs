@@ -131,7 +131,8 @@ fn a_gpu_with_the_least_that_webgpu_promises_equals_the_reference() {
     });
 }
 
-/// Every tile, each with another way to multiply with one token, so that sums go through workgroup memory and planes in turn.
+/// Every tile, each with another way to multiply with one token, so that sums go through workgroup memory and planes in turn;
+/// and the context in parts or whole.
 #[test]
 fn the_gpu_equals_the_reference_whatever_its_plan() {
     pollster::block_on(async {
@@ -141,7 +142,8 @@ fn the_gpu_equals_the_reference_whatever_its_plan() {
         let traits = device.gpu_traits().expect("a GPU");
         let (gemv, gemm) = (GpuPlan::gemv_candidates(traits), GpuPlan::gemm_candidates(traits));
         for (at, gemm) in gemm.into_iter().enumerate() {
-            let plan = GpuPlan { gemv: gemv[(2 * at + at % 2) % gemv.len()], gemm };
+            let context_parts = if at % 2 == 0 { 4 } else { 1 };
+            let plan = GpuPlan { gemv: gemv[(2 * at + at % 2) % gemv.len()], gemm, context_parts };
             println!("{plan}");
             let options = LoadOptions { context_tokens: Some(512), plan: PlanChoice::Fixed(plan), ..unrounded() };
             let mut engine =

@@ -1,6 +1,9 @@
 //! The devices that every operation is tested on, and what such tests share.
 
 #[cfg(feature = "gpu")]
+mod forced;
+
+#[cfg(feature = "gpu")]
 use std::sync::OnceLock;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
@@ -10,6 +13,8 @@ use inshore_gguf::GgmlType;
 use inshore_gguf::testing::block_on;
 use inshore_gguf::testing::quantize;
 
+#[cfg(feature = "gpu")]
+pub(crate) use self::forced::force;
 #[cfg(feature = "gpu")]
 use crate::device::{DeviceChoice, OpenDevice};
 use crate::sample::reference::noise_bits;

@@ -49,13 +49,19 @@ export async function openSession(
   }
 }
 
+/** The name of the engine that tabs share: whoever asks for the same on the same device finds it. */
+export function sharedName(share: string, key: string, choice: DeviceChoice, options: LoadOptions): string {
+  const precision = [options.exact ? 'exact' : 'rounded', kvFormat(options)];
+  return [share, choice, key, options.contextTokens ?? 'default', ...precision].join('-');
+}
+
 async function openOn(key: StoredKey, choice: DeviceChoice, options: SessionOptions): Promise<Session> {
-  const { share, worker, threads, contextTokens, exact } = options;
+  const { share, worker, threads } = options;
   // A file of the user's is known to one tab only.
   const shared = share !== undefined && worker === undefined && typeof key === 'string' && canShare();
-  const precision = [exact ? 'exact' : 'rounded', kvFormat(options)];
-  const name = [share, choice, key, contextTokens ?? 'default', ...precision].join('-');
-  const engine = shared ? new EngineClient(sharedEngine(name)) : new EngineClient(startEngine(worker));
+  const engine = shared
+    ? new EngineClient(sharedEngine(sharedName(share, key, choice, options)))
+    : new EngineClient(startEngine(worker));
   try {
     const device = await engine.open(choice, threads);
     const info = await engine.load(key, options);

@@ -2,6 +2,8 @@ use inshore_gguf::GgmlType;
 
 use super::reference::{self, QkvSlices};
 use crate::backends::{Packed, assert_close, devices, floats, random, read};
+#[cfg(feature = "gpu")]
+use crate::device::plan::GpuPlan;
 use crate::{AttentionShape, Heads, KvFormat, KvLayer, Position, QkvInputs, QkvShape, QkvWeights, attention, qkv_rope};
 
 const EPS: f32 = 1e-5;
@@ -109,6 +111,22 @@ fn heads_of_any_width_and_grouping() {
     {
         check(Layer { heads, kv_heads, head_dim, ..SMALL }, &[5, 1, 2]);
     }
+}
+
+/// In decode cubes share the context: parts that are full, begun and empty, and heads that fill no vector.
+#[cfg(feature = "gpu")]
+#[test]
+fn a_context_in_parts() {
+    let forced = |context_parts| crate::backends::force(GpuPlan { context_parts, ..GpuPlan::FALLBACK });
+    {
+        let _forced = forced(3);
+        check(SMALL, &[1, 126, 1, 1, 127, 1, 1, 300, 1, 1]);
+        for (heads, kv_heads, head_dim) in [(9, 3, 64), (5, 1, 80)] {
+            check_as(KvFormat::F16, Layer { heads, kv_heads, head_dim, ..SMALL }, &[383, 1, 1]);
+        }
+    }
+    let _forced = forced(8);
+    check_as(KvFormat::F16, SMALL, &[1030, 1]);
 }
 
 #[test]

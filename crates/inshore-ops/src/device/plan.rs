@@ -11,6 +11,8 @@ const WORKGROUP_LANES: usize = 8;
 pub const STRIDE: usize = 9;
 /// Bytes of a quad.
 const QUAD_BYTES: usize = 16;
+/// Most cubes that share a context.
+const MOST_PARTS: usize = 64;
 /// Tokens that a unit of the product with many tokens accumulates: the lanes of a quad.
 pub const UNIT_TOKENS: usize = 4;
 
@@ -138,13 +140,15 @@ impl GemmTile {
     }
 }
 
-/// How a GPU computes products. Written and read as, e.g., `4 rows/plane 32/64x32`.
+/// How a GPU computes products, and attention in decode. Written and read as, e.g., `4 rows/plane 32/64x32/8 parts`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GpuPlan {
-    /// With one token.
+    /// Products with one token.
     pub gemv: GemvPlan,
-    /// With many.
+    /// Products with many.
     pub gemm: GemmTile,
+    /// Cubes that share a long context in decode; what they found is joined by one more launch a layer. 1: none.
+    pub context_parts: usize,
 }
 
 impl GpuPlan {
@@ -152,6 +156,7 @@ impl GpuPlan {
     pub const FALLBACK: Self = Self {
         gemv: GemvPlan { unit_rows: 4, reduction: Reduction::Workgroup },
         gemm: GemmTile { rows: 64, tokens: 32 },
+        context_parts: 1,
     };
 
     /// The plan for a device that nothing was measured on. A GPU wants many cubes rather than few reads; devices whose
@@ -160,12 +165,14 @@ impl GpuPlan {
         let narrow = (1..=8).contains(&gpu.plane_units[1]);
         let mut plan = Self::FALLBACK;
         plan.gemv.unit_rows = if narrow { 16 } else { 4 };
+        // A few heads are too few cubes for a GPU; a CPU has fewer cores than that.
+        plan.context_parts = if gpu.software { 1 } else { 8 };
         plan
     }
 
     /// Whether `gpu` can run it and be right.
     pub fn fits(&self, gpu: &GpuTraits) -> bool {
-        self.gemv.fits(gpu) && self.gemm.fits(gpu)
+        self.gemv.fits(gpu) && self.gemm.fits(gpu) && (1..=MOST_PARTS).contains(&self.context_parts)
     }
 
     /// What is worth a try with one token on `gpu`, the most promising first.
@@ -191,13 +198,13 @@ impl fmt::Display for GpuPlan {
             Reduction::Workgroup => f.write_str("workgroup")?,
             Reduction::Plane(units) => write!(f, "plane {units}")?,
         }
-        write!(f, "/{}x{}", self.gemm.rows, self.gemm.tokens)
+        write!(f, "/{}x{}/{} parts", self.gemm.rows, self.gemm.tokens, self.context_parts)
     }
 }
 
 /// The text is no plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no plan of a GPU's products; write one like `4 rows/plane 32/64x32` or `16 rows/workgroup/64x32`")]
+#[error("no plan of a GPU; write one like `4 rows/plane 32/64x32/8 parts` or `16 rows/workgroup/64x32/1 parts`")]
 pub struct NoPlan;
 
 impl FromStr for GpuPlan {
@@ -205,7 +212,7 @@ impl FromStr for GpuPlan {
 
     fn from_str(text: &str) -> Result<Self, NoPlan> {
         let number = |text: &str| text.parse::<usize>().map_err(|_| NoPlan);
-        let [rows, reduction, tile] = *text.split('/').collect::<Vec<_>>() else { return Err(NoPlan) };
+        let [rows, reduction, tile, parts] = *text.split('/').collect::<Vec<_>>() else { return Err(NoPlan) };
         let unit_rows = number(rows.strip_suffix(" rows").ok_or(NoPlan)?)?;
         let reduction = match reduction {
             "workgroup" => Reduction::Workgroup,
@@ -213,7 +220,8 @@ impl FromStr for GpuPlan {
         };
         let (rows, tokens) = tile.split_once('x').ok_or(NoPlan)?;
         let gemm = GemmTile { rows: number(rows)?, tokens: number(tokens)? };
-        let plan = Self { gemv: GemvPlan { unit_rows, reduction }, gemm };
+        let context_parts = number(parts.strip_suffix(" parts").ok_or(NoPlan)?)?;
+        let plan = Self { gemv: GemvPlan { unit_rows, reduction }, gemm, context_parts };
         // Whatever the device, it must be one that there is a kernel for.
         if plan.is_sound() { Ok(plan) } else { Err(NoPlan) }
     }

@@ -13,7 +13,10 @@ fn every_device_has_a_plan_that_fits() {
         assert!(GpuPlan::gemv_candidates(&gpu).contains(&plan.gemv), "{gpu:?}");
         assert!(GpuPlan::gemm_candidates(&gpu).contains(&plan.gemm), "{gpu:?}");
     }
-    assert_eq!(GpuPlan::rule_of_thumb(&GpuTraits::LEAST), GpuPlan::FALLBACK);
+    let least = GpuPlan::rule_of_thumb(&GpuTraits::LEAST);
+    assert_eq!(least, GpuPlan { context_parts: 8, ..GpuPlan::FALLBACK });
+    let software = GpuTraits { software: true, ..GpuTraits::LEAST };
+    assert_eq!(GpuPlan::rule_of_thumb(&software), GpuPlan::FALLBACK, "two cores do not wait for more cubes");
     assert_eq!(GpuPlan::rule_of_thumb(&hardware([8, 8])).gemv.unit_rows, 16);
 }
 
@@ -54,7 +57,7 @@ fn a_plan_is_read_as_it_is_written() {
     let gpu = hardware([32, 32]);
     for gemv in GpuPlan::gemv_candidates(&gpu) {
         for gemm in GpuPlan::gemm_candidates(&gpu) {
-            let plan = GpuPlan { gemv, gemm };
+            let plan = GpuPlan { gemv, gemm, context_parts: gemv.unit_rows };
             assert_eq!(plan.to_string().parse(), Ok(plan), "{plan}");
         }
     }
@@ -62,13 +65,17 @@ fn a_plan_is_read_as_it_is_written() {
         "",
         "4",
         "4 rows/workgroup",
-        "3 rows/workgroup/64x32",
-        "4 rows/plane 7/64x32",
-        "4 rows/plane 32/64x33",
-        "16 rows/plane 4/64x32",
+        "3 rows/workgroup/64x32/8 parts",
+        "4 rows/plane 7/64x32/8 parts",
+        "4 rows/plane 32/64x33/8 parts",
+        "16 rows/plane 4/64x32/8 parts",
+        "4 rows/workgroup/64x32",
         "4 rows/workgroup/64x32/1",
-        "4 rows/workgroup/0x0",
-        "-4 rows/workgroup/64x32",
+        "4 rows/workgroup/64x32/0 parts",
+        "4 rows/workgroup/64x32/65 parts",
+        "4 rows/workgroup/64x32/8 parts/1",
+        "4 rows/workgroup/0x0/8 parts",
+        "-4 rows/workgroup/64x32/8 parts",
     ];
     for text in nonsense {
         assert_eq!(text.parse::<GpuPlan>(), Err(NoPlan), "{text}");

@@ -119,7 +119,7 @@ fn extreme_scales_are_exact() {
         for [even, odd] in [[-128i8, -128], [127, 127], [-128, 127], [0, -1]] {
             let scales = [even as u8, odd as u8].repeat(8);
             let block = [&[number; 192][..], &scales, &[0x00, 0x3C]].concat();
-            let own = |col: usize| f64::from(if col / 16 % 2 == 0 { even } else { odd });
+            let own = |col: usize| f64::from(if (col / 16).is_multiple_of(2) { even } else { odd });
             let q6 = if number == 0 { -32.0 } else { 31.0 };
             check_extreme(GgmlType::Q6K, &block, |col| own(col) * q6);
         }

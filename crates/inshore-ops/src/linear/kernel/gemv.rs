@@ -82,8 +82,9 @@ fn through_workgroup(
         partial[(group * unit_rows + r) * lanes + lane] = sums[r];
     }
     if comptime!(input.normalise) {
+        let place = comptime!(plan.rows() * plan.lanes()) + lane;
         if group == 0 {
-            partial[comptime!(plan.rows() * plan.lanes()) + lane] = squares;
+            partial[place] = squares;
         }
     }
     sync_cube();

@@ -1,31 +1,9 @@
 //! Every way to compute products on a GPU, forced one after the other. The adapter here has narrow planes: wide ones are
 //! not to be had, but what devices without any run is.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use super::*;
-use crate::backends::gpu;
+use crate::backends::{force, gpu};
 use crate::device::plan::{GemmTile, GemvPlan, GpuPlan, GpuTraits, Reduction};
-
-/// The plan is the device's, and so that of every test of the process that runs meanwhile; all are right.
-static FORCING: Mutex<()> = Mutex::new(());
-
-/// Held until the plan is given back.
-struct Forced {
-    _guard: MutexGuard<'static, ()>,
-}
-
-fn force(plan: GpuPlan) -> Forced {
-    let guard = FORCING.lock().unwrap_or_else(PoisonError::into_inner);
-    gpu().use_plan(plan).expect("a plan that the adapter can run");
-    Forced { _guard: guard }
-}
-
-impl Drop for Forced {
-    fn drop(&mut self) {
-        gpu().use_plan(GpuPlan::rule_of_thumb(traits())).expect("the rule of thumb fits");
-    }
-}
 
 fn traits() -> &'static GpuTraits {
     gpu().gpu_traits().expect("a GPU")
@@ -35,17 +13,17 @@ fn traits() -> &'static GpuTraits {
 fn gemv_plans() -> Vec<GemvPlan> {
     let mut plans = GpuPlan::gemv_candidates(traits());
     let narrow = GemvPlan { unit_rows: 8, reduction: Reduction::Plane(4) };
-    let fits = GpuPlan { gemv: narrow, gemm: GpuPlan::FALLBACK.gemm }.fits(traits());
+    let fits = GpuPlan { gemv: narrow, ..GpuPlan::FALLBACK }.fits(traits());
     plans.extend(fits.then_some(narrow));
     plans
 }
 
 fn with_gemv(gemv: GemvPlan) -> GpuPlan {
-    GpuPlan { gemv, gemm: GpuPlan::FALLBACK.gemm }
+    GpuPlan { gemv, ..GpuPlan::FALLBACK }
 }
 
 fn with_tile(gemm: GemmTile) -> GpuPlan {
-    GpuPlan { gemv: GpuPlan::FALLBACK.gemv, gemm }
+    GpuPlan { gemm, ..GpuPlan::FALLBACK }
 }
 
 #[test]
