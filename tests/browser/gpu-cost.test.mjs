@@ -21,6 +21,7 @@ describe('a token on WebGPU', { timeout: 900_000 }, () => {
     page.setDefaultTimeout(600_000);
     await page.evaluate(async (key) => {
       const { openSession } = await import('/src/engine/session.ts');
+      window.modelKey = key;
       window.session = await openSession(key, 'gpu', { contextTokens: 512 });
     }, tab.key);
   });
@@ -34,7 +35,7 @@ describe('a token on WebGPU', { timeout: 900_000 }, () => {
       const request = { prompt: { raw: 'The sea is' }, maxTokens, sampling: { temperature: 0 } };
       const answer = window.session.engine.generate(request);
       const { timings } = await answer.done;
-      return { tokens: answer.ids.length, timings };
+      return { ids: answer.ids, tokens: answer.ids.length, timings };
     }, maxTokens);
 
   test('a few dispatches a layer, one readback, nothing created or bound, no waiting for the queue', async (t) => {
@@ -73,5 +74,24 @@ describe('a token on WebGPU', { timeout: 900_000 }, () => {
     for (const name of [...created, 'onSubmittedWorkDone']) {
       assert.equal((few[name] ?? 0) + (more[name] ?? 0), 0, `${name} while decoding`);
     }
+  });
+
+  test('a context in parts, as on hardware: one dispatch a layer more, the same tokens', async (t) => {
+    const { layers } = await page.evaluate(() => window.session.info);
+    const { ids } = await answer(FEW + 1);
+    await page.evaluate(async () => {
+      window.session.engine.close();
+      const { openSession } = await import('/src/engine/session.ts');
+      const gpuPlan = '16 rows/workgroup/64x32/4 parts';
+      window.session = await openSession(window.modelKey, 'gpu', { contextTokens: 512, gpuPlan });
+    });
+    const dispatches = [];
+    for (const tokens of [FEW, FEW, FEW + 1]) {
+      const begun = await gpuCalls(page);
+      assert.deepEqual((await answer(tokens)).ids, ids.slice(0, tokens));
+      dispatches.push((await gpuCalls(page)).dispatchWorkgroups - begun.dispatchWorkgroups);
+    }
+    t.diagnostic(`dispatches of answers: ${dispatches}`);
+    assert.equal(dispatches[2] - dispatches[1], 6 * layers + 4);
   });
 });

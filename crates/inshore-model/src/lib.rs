@@ -46,7 +46,7 @@ pub use generation::{CancelHandle, FinishReason, Generation, Step, Timings};
 pub use info::ModelInfo;
 pub use inshore_ops::KvFormat;
 pub use inshore_ops::device::{
-    Adapter, BackendKind, DeviceChoice, DeviceError, GpuPlan, GpuTraits, OpenDevice, adapters,
+    Adapter, BackendKind, DeviceChoice, DeviceError, GpuPlan, GpuTraits, NoPlan, OpenDevice, adapters,
 };
 #[cfg(target_family = "wasm")]
 pub use inshore_ops::{Team, use_team};

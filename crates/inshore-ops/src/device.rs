@@ -14,7 +14,7 @@ pub mod plan;
 pub use self::gpu::adapters;
 #[cfg(feature = "gpu")]
 pub(crate) use self::gpu::plan_of;
-pub use self::plan::{GpuPlan, GpuTraits};
+pub use self::plan::{GpuPlan, GpuTraits, NoPlan};
 
 /// Which device a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,4 +1,4 @@
-use inshore_model::{DeviceChoice, KvFormat, LoadOptions, LoadProgress, ModelError, OpenDevice};
+use inshore_model::{DeviceChoice, KvFormat, LoadOptions, LoadProgress, ModelError, NoPlan, OpenDevice, PlanChoice};
 use js_sys::Function;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
@@ -47,7 +47,7 @@ impl EngineDevice {
 #[wasm_bindgen]
 extern "C" {
     /// How a model is loaded.
-    #[wasm_bindgen(typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32' }")]
+    #[wasm_bindgen(typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32'; gpuPlan?: string }")]
     pub type LoadArgument;
 
     /// `ModelInfo` as a plain object.
@@ -86,6 +86,8 @@ struct LoadFields {
     context_tokens: Option<usize>,
     exact: Option<bool>,
     kv_cache: Option<String>,
+    /// As `GpuPlan` is written.
+    gpu_plan: Option<String>,
 }
 
 /// A loaded model. It answers one request at a time.
@@ -113,7 +115,9 @@ impl Engine {
         };
         let exact = fields.exact.unwrap_or(false);
         let kv_format = fields.kv_cache.as_deref().map(kv_format).transpose()?;
-        let options = LoadOptions { context_tokens: fields.context_tokens, exact, kv_format, ..LoadOptions::default() };
+        let plan = fields.gpu_plan.as_deref().map(gpu_plan).transpose()?.unwrap_or_default();
+        let options =
+            LoadOptions { context_tokens: fields.context_tokens, exact, kv_format, plan, ..LoadOptions::default() };
         let engine =
             inshore_model::Engine::load(&source, device.0.clone(), options, progress).await.map_err(|e| to_js(&e))?;
         Ok(Self(engine))
@@ -186,6 +190,10 @@ impl Generation {
 
 pub(crate) fn kv_format(name: &str) -> Result<KvFormat, JsValue> {
     KvFormat::from_name(name).ok_or_else(|| invalid_argument(&format!("the KV cache '{name}' is neither f16 nor f32")))
+}
+
+fn gpu_plan(text: &str) -> Result<PlanChoice, JsValue> {
+    text.parse().map(PlanChoice::Fixed).map_err(|error: NoPlan| invalid_argument(&error.to_string()))
 }
 
 pub(crate) fn plain_object(value: &impl Serialize) -> Result<JsValue, JsValue> {

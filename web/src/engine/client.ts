@@ -54,6 +54,7 @@ export class EngineClient {
         contextTokens: options.contextTokens,
         exact: options.exact,
         kvCache: options.kvCache,
+        gpuPlan: options.gpuPlan,
       });
     } finally {
       this.#onLoadProgress = undefined;

@@ -216,7 +216,8 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const same = (a: LoadSettings, b: LoadSettings): boolean =>
   a.contextTokens === b.contextTokens &&
   (a.exact ?? false) === (b.exact ?? false) &&
-  kvFormat(a) === kvFormat(b);
+  kvFormat(a) === kvFormat(b) &&
+  a.gpuPlan === b.gpuPlan;
 
 const noDevice = (): InshoreError =>
   new InshoreError('no_device', 'Open a device before loading or probing.');

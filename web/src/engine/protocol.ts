@@ -56,6 +56,8 @@ export interface LoadSettings {
   exact?: boolean | undefined;
   /** Absent: f16, where `exact` is asked f32. */
   kvCache?: KvFormat | undefined;
+  /** How a GPU computes, as `inshore devices` writes plans; absent: by what the adapter can do. */
+  gpuPlan?: string | undefined;
 }
 
 /** Sizes of a model, read from the first bytes of its file. */

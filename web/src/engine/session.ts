@@ -51,8 +51,13 @@ export async function openSession(
 
 /** The name of the engine that tabs share: whoever asks for the same on the same device finds it. */
 export function sharedName(share: string, key: string, choice: DeviceChoice, options: LoadOptions): string {
-  const precision = [options.exact ? 'exact' : 'rounded', kvFormat(options)];
-  return [share, choice, key, options.contextTokens ?? 'default', ...precision].join('-');
+  const { contextTokens, exact, gpuPlan } = options;
+  const manner = [
+    exact ? 'exact' : 'rounded',
+    kvFormat(options),
+    ...(gpuPlan === undefined ? [] : [gpuPlan]),
+  ];
+  return [share, choice, key, contextTokens ?? 'default', ...manner].join('-');
 }
 
 async function openOn(key: StoredKey, choice: DeviceChoice, options: SessionOptions): Promise<Session> {
