@@ -1,7 +1,7 @@
 // The page from end to end, as `inshore serve` serves it.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { answers, askForLong, askInPage, shownWords, stats, words } from './lib/chat.mjs';
+import { answers, askForLong, askInPage, LONG_QUESTION, shownWords, stats, words } from './lib/chat.mjs';
 import { launch } from './lib/chromium.mjs';
 import { generate, openPage, waitForEngine } from './lib/inshore-page.mjs';
 import { serveBinary } from './lib/site.mjs';
@@ -225,8 +225,8 @@ describe('which device', { timeout: 600_000 }, () => {
       assert.match(await page.getByTestId('adapter').textContent(), /swiftshader/i);
       assert.equal(await page.getByTestId('fallback').isVisible(), false);
       // Emulated, kernels compile and prompts run for half a minute: longer than the policy waits for a first token while
-      // nothing is known of a device's speed. What this prompt leaves compiled and in the cache is enough for the next.
-      await generate(page, { prompt: { chat: [{ role: 'user', content: 'Write' }] }, maxTokens: 1 });
+      // nothing is known of a device's speed. So the question is in the cache when it is asked.
+      await generate(page, { prompt: { chat: [{ role: 'user', content: LONG_QUESTION }] }, maxTokens: 1 });
       await askForLong(page);
       await page.getByTestId('stop').click();
       await stats(page).filter({ hasText: 'stopped' }).waitFor();

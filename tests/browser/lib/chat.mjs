@@ -12,10 +12,13 @@ export const answers = (page) => page.getByTestId('message-assistant');
 /** The line of figures under the last answer; it is there once the answer has ended. */
 export const stats = (page) => answers(page).last().getByTestId('answer-stats');
 
+/** What has a long answer. */
+export const LONG_QUESTION = 'Write a long story about the sea, with many chapters.';
+
 /** Asks for something long in a fresh chat (a chat of broken-off answers breeds short ones); resolves at its first words. */
 export async function askForLong(page) {
   await page.getByTestId('new-chat').click();
-  await askInPage(page, 'Write a long story about the sea, with many chapters.');
+  await askInPage(page, LONG_QUESTION);
   await page.waitForFunction(() => window.inshore.answer?.steps.length >= 3);
 }
 
