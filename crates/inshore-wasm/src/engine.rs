@@ -47,7 +47,9 @@ impl EngineDevice {
 #[wasm_bindgen]
 extern "C" {
     /// How a model is loaded.
-    #[wasm_bindgen(typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32'; gpuPlan?: string }")]
+    #[wasm_bindgen(
+        typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32'; gpuPlan?: string }"
+    )]
     pub type LoadArgument;
 
     /// `ModelInfo` as a plain object.

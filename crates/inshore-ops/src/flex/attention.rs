@@ -176,6 +176,8 @@ impl<T: Kept> Kernel for Work<'_, T> {
         match S::REGISTERS {
             32 if span.rows.count() > 4 => span.blocks::<S, T, TILE_ROWS, 4>(simd, found, tiles),
             32 => span.blocks::<S, T, 4, 4>(simd, found, tiles),
+            // A fourth row would be computed for nothing.
+            4 | 8 if span.rows.count() == 3 => span.blocks::<S, T, 3, 1>(simd, found, tiles),
             8 => span.blocks::<S, T, 4, 1>(simd, found, tiles),
             _ => span.blocks::<S, T, 2, 1>(simd, found, tiles),
         }
@@ -237,7 +239,8 @@ impl Rows {
             if visible == 0 {
                 continue;
             }
-            score_tile::<S, T, R>(simd, queries, &keys[..visible.div_ceil(LANES) * head_dim], scores);
+            let seen_keys = &keys[..visible.div_ceil(LANES) * head_dim];
+            score_tile::<S, T, R>(simd, queries, seen_keys, values.as_ptr().cast(), scores);
             for (at, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {
                 let row = tile * R + at;
                 let seen = seen(row);
@@ -248,7 +251,14 @@ impl Rows {
             }
             let last = (tile * R + R).min(count);
             let out = &mut now.values[tile * R * head_dim..last * head_dim];
-            value_tile::<S, T, R, N>(simd, scores, &values[..visible * head_dim], head_dim, out);
+            value_tile::<S, T, R, N>(
+                simd,
+                scores,
+                &values[..visible * head_dim],
+                head_dim,
+                keys.as_ptr_range().end,
+                out,
+            );
         }
     }
 }

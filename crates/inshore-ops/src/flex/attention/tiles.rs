@@ -1,10 +1,13 @@
-//! The two products of attention in register tiles.
+//! The two products of attention in register tiles. Neither reads memory as evenly as it computes, values being gone through a few
+//! columns at a time; so each asks for what comes after it, one run ahead for each that it reads.
 
 use super::super::cache::Kept;
 use super::super::simd::{LANES, Simd};
 use super::BLOCK;
 
 /// Scores of `R` rows: lane by lane for the positions of each panel.
+///
+/// `ahead`: the block's values.
 ///
 /// # Shapes
 /// `queries: [head_dim]`, `keys: [panels, head_dim]` → `scores: [R, BLOCK]`.
@@ -13,12 +16,14 @@ pub fn score_tile<S: Simd, T: Kept, const R: usize>(
     simd: S,
     queries: &[[f32; R]],
     keys: &[[T; LANES]],
+    mut ahead: *const [T; LANES],
     scores: &mut [f32],
 ) {
     for (panel, keys) in keys.chunks_exact(queries.len()).enumerate() {
         let mut sums = [simd.splat(0.0); R];
         for (query, key) in queries.iter().zip(keys) {
-            simd.prefetch_behind(key);
+            simd.prefetch(ahead.cast());
+            ahead = ahead.wrapping_add(1);
             let key = T::load(simd, key);
             for r in 0..R {
                 sums[r] = simd.mul_add(simd.splat(query[r]), key, sums[r]);
@@ -31,7 +36,7 @@ pub fn score_tile<S: Simd, T: Kept, const R: usize>(
     }
 }
 
-/// `out += weights values`, for up to `R` rows, `N` runs of values at a time.
+/// `out += weights values`, for up to `R` rows, `N` runs of values at a time. `ahead`: the keys of the next block.
 ///
 /// # Shapes
 /// `weights: [R, BLOCK]`, `values: [positions, head_dim]` → `out: [rows, head_dim]`.
@@ -41,6 +46,7 @@ pub fn value_tile<S: Simd, T: Kept, const R: usize, const N: usize>(
     weights: &[f32],
     values: &[T],
     head_dim: usize,
+    ahead: *const [T; LANES],
     out: &mut [f32],
 ) {
     let positions = values.len() / head_dim;
@@ -51,10 +57,10 @@ pub fn value_tile<S: Simd, T: Kept, const R: usize, const N: usize>(
     let runs = head_dim / LANES;
     let whole = runs / N * N;
     for run in (0..whole).step_by(N) {
-        value_runs::<S, T, R, N>(simd, rows, values, [head_dim, run * LANES], out);
+        value_runs::<S, T, R, N>(simd, rows, values, [head_dim, run * LANES], ahead.wrapping_add(run * positions), out);
     }
     for run in whole..runs {
-        value_runs::<S, T, R, 1>(simd, rows, values, [head_dim, run * LANES], out);
+        value_runs::<S, T, R, 1>(simd, rows, values, [head_dim, run * LANES], ahead.wrapping_add(run * positions), out);
     }
     for column in runs * LANES..head_dim {
         for (out, weights) in out.chunks_exact_mut(head_dim).zip(rows) {
@@ -71,6 +77,7 @@ fn value_runs<S: Simd, T: Kept, const R: usize, const N: usize>(
     weights: [&[f32]; R],
     values: &[T],
     [head_dim, first]: [usize; 2],
+    mut ahead: *const [T; LANES],
     out: &mut [f32],
 ) {
     let mut sums = [[simd.splat(0.0); N]; R];
@@ -79,7 +86,8 @@ fn value_runs<S: Simd, T: Kept, const R: usize, const N: usize>(
         let runs: &[_; N] = runs.first_chunk().expect("the head has these runs");
         let mut value = [simd.splat(0.0); N];
         for n in 0..N {
-            simd.prefetch_behind(&runs[n]);
+            simd.prefetch(ahead.cast());
+            ahead = ahead.wrapping_add(1);
             value[n] = T::load(simd, &runs[n]);
         }
         for r in 0..R {
