@@ -177,7 +177,7 @@ impl<T: Kept> Kernel for Work<'_, T> {
             32 if span.rows.count() > 4 => span.blocks::<S, T, TILE_ROWS, 4>(simd, found, tiles),
             32 => span.blocks::<S, T, 4, 4>(simd, found, tiles),
             // A fourth row would be computed for nothing.
-            4 | 8 if span.rows.count() == 3 => span.blocks::<S, T, 3, 1>(simd, found, tiles),
+            8 if span.rows.count() == 3 => span.blocks::<S, T, 3, 1>(simd, found, tiles),
             8 => span.blocks::<S, T, 4, 1>(simd, found, tiles),
             _ => span.blocks::<S, T, 2, 1>(simd, found, tiles),
         }
