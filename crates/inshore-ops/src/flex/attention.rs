@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use self::found::Found;
-use self::tiles::{score_tile, value_tile, widen};
+use self::tiles::{Weights, score_tile, value_stream, value_tile, widen};
 use super::cache::{CacheShape, Kept};
 use super::parallel::for_each;
 use super::simd::{self, Kernel, LANES, Simd};
@@ -172,14 +172,24 @@ impl<T: Kept> Kernel for Work<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { span, found, tiles, .. } = self;
-        // Rows, and runs of values, whose sums fit the registers beside the operands.
-        match S::REGISTERS {
-            32 if span.rows.count() > 4 => span.blocks::<S, T, TILE_ROWS, 4>(simd, found, tiles),
-            32 => span.blocks::<S, T, 4, 4>(simd, found, tiles),
-            // A fourth row would be computed for nothing.
-            8 if span.rows.count() == 3 => span.blocks::<S, T, 3, 1>(simd, found, tiles),
-            8 => span.blocks::<S, T, 4, 1>(simd, found, tiles),
-            _ => span.blocks::<S, T, 2, 1>(simd, found, tiles),
+        // As many sums as fit the registers beside the operands: of rows and keys; then of rows and positions, where all
+        // rows are one tile, else of rows and columns.
+        match (S::ROWS, S::REGISTERS, span.rows.count()) {
+            (16, _, 1) => span.blocks::<S, T, 1, 1, 8, true>(simd, found, tiles),
+            (16, _, 2) => span.blocks::<S, T, 2, 1, 8, true>(simd, found, tiles),
+            (16, _, 3) => span.blocks::<S, T, 3, 1, 6, true>(simd, found, tiles),
+            (16, _, 4) => span.blocks::<S, T, 4, 1, 4, true>(simd, found, tiles),
+            (16, ..) => span.blocks::<S, T, TILE_ROWS, 1, 4, false>(simd, found, tiles),
+            (4, 8, 1) => span.blocks::<S, T, 1, 4, 8, true>(simd, found, tiles),
+            (4, 8, 2) => span.blocks::<S, T, 2, 4, 8, true>(simd, found, tiles),
+            (4, 8, 3) => span.blocks::<S, T, 3, 4, 6, true>(simd, found, tiles),
+            (4, 8, 4) => span.blocks::<S, T, 4, 4, 4, true>(simd, found, tiles),
+            (4, 8, _) => span.blocks::<S, T, 4, 4, 4, false>(simd, found, tiles),
+            (.., 1) => span.blocks::<S, T, 1, 2, 8, true>(simd, found, tiles),
+            (.., 2) => span.blocks::<S, T, 2, 2, 4, true>(simd, found, tiles),
+            (.., 3) => span.blocks::<S, T, 3, 2, 3, true>(simd, found, tiles),
+            (.., 4) => span.blocks::<S, T, 4, 2, 2, true>(simd, found, tiles),
+            _ => span.blocks::<S, T, 4, 2, 2, false>(simd, found, tiles),
         }
     }
 }
@@ -192,27 +202,39 @@ struct Block<'a, T> {
     keys: &'a [[T; LANES]],
     /// `[positions, head_dim]`.
     values: &'a [T],
+    /// What numbers must be multiplied by, once they are lanes.
+    unit: f32,
 }
 
 impl Span<'_> {
+    /// `R` rows by `K` registers of keys a tile; `ONE` tile by `N` positions, or several by `N` registers of columns.
     #[inline(always)]
-    fn blocks<S: Simd, T: Kept, const R: usize, const N: usize>(&self, simd: S, now: &mut Found, tiles: &mut Tiles) {
+    fn blocks<S: Simd, T: Kept, const R: usize, const K: usize, const N: usize, const ONE: bool>(
+        &self,
+        simd: S,
+        now: &mut Found,
+        tiles: &mut Tiles,
+    ) {
         let (rows, positions) = (self.rows, &self.positions);
-        let (count, head_dim) = (rows.count(), rows.shape.head_dim);
+        let head_dim = rows.shape.head_dim;
         let Tiles { queries, scores, wide_keys, wide_values } = tiles;
-        let queries = scaled_queries::<R>(self.q, rows, queries);
+        // Several tiles share what is widened.
+        let unit = if ONE { T::unit::<S>() } else { 1.0 };
+        let queries = scaled_queries::<R>(self.q, rows, unit.sqrt(), queries);
         let (all_keys, _) = bytemuck::cast_slice::<u32, T>(self.keys).as_chunks::<LANES>();
         let all_values = bytemuck::cast_slice::<u32, T>(self.values);
         for first in positions.clone().step_by(BLOCK) {
             let positions = BLOCK.min(positions.end - first);
             let keys = &all_keys[first / LANES * head_dim..][..positions.div_ceil(LANES) * head_dim];
             let values = &all_values[first * head_dim..][..positions * head_dim];
-            if T::IS_WIDE || count <= R {
-                rows.block::<S, T, R, N>(simd, &Block { first, positions, keys, values }, queries, scores, now);
+            if ONE || T::IS_WIDE {
+                let block = Block { first, positions, keys, values, unit };
+                rows.block::<S, T, R, K, N, ONE>(simd, &block, queries, scores, now);
             } else {
                 let (keys, _) = widen(simd, keys.as_flattened(), wide_keys).as_chunks();
                 let values = widen(simd, values, wide_values);
-                rows.block::<S, f32, R, N>(simd, &Block { first, positions, keys, values }, queries, scores, now);
+                let block = Block { first, positions, keys, values, unit };
+                rows.block::<S, f32, R, K, N, ONE>(simd, &block, queries, scores, now);
             }
         }
     }
@@ -221,7 +243,7 @@ impl Span<'_> {
 impl Rows {
     /// Takes in a block, tile by tile.
     #[inline(always)]
-    fn block<S: Simd, T: Kept, const R: usize, const N: usize>(
+    fn block<S: Simd, T: Kept, const R: usize, const K: usize, const N: usize, const ONE: bool>(
         &self,
         simd: S,
         block: &Block<'_, T>,
@@ -230,7 +252,7 @@ impl Rows {
         now: &mut Found,
     ) {
         let (count, head_dim) = (self.count(), self.shape.head_dim);
-        let &Block { first, positions, keys, values } = block;
+        let &Block { first, positions, keys, values, unit } = block;
         // The last row of a tile sees the most.
         let seen = |row: usize| self.seen(row.min(count - 1)).saturating_sub(first).min(positions);
         let tiles = queries.chunks_exact(head_dim).zip(scores.chunks_exact_mut(R * BLOCK)).enumerate();
@@ -240,34 +262,33 @@ impl Rows {
                 continue;
             }
             let seen_keys = &keys[..visible.div_ceil(LANES) * head_dim];
-            score_tile::<S, T, R>(simd, queries, seen_keys, values.as_ptr().cast(), scores);
+            score_tile::<S, T, R, K>(simd, (queries, unit.sqrt()), seen_keys, values.as_ptr().cast(), scores);
             for (at, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {
                 let row = tile * R + at;
                 let seen = seen(row);
                 if row < count && seen > 0 {
-                    now.weigh(row, &mut scores[..seen], head_dim);
+                    now.weigh(row, &mut scores[..seen], unit, head_dim);
                 }
                 scores[seen..visible].fill(0.0);
             }
             let last = (tile * R + R).min(count);
             let out = &mut now.values[tile * R * head_dim..last * head_dim];
-            value_tile::<S, T, R, N>(
-                simd,
-                scores,
-                &values[..visible * head_dim],
-                head_dim,
-                keys.as_ptr_range().end,
-                out,
-            );
+            let (weights, values) = (Weights::new(scores, visible, unit), &values[..visible * head_dim]);
+            if ONE {
+                let next_keys = keys.as_ptr_range().end.cast();
+                value_stream::<S, T, R, N>(simd, &weights, values, head_dim, next_keys, out);
+            } else {
+                value_tile::<S, T, R, N>(simd, &weights, values, head_dim, out);
+            }
         }
     }
 }
 
-/// The queries of `rows`, scaled by `1 / sqrt(head_dim)`, in tiles of `R` rows: `[tiles, head_dim]`. The last tile repeats
+/// The queries of `rows`, scaled by `factor / sqrt(head_dim)`, in tiles of `R` rows: `[tiles, head_dim]`. The last tile repeats
 /// its last row.
-fn scaled_queries<'a, const R: usize>(q: &[f32], rows: &Rows, out: &'a mut [f32]) -> &'a [[f32; R]] {
+fn scaled_queries<'a, const R: usize>(q: &[f32], rows: &Rows, factor: f32, out: &'a mut [f32]) -> &'a [[f32; R]] {
     let (count, head_dim) = (rows.count(), rows.shape.head_dim);
-    let scale = (head_dim as f32).sqrt().recip();
+    let scale = (head_dim as f32).sqrt().recip() * factor;
     let queries = &mut out.as_chunks_mut::<R>().0[..count.div_ceil(R) * head_dim];
     for (tile, queries) in queries.chunks_exact_mut(head_dim).enumerate() {
         for at in 0..R {

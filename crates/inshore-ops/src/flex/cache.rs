@@ -26,6 +26,10 @@ pub trait Kept: Pod + Send + Sync {
     fn value(self) -> f32;
     /// Sixteen of them as lanes.
     fn load<S: Simd>(simd: S, run: &[Self; LANES]) -> S::Floats;
+    /// What the numbers of [`get_lanes`](Self::get_lanes) must be multiplied by, a power of four.
+    fn unit<S: Simd>() -> f32;
+    /// The first ones of `kept` as a register, short of a factor.
+    fn get_lanes<S: Simd>(simd: S, kept: &[Self]) -> S::Lanes;
 }
 
 impl Kept for f32 {
@@ -44,6 +48,16 @@ impl Kept for f32 {
     #[inline(always)]
     fn load<S: Simd>(simd: S, run: &[Self; LANES]) -> S::Floats {
         simd.load(run)
+    }
+
+    #[inline(always)]
+    fn unit<S: Simd>() -> f32 {
+        1.0
+    }
+
+    #[inline(always)]
+    fn get_lanes<S: Simd>(simd: S, kept: &[Self]) -> S::Lanes {
+        simd.get_lanes(kept)
     }
 }
 
@@ -64,6 +78,16 @@ impl Kept for u16 {
     #[inline(always)]
     fn load<S: Simd>(simd: S, run: &[Self; LANES]) -> S::Floats {
         simd.load_f16(run)
+    }
+
+    #[inline(always)]
+    fn unit<S: Simd>() -> f32 {
+        S::HALVES_UNIT
+    }
+
+    #[inline(always)]
+    fn get_lanes<S: Simd>(simd: S, kept: &[Self]) -> S::Lanes {
+        simd.get_halves(kept)
     }
 }
 

@@ -37,13 +37,13 @@ impl Found {
         }
     }
 
-    /// Turns a row's scores of a block into weights and scales what was found before to the new maximum.
+    /// Turns a row's scores of a block into weights times `unit` and scales what was found before to the new maximum.
     #[inline(always)]
-    pub fn weigh(&mut self, row: usize, scores: &mut [f32], head_dim: usize) {
+    pub fn weigh(&mut self, row: usize, scores: &mut [f32], unit: f32, head_dim: usize) {
         let max = largest(scores, self.maxima[row]);
         let factor = exp(self.maxima[row] - max);
         self.maxima[row] = max;
-        self.sums[row] = self.sums[row] * factor + exponentials(scores, max);
+        self.sums[row] = self.sums[row] * factor + exponentials(scores, unit, max);
         if factor != 1.0 {
             self.values[row * head_dim..][..head_dim].iter_mut().for_each(|value| *value *= factor);
         }
@@ -63,21 +63,23 @@ fn largest(scores: &[f32], least: f32) -> f32 {
     maxima.iter().chain(rest).copied().fold(least, f32::max)
 }
 
-/// `scores` become `e^(score - max)`; returns their sum.
+/// `scores` become `unit e^(score - max)`; returns `Σ e^(score - max)`.
 #[inline(always)]
-fn exponentials(scores: &mut [f32], max: f32) -> f32 {
+fn exponentials(scores: &mut [f32], unit: f32, max: f32) -> f32 {
     let (runs, rest) = scores.as_chunks_mut::<LANES>();
     let mut sums = [0.0; LANES];
     for run in runs {
         for (sum, score) in sums.iter_mut().zip(run) {
-            *score = exp(*score - max);
-            *sum += *score;
+            let weight = exp(*score - max);
+            *score = weight * unit;
+            *sum += weight;
         }
     }
     let mut rest_sum = 0.0;
     for score in rest {
-        *score = exp(*score - max);
-        rest_sum += *score;
+        let weight = exp(*score - max);
+        *score = weight * unit;
+        rest_sum += weight;
     }
     sums.iter().sum::<f32>() + rest_sum
 }

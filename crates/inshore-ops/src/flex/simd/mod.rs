@@ -24,6 +24,9 @@ pub const LANES: usize = 16;
 pub trait Simd: int8::Int8 {
     /// How many [`Floats`](Self::Floats) the CPU's vector registers hold: what a kernel can keep in flight.
     const REGISTERS: usize;
+    /// What the numbers of [`get_halves`](Self::get_halves) must be multiplied by, a power of four: the factor of a sum costs
+    /// less than that of each number.
+    const HALVES_UNIT: f32 = 1.0;
     /// Sixteen f32.
     type Floats: Copy;
     /// Sixteen bytes.
@@ -51,6 +54,13 @@ pub trait Simd: int8::Int8 {
     }
     /// Widens sixteen IEEE binary16 numbers, which are finite.
     fn load_f16(self, bits: &[u16; LANES]) -> Self::Floats;
+    /// The first [`ROWS`](int8::Int8::ROWS) of `values`.
+    fn get_lanes(self, values: &[f32]) -> Self::Lanes;
+    /// To the first [`ROWS`](int8::Int8::ROWS) of `out`.
+    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]);
+    /// Widens the first [`ROWS`](int8::Int8::ROWS) IEEE binary16 numbers of `bits`, which are finite, but for a factor of
+    /// [`HALVES_UNIT`](Self::HALVES_UNIT).
+    fn get_halves(self, bits: &[u16]) -> Self::Lanes;
     /// Widens sixteen bfloat16 numbers.
     fn load_bf16(self, bits: &[u16; LANES]) -> Self::Floats;
 
@@ -181,6 +191,18 @@ pub const fn f16_to_f32(bits: u16) -> f32 {
     let infinite_or_nan = if bits & 0x7C00 == 0x7C00 { REBASE } else { 0 };
     let widened = if bits & 0x7C00 == 0 { subnormal.to_bits() } else { magnitude + REBASE + infinite_or_nan };
     f32::from_bits(widened | (bits as u32 & 0x8000) << 16)
+}
+
+/// As many of the first values as a register takes.
+#[inline(always)]
+fn first_of<T, const N: usize>(values: &[T]) -> &[T; N] {
+    values.first_chunk().expect("values for a register")
+}
+
+/// The same to write to.
+#[inline(always)]
+fn first_of_mut<T, const N: usize>(values: &mut [T]) -> &mut [T; N] {
+    values.first_chunk_mut().expect("room for a register")
 }
 
 #[cfg(test)]
