@@ -172,24 +172,10 @@ impl<T: Kept> Kernel for Work<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { span, found, tiles, .. } = self;
-        // As many sums as fit the registers beside the operands: of rows and keys; then of rows and positions, where all
-        // rows are one tile, else of rows and columns.
-        match (S::ROWS, S::REGISTERS, span.rows.count()) {
-            (16, _, 1) => span.blocks::<S, T, 1, 1, 8, true>(simd, found, tiles),
-            (16, _, 2) => span.blocks::<S, T, 2, 1, 8, true>(simd, found, tiles),
-            (16, _, 3) => span.blocks::<S, T, 3, 1, 6, true>(simd, found, tiles),
-            (16, _, 4) => span.blocks::<S, T, 4, 1, 4, true>(simd, found, tiles),
-            (16, ..) => span.blocks::<S, T, TILE_ROWS, 1, 4, false>(simd, found, tiles),
-            (4, 8, 1) => span.blocks::<S, T, 1, 4, 8, true>(simd, found, tiles),
-            (4, 8, 2) => span.blocks::<S, T, 2, 4, 8, true>(simd, found, tiles),
-            (4, 8, 3) => span.blocks::<S, T, 3, 4, 6, true>(simd, found, tiles),
-            (4, 8, 4) => span.blocks::<S, T, 4, 4, 4, true>(simd, found, tiles),
-            (4, 8, _) => span.blocks::<S, T, 4, 4, 4, false>(simd, found, tiles),
-            (.., 1) => span.blocks::<S, T, 1, 2, 8, true>(simd, found, tiles),
-            (.., 2) => span.blocks::<S, T, 2, 2, 4, true>(simd, found, tiles),
-            (.., 3) => span.blocks::<S, T, 3, 2, 3, true>(simd, found, tiles),
-            (.., 4) => span.blocks::<S, T, 4, 2, 2, true>(simd, found, tiles),
-            _ => span.blocks::<S, T, 4, 2, 2, false>(simd, found, tiles),
+        match (S::ROWS, S::REGISTERS) {
+            (16, _) => span.tiles::<S, T, TILE_ROWS, 1, 4>(simd, found, tiles),
+            (4, 8) => span.tiles::<S, T, 4, 4, 4>(simd, found, tiles),
+            _ => span.tiles::<S, T, 4, 2, 2>(simd, found, tiles),
         }
     }
 }
@@ -207,6 +193,24 @@ struct Block<'a, T> {
 }
 
 impl Span<'_> {
+    /// As many sums as fit the registers beside the operands: if the rows are one tile, of them and a few positions, else of
+    /// `R` rows and `N` registers of columns; of keys always `K` registers.
+    #[inline(always)]
+    fn tiles<S: Simd, T: Kept, const R: usize, const K: usize, const N: usize>(
+        &self,
+        simd: S,
+        now: &mut Found,
+        tiles: &mut Tiles,
+    ) {
+        match self.rows.count() {
+            1 => self.blocks::<S, T, 1, K, 8, true>(simd, now, tiles),
+            2 => self.blocks::<S, T, 2, K, 4, true>(simd, now, tiles),
+            3 => self.blocks::<S, T, 3, K, 3, true>(simd, now, tiles),
+            4 => self.blocks::<S, T, 4, K, 2, true>(simd, now, tiles),
+            _ => self.blocks::<S, T, R, K, N, false>(simd, now, tiles),
+        }
+    }
+
     /// `R` rows by `K` registers of keys a tile; `ONE` tile by `N` positions, or several by `N` registers of columns.
     #[inline(always)]
     fn blocks<S: Simd, T: Kept, const R: usize, const K: usize, const N: usize, const ONE: bool>(

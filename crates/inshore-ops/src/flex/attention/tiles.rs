@@ -111,10 +111,9 @@ fn add_positions<S: Simd, T: Kept, const R: usize, const P: usize>(
 ) {
     let head_dim = values.len() / P;
     let mut factors = [[simd.lanes(0.0); P]; R];
-    for r in 0..R {
-        let weights: &[f32; P] = weights.rows[r][first..].first_chunk().expect("weights of these positions");
-        for p in 0..P {
-            factors[r][p] = simd.lanes(weights[p]);
+    for (factors, row) in factors.iter_mut().zip(weights.rows) {
+        for (factor, weight) in factors.iter_mut().zip(&row[first..][..P]) {
+            *factor = simd.lanes(*weight);
         }
     }
     // Of the same length, known to the compiler.
@@ -183,8 +182,8 @@ fn add_columns<S: Simd, T: Kept, const R: usize, const N: usize>(
     }
     for (position, values) in values.chunks_exact(head_dim).enumerate() {
         let mut factors = [&0.0; R];
-        for r in 0..R {
-            factors[r] = &weights.rows[r][position];
+        for (factor, row) in factors.iter_mut().zip(weights.rows) {
+            *factor = &row[position];
         }
         add_products(simd, factors, registers::<S, T, N>(simd, &values[first..]), &mut sums);
     }
