@@ -1,5 +1,5 @@
-//! The two products of attention in register tiles. Each asks memory for what comes after it, one line ahead for each that it
-//! reads: caches are read once a token, and CPUs' own prefetchers stop at every page.
+//! The two products of attention in register tiles. Where a block is read once, each asks memory for what comes after it, one line
+//! ahead for each that it reads: CPUs' own prefetchers stop at every page.
 
 use super::super::cache::Kept;
 use super::super::simd::{LANES, Simd};
