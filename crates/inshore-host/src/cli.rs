@@ -56,7 +56,8 @@ pub struct ModelArgs {
     /// Compute with f32 activations where the CPU would round them: slower, and closer to the original
     #[arg(long)]
     pub exact: bool,
-    /// Keep keys and values in f16 (half the memory, faster in long contexts) or f32 [default: f16, with --exact f32]
+    /// Keep keys and values in f16 (half the memory, faster in long contexts), f32, or on a CPU in q8_0 (a quarter)
+    /// [default: f16, with --exact f32]
     #[arg(long, value_name = "FORMAT", value_parser = kv_format)]
     pub kv_cache: Option<KvFormat>,
     /// When to measure which kernels a GPU computes fastest with, on the first layer of the model
@@ -79,7 +80,7 @@ pub enum Tune {
 }
 
 fn kv_format(given: &str) -> Result<KvFormat, String> {
-    KvFormat::from_name(given).ok_or_else(|| "write f16 or f32".to_owned())
+    KvFormat::from_name(given).ok_or_else(|| "write f16, f32 or q8_0".to_owned())
 }
 
 fn device_choice(given: &str) -> Result<DeviceChoice, String> {
@@ -304,7 +305,8 @@ mod tests {
         assert_eq!(device_choice("2"), Ok(DeviceChoice::Adapter(2)));
         assert!(device_choice("quantum").is_err());
         assert_eq!(kv_format("f32"), Ok(KvFormat::F32));
-        assert!(kv_format("q8_0").is_err());
+        assert_eq!(kv_format("q8_0"), Ok(KvFormat::Q8_0));
+        assert!(kv_format("q8").is_err());
         assert!(between::<0, 1>("1.5").is_err() && between::<0, 1>("NaN").is_err() && between::<-2, 2>("-2").is_ok());
         assert!(repetition_penalty("0").is_err());
     }

@@ -63,7 +63,7 @@ impl KvCache {
     }
 
     /// Bytes of keys (or of values) of one layer; both are one tensor.
-    pub const fn layer_bytes(config: &Config, capacity: usize, format: KvFormat) -> u64 {
-        (capacity * config.num_key_value_heads * config.head_dim * format.bytes()) as u64
+    pub fn layer_bytes(config: &Config, capacity: usize, format: KvFormat, device: &Device) -> u64 {
+        (capacity * config.num_key_value_heads * format.head_words(config.head_dim, device) * size_of::<u32>()) as u64
     }
 }

@@ -77,6 +77,12 @@ pub enum ModelError {
         /// Largest buffer in bytes.
         limit_bytes: u64,
     },
+    /// Keys and values in a format that only a CPU has.
+    #[error("a GPU does not keep keys and values as {format}; ask for f16 or f32, or for the CPU (device `cpu`)")]
+    KvFormatOnGpu {
+        /// The format asked for.
+        format: &'static str,
+    },
     /// There is nothing to continue.
     #[error("the prompt is empty; give at least one token")]
     EmptyPrompt,
@@ -139,6 +145,7 @@ impl ModelError {
             Self::WrongShape { .. } => "wrong_shape",
             Self::TensorTooLarge { .. } => "tensor_too_large_for_device",
             Self::ContextTooLarge { .. } => "context_too_large_for_device",
+            Self::KvFormatOnGpu { .. } => "kv_cache_not_on_gpu",
             Self::EmptyPrompt => "empty_prompt",
             Self::PromptTooLong { .. } => "prompt_too_long",
             Self::UnknownToken { .. } => "unknown_token",

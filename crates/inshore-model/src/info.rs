@@ -39,7 +39,7 @@ pub struct ModelInfo {
     pub weight_bytes: u64,
     /// Keys and values of the whole context, of all conversations that are kept.
     pub kv_bytes: u64,
-    /// A number of theirs: `f32` or `f16`.
+    /// How a number of theirs is kept: `f32`, `f16` or `q8_0`.
     pub kv_format: &'static str,
     /// Backend: `wgpu` or `flex`.
     pub backend: &'static str,
@@ -81,7 +81,7 @@ pub fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, memory: Memory) -
         kv_bytes: conversations as u64
             * 2
             * config.num_hidden_layers as u64
-            * KvCache::layer_bytes(config, context_tokens, kv_format),
+            * KvCache::layer_bytes(config, context_tokens, kv_format, &device.device),
         kv_format: kv_format.name(),
         backend: device.backend.name(),
         device: device.name.clone(),

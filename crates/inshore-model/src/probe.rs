@@ -10,7 +10,7 @@ use web_time::Instant;
 
 use crate::ModelError;
 use crate::cache::KvCache;
-use crate::engine::read_words;
+use crate::engine::{check_kv_format, read_words};
 use crate::llama::Llama;
 use crate::shape::ModelShape;
 use crate::synthetic::Weights;
@@ -65,6 +65,7 @@ pub async fn probe(
 ) -> Result<Probe, ModelError> {
     let started = Instant::now();
     shape.check()?;
+    check_kv_format(kv_format, device)?;
     let mut weights = Weights::new(shape, device);
     let capacity = PREFILL_TOKENS;
     let [few, many] = VOCABS.map(|vocab| vocab.min(shape.vocab));
@@ -86,7 +87,7 @@ pub async fn probe(
     // Passes so long have their pauses in them.
     let prefill_ms = stretch * head_ms + per_layer_ms(prefill.usual_ms()) * shape.layers as f64;
     let weight_bytes = shape.weight_bytes();
-    let kv_bytes = shape.kv_bytes(context_tokens.min(shape.train_context_tokens), kv_format);
+    let kv_bytes = shape.kv_bytes(context_tokens.min(shape.train_context_tokens), kv_format, &device.device);
     Ok(Probe {
         prefill_tps: PREFILL_TOKENS as f64 * 1e3 / prefill_ms,
         decode_tps: 1e3 / decode_ms,

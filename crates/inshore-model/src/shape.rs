@@ -1,5 +1,6 @@
 //! A model's shape, known from the first bytes of its file: enough to predict what it will cost, before it is fetched.
 
+use burn::tensor::Device;
 use inshore_gguf::{GgmlType, Gguf, GgufError, Peek};
 use inshore_ops::KvFormat;
 use serde::{Deserialize, Serialize};
@@ -105,9 +106,10 @@ impl ModelShape {
             + bytes((self.vocab * self.hidden) as u64, self.embedding_kind())
     }
 
-    /// Bytes of keys and values of `context_tokens`.
-    pub const fn kv_bytes(&self, context_tokens: usize, format: KvFormat) -> u64 {
-        (2 * self.layers * context_tokens * self.kv_heads * self.head_dim * format.bytes()) as u64
+    /// Bytes of keys and values of `context_tokens` on `device`.
+    pub fn kv_bytes(&self, context_tokens: usize, format: KvFormat, device: &Device) -> u64 {
+        let head_bytes = format.head_words(self.head_dim, device) * size_of::<u32>();
+        (2 * self.layers * context_tokens * self.kv_heads * head_bytes) as u64
     }
 
     /// The same shape with other counts of layers and vocabulary, as hyperparameters.
@@ -194,7 +196,10 @@ mod tests {
         };
         // The file has 98,362,432 bytes, with header and norms.
         assert_eq!(shape.weight_bytes(), 96_436_224);
-        assert_eq!(shape.kv_bytes(2048, KvFormat::F32), 2 * 30 * 2048 * 192 * 4);
-        assert_eq!(shape.kv_bytes(2048, KvFormat::F16), 2 * 30 * 2048 * 192 * 2);
+        let kv_bytes = |format| shape.kv_bytes(2048, format, &Device::flex());
+        let (numbers, runs) = (2 * 30 * 2048 * 192, 2 * 30 * 2048 * 6);
+        assert_eq!(kv_bytes(KvFormat::F32), numbers * 4);
+        assert_eq!(kv_bytes(KvFormat::F16), numbers * 2 + runs * 4);
+        assert_eq!(kv_bytes(KvFormat::Q8_0), numbers + runs * 4);
     }
 }

@@ -46,11 +46,12 @@ fn keys_and_values_take_half_the_memory_unless_they_are_to_be_exact() {
         let engine = pollster::block_on(Engine::load(&file, OpenDevice::cpu(), options, |_| {})).expect("it loads");
         (engine.info().kv_format, engine.info().kv_bytes)
     };
-    // Two layers, 512 tokens, two heads of 16.
-    let values = 2 * 2 * 512 * 2 * 16;
-    assert_eq!(kept(false, None), ("f16", 2 * values));
+    // Two layers, 512 tokens, two heads of 16, with a scale each.
+    let (values, scales) = (2 * 2 * 512 * 2 * 16, 2 * 2 * 512 * 2 * 4);
+    assert_eq!(kept(false, None), ("f16", 2 * values + scales));
     assert_eq!(kept(true, None), ("f32", 4 * values));
-    assert_eq!(kept(true, Some(KvFormat::F16)), ("f16", 2 * values));
+    assert_eq!(kept(true, Some(KvFormat::F16)), ("f16", 2 * values + scales));
+    assert_eq!(kept(false, Some(KvFormat::Q8_0)), ("q8_0", values + scales));
     assert_eq!(kept(false, Some(KvFormat::F32)), ("f32", 4 * values));
 }
 

@@ -94,7 +94,9 @@ fn time_attention(device: &Device, tokens: usize, position: usize) {
     let q = Tensor::<3>::ones([tokens, HEADS, HEAD_DIM], (device, DType::F32));
     let place = Position::new(position, device);
     println!("attention of {tokens} token(s) at position {position}, microseconds:");
-    for format in [KvFormat::F32, KvFormat::F16] {
+    let formats = [KvFormat::F32, KvFormat::F16, KvFormat::Q8_0];
+    let on_gpu = *device != Device::flex();
+    for format in formats.into_iter().filter(|&format| !on_gpu || format != KvFormat::Q8_0) {
         let cache = |_| KvLayer::new(CAPACITY, KV_HEADS, HEAD_DIM, format, device);
         let caches: Vec<_> = (0..LAYERS).map(cache).collect();
         let mut layers = caches.iter().cycle();

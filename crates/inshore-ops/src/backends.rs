@@ -17,6 +17,7 @@ use inshore_gguf::testing::quantize;
 pub(crate) use self::forced::force;
 #[cfg(feature = "gpu")]
 use crate::device::{DeviceChoice, OpenDevice};
+use crate::flex::kept_by_cpu;
 use crate::sample::reference::noise_bits;
 use crate::{KvFormat, KvLayer, PackedLayout, PackedMatrix};
 
@@ -89,29 +90,19 @@ impl KvLayer {
     pub(crate) fn kept(&self, head_dim: usize) -> [Vec<f32>; 2] {
         let tensor = self.words();
         let dims = tensor.dims();
-        let [_, capacity, kv_heads, _] = dims;
         let on_cpu = tensor.device() == Device::flex();
         let words: Vec<u32> = tensor.into_data().try_to_vec().expect("words");
-        let numbers: Vec<f32> = match self.format() {
-            KvFormat::F32 => words.into_iter().map(f32::from_bits).collect(),
-            KvFormat::F16 => {
-                let halves = words.iter().flat_map(|word| [*word as u16, (word >> 16) as u16]);
-                halves.map(|bits| f16::from_bits(bits).to_f32()).collect()
-            }
+        if on_cpu {
+            return kept_by_cpu(&words, &dims, head_dim, self.format());
+        }
+        let numbers: Vec<f32> = if self.format() == KvFormat::F32 {
+            words.into_iter().map(f32::from_bits).collect()
+        } else {
+            let halves = words.iter().flat_map(|word| [*word as u16, (word >> 16) as u16]);
+            halves.map(|bits| f16::from_bits(bits).to_f32()).collect()
         };
         let (keys, values) = numbers.split_at(numbers.len() / 2);
-        if !on_cpu {
-            return [keys.to_vec(), values.to_vec()];
-        }
-        // As drawn in `flex/cache.rs`.
-        let key = |head, at, d| keys[((head * capacity + at / 16 * 16) * head_dim) + d * 16 + at % 16];
-        let value = |head, at, d| values[(head * capacity + at) * head_dim + d];
-        let places = || {
-            let heads = (0..capacity).flat_map(move |at| (0..kv_heads).map(move |head| (head, at)));
-            heads.flat_map(move |(head, at)| (0..head_dim).map(move |d| (head, at, d)))
-        };
-        let keys = places().map(|(head, at, d)| key(head, at, d)).collect();
-        [keys, places().map(|(head, at, d)| value(head, at, d)).collect()]
+        [keys.to_vec(), values.to_vec()]
     }
 }
 

@@ -62,7 +62,7 @@ pub struct QkvTensors<B: Backend> {
 pub struct KvTensors<B: Backend> {
     /// Queries of the new tokens, `[tokens, heads, head_dim]`, rotated; on input an unused tensor of any shape.
     pub q: FloatTensor<B>,
-    /// Keys, rotated, then values: `[2, capacity, kv_heads, head_dim]` in the words of [`KvFormat`].
+    /// Keys, rotated, then values: `[2, capacity, kv_heads]` of the [words](KvFormat::head_words) of a head.
     pub cache: IntTensor<B>,
 }
 
@@ -90,7 +90,7 @@ pub trait DecoderOps: Backend {
     /// Causal softmax attention, scale `1 / sqrt(head_dim)`.
     ///
     /// # Shapes
-    /// `q: [tokens, heads, head_dim]`, `cache: [2, capacity, kv_heads, head_dim]` → `[tokens, heads * head_dim]`;
+    /// `q: [tokens, heads, head_dim]`, `cache: [2, capacity, kv_heads, head_words]` → `[tokens, heads * head_dim]`;
     /// `position`: [`AttentionShape::position`] as a word.
     fn attention(
         q: FloatTensor<Self>,

@@ -74,7 +74,7 @@ impl QkvWeights {
     }
 }
 
-/// Keys and values of one layer: `[2, capacity, kv_heads, head_dim]` in words of a [`KvFormat`], allocated once.
+/// Keys and values of one layer: `[2, capacity, kv_heads]` of the [words](KvFormat::head_words) of a head, allocated once.
 #[derive(Debug)]
 pub struct KvLayer {
     // `None` only while an operation holds the tensor, so that a CPU backend sees it unshared and writes in place.
@@ -86,8 +86,8 @@ pub struct KvLayer {
 impl KvLayer {
     /// An empty cache for at least `capacity` tokens; `head_dim` is even.
     pub fn new(capacity: usize, kv_heads: usize, head_dim: usize, format: KvFormat, device: &Device) -> Self {
-        let capacity = capacity.next_multiple_of(PANEL_POSITIONS);
-        let tensor = Tensor::<4, Int>::zeros([2, capacity, kv_heads, format.words(head_dim)], (device, DType::U32));
+        let (capacity, words) = (capacity.next_multiple_of(PANEL_POSITIONS), format.head_words(head_dim, device));
+        let tensor = Tensor::<4, Int>::zeros([2, capacity, kv_heads, words], (device, DType::U32));
         let unused = Tensor::from_data(TensorData::new(vec![0.0f32], [1]), (device, DType::F32));
         Self { tensor: Some(tensor), format, unused }
     }

@@ -48,7 +48,7 @@ impl EngineDevice {
 extern "C" {
     /// How a model is loaded.
     #[wasm_bindgen(
-        typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32'; gpuPlan?: string }"
+        typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32' | 'q8_0'; gpuPlan?: string }"
     )]
     pub type LoadArgument;
 
@@ -191,7 +191,7 @@ impl Generation {
 }
 
 pub(crate) fn kv_format(name: &str) -> Result<KvFormat, JsValue> {
-    KvFormat::from_name(name).ok_or_else(|| invalid_argument(&format!("the KV cache '{name}' is neither f16 nor f32")))
+    KvFormat::from_name(name).ok_or_else(|| invalid_argument(&format!("the KV cache '{name}' is none of f16, f32 and q8_0")))
 }
 
 fn gpu_plan(text: &str) -> Result<PlanChoice, JsValue> {

@@ -36,7 +36,7 @@ pub fn model_shape(prefix: &[u8]) -> Result<ShapeObject, JsValue> {
 }
 
 /// Predicts what `device` does with a model of `shape`, from a few milliseconds on synthetic weights; `kv_cache`: `f16` (where
-/// nothing is said) or `f32`.
+/// nothing is said), `f32` or `q8_0`.
 #[wasm_bindgen]
 pub async fn probe(
     device: &EngineDevice,

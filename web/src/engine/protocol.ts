@@ -47,7 +47,7 @@ export interface ModelInfo {
 }
 
 /** How keys and values are kept: in half the memory, or as they were computed. */
-export type KvFormat = 'f16' | 'f32';
+export type KvFormat = 'f16' | 'f32' | 'q8_0';
 
 /** How a model is loaded. */
 export interface LoadSettings {

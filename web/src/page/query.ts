@@ -17,7 +17,7 @@ export interface PageQuery {
 
 const DEVICES: readonly string[] = ['auto', 'gpu', 'cpu'];
 
-/** Reads `?device=auto|gpu|cpu&threads=N&kvCache=f16|f32&model=URL&sha256=HEX&autoload=1`. */
+/** Reads `?device=auto|gpu|cpu&threads=N&kvCache=f16|f32|q8_0&model=URL&sha256=HEX&autoload=1`. */
 export function readQuery(search: string): PageQuery {
   const query = new URLSearchParams(search);
   const device = query.get('device') ?? 'auto';
@@ -48,9 +48,9 @@ function readThreads(text: string | null): number | undefined {
 }
 
 function readKvCache(text: string | null): KvFormat | undefined {
-  if (text === null || text === 'f16' || text === 'f32') return text ?? undefined;
+  if (text === null || text === 'f16' || text === 'f32' || text === 'q8_0') return text ?? undefined;
   throw new InshoreError(
     'bad_kv_cache',
-    `There is no KV cache of ${JSON.stringify(text)}: use f16 or f32 in the address.`,
+    `There is no KV cache of ${JSON.stringify(text)}: use f16, f32 or q8_0 in the address.`,
   );
 }

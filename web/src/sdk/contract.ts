@@ -51,8 +51,11 @@ export interface InshoreOptions {
   contextTokens?: number;
   /** On the CPU: no rounding of activations, at about two thirds of the speed. */
   exact?: boolean;
-  /** Numbers of the KV cache: in half the memory, or as they were computed. Default: f16, with `exact` f32. */
-  kvCache?: 'f16' | 'f32';
+  /**
+   * Numbers of the KV cache: in half the memory, as they were computed, or (only on a CPU) in a quarter. Default: f16, with
+   * `exact` f32.
+   */
+  kvCache?: 'f16' | 'f32' | 'q8_0';
   /**
    * Threads on the CPU, where the page is cross-origin isolated; elsewhere there is one. Default: all cores, on machines
    * with more than four half of them.

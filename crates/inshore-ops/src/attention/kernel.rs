@@ -110,19 +110,18 @@ struct Found<Queries: Size, N: Size> {
 /// The `N` values that `Words` words of the cache keep.
 #[cube]
 fn widened<N: Size, Words: Size>(words: Vector<u32, Words>, #[comptime] format: KvFormat) -> Vector<f32, N> {
-    match comptime!(format) {
-        KvFormat::F32 => Vector::<f32, N>::reinterpret(words),
-        KvFormat::F16 => {
-            let mut values = Vector::<f32, N>::empty();
-            let words_in_vector = Words::value().comptime();
-            #[unroll]
-            for i in 0..words_in_vector {
-                let word = words.extract(i);
-                values.insert(comptime!(2 * i), half(word & 0xffffu32));
-                values.insert(comptime!(2 * i + 1), half(word >> 16u32));
-            }
-            values
+    if comptime!(format == KvFormat::F32) {
+        Vector::<f32, N>::reinterpret(words)
+    } else {
+        let mut values = Vector::<f32, N>::empty();
+        let words_in_vector = Words::value().comptime();
+        #[unroll]
+        for i in 0..words_in_vector {
+            let word = words.extract(i);
+            values.insert(comptime!(2 * i), half(word & 0xffffu32));
+            values.insert(comptime!(2 * i + 1), half(word >> 16u32));
         }
+        values
     }
 }
 

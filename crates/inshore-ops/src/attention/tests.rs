@@ -91,7 +91,7 @@ fn check_as(kv_format: KvFormat, layer: Layer, steps: &[usize]) {
 /// Within the projections' tolerance, and half a unit of the format's last place.
 #[track_caller]
 fn assert_kept(got: &[f32], expected: &[f32], format: KvFormat, what: &str) {
-    let half_a_unit = if format == KvFormat::F16 { 1.0 / 2048.0 } else { 0.0 };
+    let half_a_unit = if format == KvFormat::F16 { 1.0 / 1024.0 } else { 0.0 };
     assert_close(&got[..expected.len()], expected, 5e-5 + half_a_unit, what);
 }
 

@@ -9,8 +9,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use self::found::Found;
-use self::tiles::{Weights, score_tile, value_stream, value_tile, widen};
-use super::cache::{CacheShape, Kept};
+use self::tiles::{Queries, Reading, TILE_ROWS, score_tile, value_tile};
+use super::cache::{CacheShape, Kept, columns, head_words};
 use super::parallel::for_each;
 use super::simd::{self, Kernel, LANES, Simd};
 use crate::{AttentionShape, KvFormat};
@@ -29,6 +29,7 @@ pub fn attention(q: &[f32], cache: &[u32], cached: CacheShape, shape: AttentionS
     let AttentionShape { heads, kv_heads, head_dim, position, .. } = shape;
     assert!(heads.is_multiple_of(kv_heads), "{heads} heads cannot share {kv_heads} key heads evenly");
     let tokens = q.len() / (heads * head_dim);
+    let columns = columns(head_dim);
     let span = if tokens == 1 { SPAN_POSITIONS } else { usize::MAX };
     let mut tasks = Vec::new();
     for kv_head in 0..kv_heads {
@@ -38,7 +39,7 @@ pub fn attention(q: &[f32], cache: &[u32], cached: CacheShape, shape: AttentionS
             for first_position in (0..end).step_by(span) {
                 let positions = first_position..first_position.saturating_add(span).min(end);
                 let rows = Rows { kv_head, tokens: strip.clone(), shape };
-                let found = Found::nothing(rows.count(), head_dim);
+                let found = Found::nothing(rows.count(), columns);
                 tasks.push((rows, positions, found));
             }
         }
@@ -50,7 +51,8 @@ pub fn attention(q: &[f32], cache: &[u32], cached: CacheShape, shape: AttentionS
     let most_rows = tokens.min(STRIP_TOKENS) * heads / kv_heads;
     let attend = match shape.kv_format {
         KvFormat::F32 => attend::<f32>,
-        KvFormat::F16 => attend::<u16>,
+        KvFormat::F16 => attend::<i16>,
+        KvFormat::Q8_0 => attend::<i8>,
     };
     for_each(
         &mut work.collect::<Vec<_>>(),
@@ -62,11 +64,11 @@ pub fn attention(q: &[f32], cache: &[u32], cached: CacheShape, shape: AttentionS
     let mut tasks = tasks.into_iter().peekable();
     while let Some((rows, _, mut found)) = tasks.next() {
         while let Some((_, _, more)) = tasks.next_if(|(next, _, _)| next.same_queries(&rows)) {
-            found.join(&more, head_dim);
+            found.join(&more, columns);
         }
         for row in 0..rows.count() {
             let norm = found.sums[row].recip();
-            let values = &found.values[row * head_dim..][..head_dim];
+            let values = &found.values[row * columns..][..head_dim];
             for (out, value) in out[rows.place(row)..][..head_dim].iter_mut().zip(values) {
                 *out = value * norm;
             }
@@ -124,183 +126,123 @@ struct Scratch {
     part: Found,
 }
 
-/// Queries in tiles, and of a block their scores and, where several tiles need them widened, its keys and values.
+/// Queries in tiles, and their scores of a block.
 struct Tiles {
-    queries: Vec<f32>,
+    queries: Queries,
     scores: Vec<f32>,
-    wide_keys: Vec<f32>,
-    wide_values: Vec<f32>,
 }
-
-/// Most rows of a tile.
-const TILE_ROWS: usize = 6;
 
 impl Scratch {
     /// For up to `rows` queries, the last tile being filled up.
-    fn new(rows: usize, AttentionShape { head_dim, kv_format, .. }: AttentionShape) -> Self {
+    fn new(rows: usize, AttentionShape { head_dim, .. }: AttentionShape) -> Self {
         let tiled = rows + TILE_ROWS - 1;
-        let widened = if kv_format == KvFormat::F32 { 0 } else { BLOCK * head_dim };
-        let [queries, scores] = [tiled * head_dim, tiled * BLOCK].map(|values| vec![0.0; values]);
-        let [wide_keys, wide_values] = [(); 2].map(|()| vec![0.0; widened]);
-        Self { tiles: Tiles { queries, scores, wide_keys, wide_values }, part: Found::nothing(rows, head_dim) }
+        let tiles = Tiles { queries: Queries::new(tiled, head_dim), scores: vec![0.0; tiled * BLOCK] };
+        Self { tiles, part: Found::nothing(rows, columns(head_dim)) }
     }
 }
 
-/// One task, over numbers kept as `T`.
-fn attend<T: Kept>(span: &Span<'_>, found: &mut Found, Scratch { tiles, part }: &mut Scratch) {
+/// One task, over numbers kept as `K`.
+fn attend<K: Kept>(span: &Span<'_>, found: &mut Found, Scratch { tiles, part }: &mut Scratch) {
     let (rows, Range { start, end }) = (span.rows, span.positions.clone());
+    let columns = columns(rows.shape.head_dim);
     for first in (start..end).step_by(SPAN_POSITIONS) {
         let span = Span { positions: first..end.min(first + SPAN_POSITIONS), ..*span };
         if first == start {
-            simd::run(Work::<T> { span, found, tiles, kept: PhantomData });
+            simd::run(Work::<K> { span, found, tiles, kept: PhantomData });
         } else {
-            part.clear(rows.count(), rows.shape.head_dim);
-            simd::run(Work::<T> { span, found: part, tiles, kept: PhantomData });
-            found.join(part, rows.shape.head_dim);
+            part.clear(rows.count(), columns);
+            simd::run(Work::<K> { span, found: part, tiles, kept: PhantomData });
+            found.join(part, columns);
         }
     }
 }
 
-struct Work<'a, T> {
+struct Work<'a, K> {
     span: Span<'a>,
     found: &'a mut Found,
     tiles: &'a mut Tiles,
-    kept: PhantomData<T>,
+    kept: PhantomData<K>,
 }
 
-impl<T: Kept> Kernel for Work<'_, T> {
+impl<K: Kept> Kernel for Work<'_, K> {
+    /// Tiles of as many sums as fit the registers beside what they are formed of.
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { span, found, tiles, .. } = self;
-        match (S::ROWS, S::REGISTERS) {
-            (16, _) => span.tiles::<S, T, TILE_ROWS, 1, 4>(simd, found, tiles),
-            (4, 8) => span.tiles::<S, T, 4, 4, 4>(simd, found, tiles),
-            _ => span.tiles::<S, T, 4, 2, 2>(simd, found, tiles),
+        match (span.rows.count(), S::ROWS) {
+            (1, 16) => span.blocks::<S, K, 1, 1>(simd, found, tiles),
+            (2, 16) => span.blocks::<S, K, 2, 1>(simd, found, tiles),
+            (3, 16) => span.blocks::<S, K, 3, 1>(simd, found, tiles),
+            (_, 16) => span.blocks::<S, K, TILE_ROWS, 1>(simd, found, tiles),
+            (1, _) => span.blocks::<S, K, 1, 2>(simd, found, tiles),
+            (2, _) => span.blocks::<S, K, 2, 2>(simd, found, tiles),
+            (3, _) => span.blocks::<S, K, 3, 2>(simd, found, tiles),
+            _ => span.blocks::<S, K, 4, 2>(simd, found, tiles),
         }
     }
-}
-
-/// Keys and values of the positions from `first` on.
-struct Block<'a, T> {
-    first: usize,
-    positions: usize,
-    /// `[panels, head_dim]`.
-    keys: &'a [[T; LANES]],
-    /// `[positions, head_dim]`.
-    values: &'a [T],
-    /// What numbers must be multiplied by, once they are lanes.
-    unit: f32,
 }
 
 impl Span<'_> {
-    /// As many sums as fit the registers beside the operands: if the rows are one tile, of them and a few positions, else of
-    /// `R` rows and `N` registers of columns; of keys always `K` registers.
+    /// Goes through the positions block by block, in tiles of `R` rows by `N` registers.
     #[inline(always)]
-    fn tiles<S: Simd, T: Kept, const R: usize, const K: usize, const N: usize>(
-        &self,
-        simd: S,
-        now: &mut Found,
-        tiles: &mut Tiles,
-    ) {
-        match self.rows.count() {
-            1 => self.blocks::<S, T, 1, K, 8, true>(simd, now, tiles),
-            2 => self.blocks::<S, T, 2, K, 4, true>(simd, now, tiles),
-            3 => self.blocks::<S, T, 3, K, 3, true>(simd, now, tiles),
-            4 => self.blocks::<S, T, 4, K, 2, true>(simd, now, tiles),
-            _ => self.blocks::<S, T, R, K, N, false>(simd, now, tiles),
-        }
-    }
-
-    /// `R` rows by `K` registers of keys a tile; `ONE` tile by `N` positions, or several by `N` registers of columns.
-    #[inline(always)]
-    fn blocks<S: Simd, T: Kept, const R: usize, const K: usize, const N: usize, const ONE: bool>(
-        &self,
-        simd: S,
-        now: &mut Found,
-        tiles: &mut Tiles,
-    ) {
+    fn blocks<S: Simd, K: Kept, const R: usize, const N: usize>(&self, simd: S, now: &mut Found, tiles: &mut Tiles) {
         let (rows, positions) = (self.rows, &self.positions);
-        let head_dim = rows.shape.head_dim;
-        let Tiles { queries, scores, wide_keys, wide_values } = tiles;
-        // Several tiles share what is widened.
-        let unit = if ONE { T::unit::<S>() } else { 1.0 };
-        let queries = scaled_queries::<R>(self.q, rows, unit.sqrt(), queries);
-        let (all_keys, _) = bytemuck::cast_slice::<u32, T>(self.keys).as_chunks::<LANES>();
-        let all_values = bytemuck::cast_slice::<u32, T>(self.values);
+        let AttentionShape { head_dim, kv_format, .. } = rows.shape;
+        let Tiles { queries, scores } = tiles;
+        queries.take::<K, R>(self.q, rows);
+        let panel_words = head_words(kv_format, head_dim) * LANES;
         for first in positions.clone().step_by(BLOCK) {
             let positions = BLOCK.min(positions.end - first);
-            let keys = &all_keys[first / LANES * head_dim..][..positions.div_ceil(LANES) * head_dim];
-            let values = &all_values[first * head_dim..][..positions * head_dim];
-            if ONE || T::IS_WIDE {
-                let block = Block { first, positions, keys, values, unit };
-                rows.block::<S, T, R, K, N, ONE>(simd, &block, queries, scores, now);
-            } else {
-                let (keys, _) = widen(simd, keys.as_flattened(), wide_keys).as_chunks();
-                let values = widen(simd, values, wide_values);
-                let block = Block { first, positions, keys, values, unit };
-                rows.block::<S, f32, R, K, N, ONE>(simd, &block, queries, scores, now);
-            }
+            let panels = first / LANES * panel_words..(first + positions).div_ceil(LANES) * panel_words;
+            let block = Block { first, positions, keys: &self.keys[panels.clone()], values: &self.values[panels] };
+            rows.block::<S, K, R, N>(simd, &block, queries, scores, now);
         }
     }
 }
 
+/// Panels of the positions from `first` on.
+struct Block<'a> {
+    first: usize,
+    positions: usize,
+    keys: &'a [u32],
+    values: &'a [u32],
+}
+
 impl Rows {
-    /// Takes in a block, tile by tile.
+    /// Takes in a block, tile by tile. The first tile asks memory for what comes next: CPUs' own prefetchers stop at every page.
     #[inline(always)]
-    fn block<S: Simd, T: Kept, const R: usize, const K: usize, const N: usize, const ONE: bool>(
+    fn block<S: Simd, K: Kept, const R: usize, const N: usize>(
         &self,
         simd: S,
-        block: &Block<'_, T>,
-        queries: &[[f32; R]],
+        block: &Block<'_>,
+        queries: &Queries,
         scores: &mut [f32],
         now: &mut Found,
     ) {
         let (count, head_dim) = (self.count(), self.shape.head_dim);
-        let &Block { first, positions, keys, values, unit } = block;
-        // The last row of a tile sees the most.
+        let columns = columns(head_dim);
+        let &Block { first, positions, keys, values } = block;
         let seen = |row: usize| self.seen(row.min(count - 1)).saturating_sub(first).min(positions);
-        let tiles = queries.chunks_exact(head_dim).zip(scores.chunks_exact_mut(R * BLOCK)).enumerate();
-        for (tile, (queries, scores)) in tiles {
+        for (tile, scores) in scores.chunks_exact_mut(R * BLOCK).enumerate().take(count.div_ceil(R)) {
+            // The last row of a tile sees the most.
             let visible = seen(tile * R + R - 1);
             if visible == 0 {
                 continue;
             }
-            let seen_keys = &keys[..visible.div_ceil(LANES) * head_dim];
-            score_tile::<S, T, R, K>(simd, (queries, unit.sqrt()), seen_keys, values.as_ptr().cast(), scores);
+            let [values_next, keys_next] = [values.as_ptr(), keys.as_ptr_range().end].map(|next| Some(next).filter(|_| tile == 0));
+            let panels = Reading::<K>::new(keys, head_dim, visible, values_next);
+            score_tile::<S, K, R, N>(simd, queries.tile::<K, R>(tile, head_dim), &panels, scores);
             for (at, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {
                 let row = tile * R + at;
-                let seen = seen(row);
-                if row < count && seen > 0 {
-                    now.weigh(row, &mut scores[..seen], unit, head_dim);
+                let seen = if row < count { seen(row) } else { 0 };
+                if seen > 0 {
+                    now.weigh(row, &mut scores[..seen], columns);
                 }
-                scores[seen..visible].fill(0.0);
+                scores[seen..visible.next_multiple_of(LANES)].fill(0.0);
             }
-            let last = (tile * R + R).min(count);
-            let out = &mut now.values[tile * R * head_dim..last * head_dim];
-            let (weights, values) = (Weights::new(scores, visible, unit), &values[..visible * head_dim]);
-            if ONE {
-                let next_keys = keys.as_ptr_range().end.cast();
-                value_stream::<S, T, R, N>(simd, &weights, values, head_dim, next_keys, out);
-            } else {
-                value_tile::<S, T, R, N>(simd, &weights, values, head_dim, out);
-            }
+            let panels = Reading::<K>::new(values, head_dim, visible, keys_next);
+            let out = &mut now.values[tile * R * columns..][..R * columns];
+            value_tile::<S, K, R, N>(simd, scores, &panels, out);
         }
     }
-}
-
-/// The queries of `rows`, scaled by `factor / sqrt(head_dim)`, in tiles of `R` rows: `[tiles, head_dim]`. The last tile repeats
-/// its last row.
-fn scaled_queries<'a, const R: usize>(q: &[f32], rows: &Rows, factor: f32, out: &'a mut [f32]) -> &'a [[f32; R]] {
-    let (count, head_dim) = (rows.count(), rows.shape.head_dim);
-    let scale = (head_dim as f32).sqrt().recip() * factor;
-    let queries = &mut out.as_chunks_mut::<R>().0[..count.div_ceil(R) * head_dim];
-    for (tile, queries) in queries.chunks_exact_mut(head_dim).enumerate() {
-        for at in 0..R {
-            let query = &q[rows.place((tile * R + at).min(count - 1))..][..head_dim];
-            for (out, value) in queries.iter_mut().zip(query) {
-                out[at] = value * scale;
-            }
-        }
-    }
-    queries
 }

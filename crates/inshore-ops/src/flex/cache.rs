@@ -1,93 +1,41 @@
-//! Keys and values of a layer as attention reads them: head by head, from the first position on, and the keys of sixteen
-//! positions side by side, so that their scores are lanes of a register.
+//! Keys and values of a layer as attention reads them: head by head, in panels of sixteen positions, from the first on. A
+//! panel is lines of sixteen lanes, and a lane the numbers that one multiplication takes ([`Kept::STEP`]): one f32, or
+//! two rounded numbers, whose scales lie in front of the lines. Attention reads panels in the order of memory.
 //!
 //! ```text
-//! keys:   [kv_heads][capacity / 16][head_dim][16 positions]
-//! values: [kv_heads][capacity][head_dim]
+//! keys:   [kv_heads][capacity / 16] of [runs][16 positions] scales, [columns / STEP][16 positions][STEP columns]
+//! values: [kv_heads][capacity / 16] of [runs][16 positions] scales, [columns / 16][16 / STEP][16 columns][STEP positions]
 //! ```
+//!
+//! The columns of a head are filled up to whole lines with zeros; a run of 32 of them shares a scale.
 
-use bytemuck::Pod;
+mod kept;
 
-use super::simd::{LANES, Simd, f16_to_f32};
+pub use self::kept::{Arithmetic, Kept};
+use super::simd::LANES;
+use super::simd::int8::RUN;
 use crate::KvFormat;
-use crate::kv_format::to_half;
 
-/// Positions whose keys lie side by side: a cache has room for a multiple of it.
+/// Positions that lie side by side: a cache has room for a multiple of it.
 pub const PANEL_POSITIONS: usize = LANES;
 
-/// A number as a cache keeps it.
-pub trait Kept: Pod + Send + Sync {
-    /// Whether lanes are loaded as they are.
-    const IS_WIDE: bool;
-
-    /// The number next to `value`.
-    fn of(value: f32) -> Self;
-    /// The number.
-    fn value(self) -> f32;
-    /// Sixteen of them as lanes.
-    fn load<S: Simd>(simd: S, run: &[Self; LANES]) -> S::Floats;
-    /// What the numbers of [`get_lanes`](Self::get_lanes) must be multiplied by, a power of four.
-    fn unit<S: Simd>() -> f32;
-    /// The first ones of `kept` as a register, short of a factor.
-    fn get_lanes<S: Simd>(simd: S, kept: &[Self]) -> S::Lanes;
+/// Columns that a head takes.
+pub const fn columns(head_dim: usize) -> usize {
+    head_dim.next_multiple_of(LANES)
 }
 
-impl Kept for f32 {
-    const IS_WIDE: bool = true;
-
-    #[inline(always)]
-    fn of(value: f32) -> Self {
-        value
-    }
-
-    #[inline(always)]
-    fn value(self) -> f32 {
-        self
-    }
-
-    #[inline(always)]
-    fn load<S: Simd>(simd: S, run: &[Self; LANES]) -> S::Floats {
-        simd.load(run)
-    }
-
-    #[inline(always)]
-    fn unit<S: Simd>() -> f32 {
-        1.0
-    }
-
-    #[inline(always)]
-    fn get_lanes<S: Simd>(simd: S, kept: &[Self]) -> S::Lanes {
-        simd.get_lanes(kept)
-    }
+/// Runs that a head has.
+pub const fn runs(head_dim: usize) -> usize {
+    head_dim.div_ceil(RUN)
 }
 
-/// The bits of a binary16.
-impl Kept for u16 {
-    const IS_WIDE: bool = false;
-
-    #[inline(always)]
-    fn of(value: f32) -> Self {
-        to_half(value)
-    }
-
-    #[inline(always)]
-    fn value(self) -> f32 {
-        f16_to_f32(self)
-    }
-
-    #[inline(always)]
-    fn load<S: Simd>(simd: S, run: &[Self; LANES]) -> S::Floats {
-        simd.load_f16(run)
-    }
-
-    #[inline(always)]
-    fn unit<S: Simd>() -> f32 {
-        S::HALVES_UNIT
-    }
-
-    #[inline(always)]
-    fn get_lanes<S: Simd>(simd: S, kept: &[Self]) -> S::Lanes {
-        simd.get_halves(kept)
+/// Words that a key, or a value, of a head takes.
+pub const fn head_words(format: KvFormat, head_dim: usize) -> usize {
+    let columns = columns(head_dim);
+    match format {
+        KvFormat::F32 => columns,
+        KvFormat::F16 => runs(head_dim) + columns / 2,
+        KvFormat::Q8_0 => runs(head_dim) + columns / 4,
     }
 }
 
@@ -101,23 +49,24 @@ pub struct CacheShape {
 }
 
 impl CacheShape {
-    /// Of words `[2, capacity, kv_heads, words of a head]`, the capacity being a multiple of sixteen.
-    pub fn of(dims: &[usize], format: KvFormat) -> Self {
+    /// Of words `[2, capacity, kv_heads, head_words]`, the capacity being a multiple of sixteen.
+    pub fn of(dims: &[usize], head_dim: usize, format: KvFormat) -> Self {
         let &[2, capacity, kv_heads, words] = dims else { panic!("a cache has not the dimensions {dims:?}") };
-        assert!(capacity.is_multiple_of(LANES), "a cache for {capacity} tokens has no whole panels of keys");
-        Self { capacity, kv_heads, head_dim: words * size_of::<u32>() / format.bytes(), format }
+        assert!(capacity.is_multiple_of(LANES), "a cache for {capacity} tokens has no whole panels");
+        assert_eq!(words, head_words(format, head_dim), "a head of {head_dim} columns as {}", format.name());
+        Self { capacity, kv_heads, head_dim, format }
     }
 
     const fn head_words(&self) -> usize {
-        self.format.words(self.capacity * self.head_dim)
+        head_words(self.format, self.head_dim) * self.capacity
     }
 
-    /// Words of a head's keys: `[capacity / 16, head_dim]` lines of sixteen positions.
+    /// Words of a head's keys.
     pub fn keys<'c>(&self, cache: &'c [u32], kv_head: usize) -> &'c [u32] {
         &cache[kv_head * self.head_words()..][..self.head_words()]
     }
 
-    /// Words of a head's values: `[capacity, head_dim]`.
+    /// Words of a head's values.
     pub fn values<'c>(&self, cache: &'c [u32], kv_head: usize) -> &'c [u32] {
         &cache[(self.kv_heads + kv_head) * self.head_words()..][..self.head_words()]
     }
@@ -125,26 +74,87 @@ impl CacheShape {
     /// Puts `keys` and `values: [tokens, kv_heads, head_dim]` at `position` and behind.
     pub fn append(&self, cache: &mut [u32], position: usize, keys: &[f32], values: &[f32]) {
         match self.format {
-            KvFormat::F32 => self.put::<f32>(bytemuck::cast_slice_mut(cache), position, keys, values),
-            KvFormat::F16 => self.put::<u16>(bytemuck::cast_slice_mut(cache), position, keys, values),
+            KvFormat::F32 => self.put::<f32>(cache, position, keys, values),
+            KvFormat::F16 => self.put::<i16>(cache, position, keys, values),
+            KvFormat::Q8_0 => self.put::<i8>(cache, position, keys, values),
         }
     }
 
-    fn put<T: Kept>(&self, cache: &mut [T], position: usize, keys: &[f32], values: &[f32]) {
-        let Self { capacity, kv_heads, head_dim, .. } = *self;
-        let (all_keys, all_values) = cache.split_at_mut(kv_heads * capacity * head_dim);
-        let width = kv_heads * head_dim;
-        for (token, (keys, values)) in keys.chunks_exact(width).zip(values.chunks_exact(width)).enumerate() {
-            let at = position + token;
-            for head in 0..kv_heads {
-                let own = head * head_dim..(head + 1) * head_dim;
-                let line = &mut all_values[(head * capacity + at) * head_dim..][..head_dim];
-                line.iter_mut().zip(&values[own.clone()]).for_each(|(kept, &value)| *kept = T::of(value));
-                let panel = &mut all_keys[(head * capacity + at / LANES * LANES) * head_dim..][..head_dim * LANES];
-                for (line, &key) in panel.as_chunks_mut::<LANES>().0.iter_mut().zip(&keys[own]) {
-                    line[at % LANES] = T::of(key);
-                }
+    fn put<K: Kept>(&self, cache: &mut [u32], position: usize, keys: &[f32], values: &[f32]) {
+        let heads_words = cache.len() / 2;
+        let panel_words = head_words(self.format, self.head_dim) * LANES;
+        for (half, (cache, new)) in cache.chunks_exact_mut(heads_words).zip([keys, values]).enumerate() {
+            for (at, new) in new.chunks_exact(self.head_dim).enumerate() {
+                let (position, head) = (position + at / self.kv_heads, at % self.kv_heads);
+                let panel = &mut cache[head * self.head_words() + position / LANES * panel_words..][..panel_words];
+                let place = if half == 0 { key_place::<K> } else { value_place::<K> };
+                put_head::<K>(panel, new, position % LANES, place);
             }
         }
     }
+
+    /// Keys, then values, each `[capacity, kv_heads, head_dim]`.
+    #[cfg(test)]
+    pub fn kept(&self, cache: &[u32]) -> [Vec<f32>; 2] {
+        match self.format {
+            KvFormat::F32 => self.get::<f32>(cache),
+            KvFormat::F16 => self.get::<i16>(cache),
+            KvFormat::Q8_0 => self.get::<i8>(cache),
+        }
+    }
+
+    #[cfg(test)]
+    fn get<K: Kept>(&self, cache: &[u32]) -> [Vec<f32>; 2] {
+        let panel_words = head_words(self.format, self.head_dim) * LANES;
+        let number = |head_words: &[u32], position: usize, column: usize, place: fn(usize, usize) -> usize| {
+            let panel = &head_words[position / LANES * panel_words..][..panel_words];
+            let (scales, lines) = panel.split_at(if K::HAS_SCALES { runs(self.head_dim) * LANES } else { 0 });
+            let number = bytemuck::cast_slice::<u32, K>(lines)[place(column, position % LANES)].number();
+            scales.get(column / RUN * LANES + position % LANES).map_or(number, |&scale| number * f32::from_bits(scale))
+        };
+        let mut out = [const { Vec::new() }; 2];
+        for position in 0..self.capacity {
+            for head in 0..self.kv_heads {
+                for column in 0..self.head_dim {
+                    out[0].push(number(self.keys(cache, head), position, column, key_place::<K>));
+                    out[1].push(number(self.values(cache, head), position, column, value_place::<K>));
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Where a number of a key lies in the lines of its panel.
+const fn key_place<K: Kept>(column: usize, position: usize) -> usize {
+    (column / K::STEP * LANES + position) * K::STEP + column % K::STEP
+}
+
+/// Where a number of a value lies in the lines of its panel.
+const fn value_place<K: Kept>(column: usize, position: usize) -> usize {
+    let line = column / LANES * (LANES / K::STEP) + position / K::STEP;
+    (line * LANES + column % LANES) * K::STEP + position % K::STEP
+}
+
+/// Puts a key or value into place `at` of its panel.
+fn put_head<K: Kept>(panel: &mut [u32], values: &[f32], at: usize, place: impl Fn(usize, usize) -> usize) {
+    let (scales, lines) = panel.split_at_mut(if K::HAS_SCALES { values.len().div_ceil(RUN) * LANES } else { 0 });
+    let lines: &mut [K] = bytemuck::cast_slice_mut(lines);
+    for (run, values) in values.chunks(RUN).enumerate() {
+        let mut whole = [0.0; RUN];
+        whole[..values.len()].copy_from_slice(values);
+        let (numbers, scale) = K::keep(&whole);
+        if let Some(kept) = scales.get_mut(run * LANES + at) {
+            *kept = scale.to_bits();
+        }
+        for (column, &number) in numbers[..values.len()].iter().enumerate() {
+            lines[place(run * RUN + column, at)] = number;
+        }
+    }
+}
+
+/// Keys, then values, that a cache of these words keeps, each `[capacity, kv_heads, head_dim]`.
+#[cfg(test)]
+pub fn kept_by_cpu(words: &[u32], dims: &[usize], head_dim: usize, format: KvFormat) -> [Vec<f32>; 2] {
+    CacheShape::of(dims, head_dim, format).kept(words)
 }

@@ -9,6 +9,7 @@ mod matmul;
 mod norm;
 mod parallel;
 mod rope;
+mod round;
 mod simd;
 mod tensor;
 #[cfg(test)]
@@ -27,7 +28,9 @@ use self::tensor::{contiguous, floats, from_floats, from_words, integers};
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
 use crate::{PackedLayout, SampleParams, sample};
 
-pub use self::cache::PANEL_POSITIONS;
+pub use self::cache::{PANEL_POSITIONS, head_words};
+#[cfg(test)]
+pub use self::cache::kept_by_cpu;
 pub use self::parallel::threads;
 #[cfg(target_family = "wasm")]
 pub use self::parallel::{Team, use_team};
@@ -78,7 +81,7 @@ impl DecoderOps for Flex {
         rope::rotate(&mut queries, shape.q.rows, angles, shape.head_dim);
         rope::rotate(&mut keys, shape.k.rows, angles, shape.head_dim);
         let mut cache = contiguous(cache.cache);
-        let cached = CacheShape::of(cache.layout().shape(), shape.kv_format);
+        let cached = CacheShape::of(cache.layout().shape(), shape.head_dim, shape.kv_format);
         // Shared caches are copied here; the caller keeps them unshared.
         cached.append(cache.storage_mut(), shape.position, &keys, &values);
 
@@ -94,7 +97,7 @@ impl DecoderOps for Flex {
     ) -> FloatTensor<Self> {
         let [q, cache] = [q, cache].map(contiguous);
         let width = shape.heads * shape.head_dim;
-        let cached = CacheShape::of(cache.layout().shape(), shape.kv_format);
+        let cached = CacheShape::of(cache.layout().shape(), shape.head_dim, shape.kv_format);
         let out = attention::attention(floats(&q), cache.storage(), cached, shape);
         let tokens = out.len() / width;
         from_floats(out, [tokens, width])

@@ -1,238 +1,223 @@
-//! The two products of attention in register tiles. Where a block is read once, each asks memory for what comes after it, one line
-//! ahead for each that it reads: CPUs' own prefetchers stop at every page.
+//! The two products of attention, in tiles of `R` queries by `N` registers. Both go through lines of lanes in the order of memory:
+//! of keys a lane is a position, of values a column.
 
-use super::super::cache::Kept;
+use std::marker::PhantomData;
+
+use super::super::cache::{Arithmetic, Kept, columns, runs};
+use super::super::simd::int8::RUN;
 use super::super::simd::{LANES, Simd};
-use super::BLOCK;
+use super::{BLOCK, Rows};
 
-/// Scores of `R` rows for the positions of each panel, `N` registers of these at a time; each is multiplied by `unit`.
-///
-/// `ahead`: the block's values.
+/// Most rows of a tile.
+pub const TILE_ROWS: usize = 6;
+
+type Factor<K> = <<K as Kept>::Arithmetic as Arithmetic>::Factor;
+type Term<K> = <<K as Kept>::Arithmetic as Arithmetic>::Term;
+
+/// Queries in tiles, as terms of a format's products.
+pub struct Queries {
+    /// `[tiles][runs][R][RUN]` factors, of a word each; of a run only so many count as it has steps.
+    factors: Vec<u32>,
+    /// `[tiles][runs][R]`.
+    scales: Vec<f32>,
+}
+
+/// The queries of a tile.
+pub struct QueryTile<'a, K: Kept, const R: usize> {
+    /// Of each run.
+    factors: &'a [[[Factor<K>; RUN]; R]],
+    /// The same.
+    scales: &'a [[f32; R]],
+}
+
+impl Queries {
+    /// Room for tiles of `rows` in all.
+    pub fn new(rows: usize, head_dim: usize) -> Self {
+        let runs = rows * runs(head_dim);
+        Self { factors: vec![0; runs * RUN], scales: vec![0.0; runs] }
+    }
+
+    /// Takes the queries of `rows`, scaled by `1 / sqrt(head_dim)`. The last tile repeats its last row.
+    #[inline(always)]
+    pub fn take<K: Kept, const R: usize>(&mut self, q: &[f32], rows: &Rows) {
+        let (count, head_dim) = (rows.count(), rows.shape.head_dim);
+        let (runs, scale) = (runs(head_dim), (head_dim as f32).sqrt().recip());
+        let terms: &mut [Term<K>] = bytemuck::cast_slice_mut(&mut self.factors);
+        for row in 0..count.next_multiple_of(R) {
+            let (tile, r) = (row / R, row % R);
+            let query = &q[rows.place(row.min(count - 1))..][..head_dim];
+            for (run, values) in query.chunks(RUN).enumerate() {
+                let mut whole = [0.0; RUN];
+                whole[..values.len()].copy_from_slice(values);
+                let (rounded, unit) = K::Arithmetic::query(&whole);
+                let at = (tile * runs + run) * R + r;
+                terms[at * RUN * K::STEP..][..RUN].copy_from_slice(&rounded);
+                self.scales[at] = unit * scale;
+            }
+        }
+    }
+
+    /// Tile `at`.
+    #[inline(always)]
+    pub fn tile<K: Kept, const R: usize>(&self, at: usize, head_dim: usize) -> QueryTile<'_, K, R> {
+        let runs = runs(head_dim);
+        let factors = bytemuck::cast_slice::<u32, Factor<K>>(&self.factors).as_chunks::<RUN>().0.as_chunks::<R>().0;
+        let scales = self.scales.as_chunks::<R>().0;
+        QueryTile { factors: &factors[at * runs..][..runs], scales: &scales[at * runs..][..runs] }
+    }
+}
+
+/// The panels of a block that are read.
+pub struct Reading<'a, K> {
+    words: &'a [u32],
+    head_dim: usize,
+    /// Positions that count.
+    positions: usize,
+    /// How many bytes behind a line that is read lies what memory is asked for.
+    ahead: Option<usize>,
+    kept: PhantomData<K>,
+}
+
+impl<'a, K: Kept> Reading<'a, K> {
+    /// The first `positions` of the panels in `words`; what is read after them lies at `next`.
+    #[inline(always)]
+    pub fn new(words: &'a [u32], head_dim: usize, positions: usize, next: Option<*const u32>) -> Self {
+        let ahead = next.map(|next| (next as usize).wrapping_sub(words.as_ptr() as usize));
+        Self { words, head_dim, positions, ahead, kept: PhantomData }
+    }
+
+    /// Scales of runs, if there are any, and lines of each panel.
+    #[inline(always)]
+    fn panels(&self) -> impl Iterator<Item = (&'a [[f32; LANES]], &'a [[K::Lane; LANES]])> {
+        let scale_words = if K::HAS_SCALES { runs(self.head_dim) * LANES } else { 0 };
+        let line_words = columns(self.head_dim) * size_of::<K>() * LANES / size_of::<u32>();
+        let panels = self.words.chunks_exact(scale_words + line_words);
+        panels.take(self.positions.div_ceil(LANES)).map(move |panel| {
+            let (scales, lines) = panel.split_at(scale_words);
+            (
+                bytemuck::cast_slice::<u32, f32>(scales).as_chunks().0,
+                bytemuck::cast_slice::<u32, K::Lane>(lines).as_chunks().0,
+            )
+        })
+    }
+}
+
+/// Scores of a tile's rows for the positions of each panel.
 ///
 /// # Shapes
-/// `queries: [head_dim]`, `keys: [panels, head_dim]` → `scores: [R, BLOCK]`.
+/// → `scores: [R, BLOCK]`.
 #[inline(always)]
-pub fn score_tile<S: Simd, T: Kept, const R: usize, const N: usize>(
+pub fn score_tile<S: Simd, K: Kept, const R: usize, const N: usize>(
     simd: S,
-    (queries, unit): (&[[f32; R]], f32),
-    keys: &[[T; LANES]],
-    mut ahead: *const [T; LANES],
+    queries: QueryTile<'_, K, R>,
+    keys: &Reading<'_, K>,
     scores: &mut [f32],
 ) {
-    for (panel, keys) in keys.chunks_exact(queries.len()).enumerate() {
+    for (panel, (key_scales, lines)) in keys.panels().enumerate() {
         for first in (0..LANES).step_by(N * S::ROWS) {
             let mut sums = [[simd.lanes(0.0); N]; R];
-            for (query, key) in queries.iter().zip(keys) {
-                simd.prefetch(ahead.cast());
-                ahead = ahead.wrapping_add(1);
-                let key = registers::<S, T, N>(simd, &key[first..]);
-                add_products(simd, query.each_ref(), key, &mut sums);
+            let runs = queries.factors.iter().zip(lines.chunks(RUN / K::STEP));
+            for (run, (factors, lines)) in runs.enumerate() {
+                let dots = products::<S, K, R, N>(simd, factors, lines, first, keys.ahead);
+                for n in 0..N {
+                    for r in 0..R {
+                        let mut scale = simd.lanes(queries.scales[run][r]);
+                        if K::HAS_SCALES {
+                            let of_keys = simd.get_lanes(&key_scales[run][first + n * S::ROWS..]);
+                            scale = simd.times(scale, of_keys);
+                        }
+                        sums[r][n] = simd.plus_product(sums[r][n], dots[r][n], scale);
+                    }
+                }
             }
-            for (r, sums) in sums.into_iter().enumerate() {
+            for r in 0..R {
                 let out = &mut scores[r * BLOCK + panel * LANES + first..][..N * S::ROWS];
-                for (out, sum) in out.chunks_exact_mut(S::ROWS).zip(sums) {
-                    simd.put_lanes(simd.times(sum, simd.lanes(unit)), out);
+                for n in 0..N {
+                    simd.put_lanes(sums[r][n], &mut out[n * S::ROWS..]);
                 }
             }
         }
     }
 }
 
-/// Weights of a block, as sums over its positions take them.
-#[derive(Clone, Copy)]
-pub struct Weights<'a, const R: usize> {
-    /// `[R, positions]`.
-    rows: [&'a [f32]; R],
-    /// The factor that they have, in which kept numbers as lanes are short.
-    unit: f32,
-}
-
-impl<'a, const R: usize> Weights<'a, R> {
-    /// `weights: [R, BLOCK]`, of which `positions` count.
-    #[inline(always)]
-    pub fn new(weights: &'a [f32], positions: usize, unit: f32) -> Self {
-        let mut rows = [&[][..]; R];
-        for (row, weights) in rows.iter_mut().zip(weights.chunks_exact(BLOCK)) {
-            *row = &weights[..positions];
-        }
-        Self { rows, unit }
-    }
-
-    /// Adds what is behind the last whole run of a head.
-    #[inline(always)]
-    fn add_rest<T: Kept>(&self, values: &[T], head_dim: usize, out: &mut [f32]) {
-        for column in head_dim / LANES * LANES..head_dim {
-            for (out, weights) in out.chunks_exact_mut(head_dim).zip(self.rows) {
-                for (weight, value) in weights.iter().zip(values.iter().skip(column).step_by(head_dim)) {
-                    out[column] += weight * (value.value() / self.unit);
-                }
-            }
-        }
-    }
-}
-
-/// `out += weights values` for one tile of `R` rows, `P` positions at a time: values are read in the order of memory, and
-/// sums wait in `out`. `ahead`: the keys of the next block.
+/// `out += weights values`.
 ///
 /// # Shapes
-/// `values: [positions, head_dim]` → `out: [rows, head_dim]`.
+/// `weights: [R, BLOCK]` → `out: [R, columns]`.
 #[inline(always)]
-pub fn value_stream<S: Simd, T: Kept, const R: usize, const P: usize>(
+pub fn value_tile<S: Simd, K: Kept, const R: usize, const N: usize>(
     simd: S,
-    weights: &Weights<'_, R>,
-    values: &[T],
-    head_dim: usize,
-    ahead: *const T,
+    weights: &[f32],
+    values: &Reading<'_, K>,
     out: &mut [f32],
 ) {
-    let positions = values.len() / head_dim;
-    let whole = positions / P * P;
-    for first in (0..whole).step_by(P) {
-        let place = first * head_dim;
-        for line in (0..P * head_dim).step_by(64 / size_of::<T>()) {
-            simd.prefetch(ahead.wrapping_add(place + line).cast());
-        }
-        add_positions::<S, T, R, P>(simd, weights, first, &values[place..][..P * head_dim], out);
-    }
-    for last in whole..positions {
-        add_positions::<S, T, R, 1>(simd, weights, last, &values[last * head_dim..][..head_dim], out);
-    }
-    weights.add_rest(values, head_dim, out);
-}
-
-/// The whole runs of [`value_stream`] for `values: [P, head_dim]`, the first position being `first`.
-#[inline(always)]
-fn add_positions<S: Simd, T: Kept, const R: usize, const P: usize>(
-    simd: S,
-    weights: &Weights<'_, R>,
-    first: usize,
-    values: &[T],
-    out: &mut [f32],
-) {
-    let head_dim = values.len() / P;
-    let mut factors = [[simd.lanes(0.0); P]; R];
-    for (factors, row) in factors.iter_mut().zip(weights.rows) {
-        for (factor, weight) in factors.iter_mut().zip(&row[first..][..P]) {
-            *factor = simd.lanes(*weight);
-        }
-    }
-    // Of the same length, known to the compiler.
-    let runs = head_dim / LANES;
-    let mut lines = [&[][..]; P];
-    for (line, values) in lines.iter_mut().zip(values.chunks_exact(head_dim)) {
-        *line = &values.as_chunks::<LANES>().0[..runs];
-    }
-    let mut sums = [(); R].map(|()| &mut [][..]);
-    for (sums, row) in sums.iter_mut().zip(out.chunks_exact_mut(head_dim)) {
-        *sums = &mut row.as_chunks_mut::<LANES>().0[..runs];
-    }
-    assert!(sums.iter().all(|sums| sums.len() == runs), "{R} rows");
-    for run in 0..runs {
-        for part in (0..LANES).step_by(S::ROWS) {
-            let mut row_sums = [simd.lanes(0.0); R];
-            for r in 0..R {
-                row_sums[r] = simd.get_lanes(&sums[r][run][part..]);
+    let columns = columns(values.head_dim);
+    let lines_of_sixteen = LANES / K::STEP;
+    let (mut factors, mut scales) = ([[<Factor<K> as bytemuck::Zeroable>::zeroed(); RUN]; R], [0.0; R]);
+    for (panel, (value_scales, lines)) in values.panels().enumerate() {
+        let positions = LANES.min(values.positions - panel * LANES);
+        let steps = positions.div_ceil(K::STEP);
+        for (run, lines) in lines.chunks(RUN / LANES * lines_of_sixteen).enumerate() {
+            let mut value_scale = [0.0; LANES];
+            if K::HAS_SCALES {
+                // What lies behind the last position may be anything.
+                value_scale[..positions].copy_from_slice(&value_scales[run][..positions]);
             }
-            for p in 0..P {
-                let value = T::get_lanes(simd, &lines[p][run][part..]);
-                for r in 0..R {
-                    row_sums[r] = simd.plus_product(row_sums[r], factors[r][p], value);
+            for r in 0..R {
+                let own = weights[r * BLOCK + panel * LANES..].first_chunk().expect("a block has whole panels");
+                let (terms, scale) = K::Arithmetic::weights(simd, own, &value_scale);
+                bytemuck::cast_slice_mut(&mut factors[r])[..LANES].copy_from_slice(&terms);
+                scales[r] = scale;
+            }
+            for (sixteen, lines) in lines.chunks_exact(lines_of_sixteen).enumerate() {
+                for first in (0..LANES).step_by(N * S::ROWS) {
+                    let dots = products::<S, K, R, N>(simd, &factors, &lines[..steps], first, values.ahead);
+                    for r in 0..R {
+                        let out = &mut out[r * columns + run * RUN + sixteen * LANES + first..][..N * S::ROWS];
+                        for n in 0..N {
+                            let out = &mut out[n * S::ROWS..];
+                            let sum = simd.plus_product(simd.get_lanes(out), dots[r][n], simd.lanes(scales[r]));
+                            simd.put_lanes(sum, out);
+                        }
+                    }
                 }
             }
-            for r in 0..R {
-                simd.put_lanes(row_sums[r], &mut sums[r][run][part..]);
+        }
+    }
+}
+
+/// Of each row's factors, one a step, the sum of their products with the lanes from `first` on of the step's line, `N` registers of
+/// them.
+#[inline(always)]
+fn products<S: Simd, K: Kept, const R: usize, const N: usize>(
+    simd: S,
+    factors: &[[Factor<K>; RUN]; R],
+    lines: &[[K::Lane; LANES]],
+    first: usize,
+    ahead: Option<usize>,
+) -> [[S::Lanes; N]; R] {
+    let mut sums = [[K::Arithmetic::nothing(simd); N]; R];
+    for (step, line) in lines.iter().enumerate().take(RUN) {
+        if let Some(ahead) = ahead {
+            simd.prefetch(line.as_ptr().cast::<u8>().wrapping_add(ahead));
+        }
+        let line = &line[first..][..N * S::ROWS];
+        let mut terms = [K::get(simd, line); N];
+        for n in 0..N {
+            terms[n] = K::get(simd, &line[n * S::ROWS..]);
+        }
+        for r in 0..R {
+            let factor = K::Arithmetic::splat(simd, &factors[r][step]);
+            for n in 0..N {
+                sums[r][n] = K::Arithmetic::plus(simd, sums[r][n], factor, terms[n]);
             }
         }
     }
-}
-
-/// [`value_stream`] for one of several tiles, to which the block's values are in the CPU's cache: `N` registers of columns at
-/// a time for all positions, with sums in registers.
-#[inline(always)]
-pub fn value_tile<S: Simd, T: Kept, const R: usize, const N: usize>(
-    simd: S,
-    weights: &Weights<'_, R>,
-    values: &[T],
-    head_dim: usize,
-    out: &mut [f32],
-) {
-    let whole = head_dim / LANES * LANES;
-    let tiled = whole / (N * S::ROWS) * (N * S::ROWS);
-    for first in (0..tiled).step_by(N * S::ROWS) {
-        add_columns::<S, T, R, N>(simd, weights, values, [head_dim, first], out);
-    }
-    for first in (tiled..whole).step_by(S::ROWS) {
-        add_columns::<S, T, R, 1>(simd, weights, values, [head_dim, first], out);
-    }
-    weights.add_rest(values, head_dim, out);
-}
-
-/// The part of [`value_tile`] for `N` registers of columns from `first` on.
-#[inline(always)]
-fn add_columns<S: Simd, T: Kept, const R: usize, const N: usize>(
-    simd: S,
-    weights: &Weights<'_, R>,
-    values: &[T],
-    [head_dim, first]: [usize; 2],
-    out: &mut [f32],
-) {
-    let mut sums = [[simd.lanes(0.0); N]; R];
-    for (out, sums) in out.chunks_exact(head_dim).zip(&mut sums) {
-        *sums = registers::<S, f32, N>(simd, &out[first..]);
-    }
-    for (position, values) in values.chunks_exact(head_dim).enumerate() {
-        let mut factors = [&0.0; R];
-        for (factor, row) in factors.iter_mut().zip(weights.rows) {
-            *factor = &row[position];
-        }
-        add_products(simd, factors, registers::<S, T, N>(simd, &values[first..]), &mut sums);
-    }
-    for (out, sums) in out.chunks_exact_mut(head_dim).zip(sums) {
-        for (out, sum) in out[first..].chunks_exact_mut(S::ROWS).zip(sums) {
-            simd.put_lanes(sum, out);
-        }
-    }
-}
-
-/// The first `N` registers of `kept`.
-#[inline(always)]
-fn registers<S: Simd, T: Kept, const N: usize>(simd: S, kept: &[T]) -> [S::Lanes; N] {
-    let kept = &kept[..N * S::ROWS];
-    let mut out = [simd.lanes(0.0); N];
-    for n in 0..N {
-        out[n] = T::get_lanes(simd, &kept[n * S::ROWS..]);
-    }
-    out
-}
-
-/// `sums[r] += factors[r] * values`.
-#[inline(always)]
-fn add_products<S: Simd, const R: usize, const N: usize>(
-    simd: S,
-    factors: [&f32; R],
-    values: [S::Lanes; N],
-    sums: &mut [[S::Lanes; N]; R],
-) {
+    let mut out = [[simd.lanes(0.0); N]; R];
     for r in 0..R {
-        let factor = simd.lanes(*factors[r]);
         for n in 0..N {
-            sums[r][n] = simd.plus_product(sums[r][n], factor, values[n]);
+            out[r][n] = K::Arithmetic::floats(simd, sums[r][n]);
         }
-    }
-}
-
-/// Kept numbers as f32 in `out`, for tiles that share them: what is cheap for one tile is not for ten.
-#[inline(always)]
-pub fn widen<'w, S: Simd, T: Kept>(simd: S, kept: &[T], out: &'w mut [f32]) -> &'w [f32] {
-    let out = &mut out[..kept.len()];
-    let (runs, rest) = kept.as_chunks::<LANES>();
-    let (wide_runs, wide_rest) = out.as_chunks_mut::<LANES>();
-    for (run, wide) in runs.iter().zip(wide_runs) {
-        simd.prefetch_behind(run);
-        simd.store(T::load(simd, run), wide);
-    }
-    for (&kept, wide) in rest.iter().zip(wide_rest) {
-        *wide = kept.value();
     }
     out
 }

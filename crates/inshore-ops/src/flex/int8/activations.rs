@@ -2,15 +2,17 @@
 //! the perplexity of `tests/golden/perplexity.txt`, but not the answers: of 32 greedy ones, 48 tokens each, 13 were those of
 //! f32 activations; with 15 bits all 32 are. What a page with a GPU began must not turn where a CPU goes on.
 
-use bytemuck::Zeroable;
-
 use super::super::matmul::Rows;
 use super::super::parallel::{for_each, shares};
+use super::super::round::round;
 use super::super::simd::int8::{Int8, RUN};
 use super::super::simd::{self, Kernel, Simd};
 
 /// Words of an [`Int8::Run`]: 32 numbers of 16 bits, or two planes of 32 bytes, or both.
 const RUN_WORDS: usize = if cfg!(all(target_arch = "wasm32", feature = "relaxed-simd")) { 16 } else { 8 };
+
+/// The largest magnitude of a rounded activation, `127 * 128`: what the high one of two planes of bytes can hold.
+pub const LARGEST: f32 = 16_256.0;
 
 /// `[tokens, runs]` of 32 activations each, in the order that this CPU's instructions want.
 pub struct Activations {
@@ -58,7 +60,7 @@ impl Kernel for &mut Rounding<'_> {
         const { assert!(size_of::<S::Run>() == RUN_WORDS * 8, "a run has one size") };
         let runs: &mut [S::Run] = bytemuck::cast_slice_mut(self.bytes);
         for ((values, run), summary) in self.values.iter().zip(runs).zip(&mut *self.summaries) {
-            let (rounded, scale) = round(values);
+            let (rounded, scale) = round(values, LARGEST);
             *run = S::arrange(&rounded);
             let [first_total, second_total] =
                 [0, RUN / 2].map(|first| rounded[first..][..RUN / 2].iter().map(|&q| i32::from(q)).sum::<i32>());
@@ -111,31 +113,4 @@ impl Activations {
         let own = at * self.runs..(at + 1) * self.runs;
         Token { runs: &all_runs[own.clone()], summaries: &self.summaries[own] }
     }
-}
-
-/// The integers next to `values / scale`, and `scale`: the largest magnitude becomes 16256. What is not finite leaves its run
-/// without meaning, as it would leave any product.
-#[inline(always)]
-pub fn round(values: &[f32; RUN]) -> ([i16; RUN], f32) {
-    // `127 * 128`: what the high one of two planes of bytes can hold.
-    const LARGEST: f32 = 16_256.0;
-    // Adding it leaves the nearest integer (ties to even) in the lowest bits.
-    const ROUND: f32 = 12_582_912.0;
-    // Bits of what has no sign are ordered as the numbers are; what is not a number is above all.
-    let magnitudes = values.map(|value| value.to_bits() & 0x7FFF_FFFF);
-    let mut maxima = [0; 8];
-    for eight in magnitudes.as_chunks::<8>().0 {
-        for (max, &magnitude) in maxima.iter_mut().zip(eight) {
-            *max = magnitude.max(*max);
-        }
-    }
-    let max = f32::from_bits(maxima.into_iter().fold(0, u32::max));
-    let scale = max / LARGEST;
-    // A reciprocal that overflows belongs to values so small that 0 will do.
-    let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
-    let mut rounded = <[i16; RUN]>::zeroed();
-    for (rounded, value) in rounded.iter_mut().zip(values) {
-        *rounded = (value * inverse + ROUND).to_bits() as i16;
-    }
-    (rounded, scale)
 }

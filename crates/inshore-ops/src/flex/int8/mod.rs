@@ -19,7 +19,7 @@ use inshore_gguf::GgmlType;
 
 pub use self::activations::Activations;
 #[cfg(test)]
-pub use self::activations::round;
+pub use self::activations::LARGEST;
 use self::formats::{Format, MOST_LINES, Panels, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 use self::product::{MANY, Product};
 use super::matmul::Matrix;

@@ -152,7 +152,7 @@ fn products<S: Int8, F: Format, const N: usize, const P: usize, const T: usize>(
     for n in 0..N {
         for t in 0..T {
             for p in 0..P {
-                simd.store_lanes(out[n][t][p], &mut rows[n][t], p);
+                simd.put_lanes(out[n][t][p], &mut rows[n][t][p * S::ROWS..]);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, LANES, Simd, first_of, first_of_mut};
+use super::{Kernel, LANES, Simd};
 
 /// Proof that the CPU has AVX2, FMA and F16C: only [`detect`](Self::detect) makes one.
 #[derive(Clone, Copy)]
@@ -99,27 +99,6 @@ impl Simd for Avx2 {
             let high = _mm_loadu_si128(bits[8..].as_ptr().cast());
             [_mm256_cvtph_ps(low), _mm256_cvtph_ps(high)]
         }
-    }
-
-    #[inline(always)]
-    fn get_lanes(self, values: &[f32]) -> Self::Lanes {
-        let values: &[f32; 8] = first_of(values);
-        // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
-        unsafe { _mm256_loadu_ps(values.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
-        let out: &mut [f32; 8] = first_of_mut(out);
-        // SAFETY: the token proves the features; the store is as long as the array, and needs no alignment.
-        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), lanes) };
-    }
-
-    #[inline(always)]
-    fn get_halves(self, bits: &[u16]) -> Self::Lanes {
-        let bits: &[u16; 8] = first_of(bits);
-        // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
-        unsafe { _mm256_cvtph_ps(_mm_loadu_si128(bits.as_ptr().cast())) }
     }
 
     #[inline(always)]

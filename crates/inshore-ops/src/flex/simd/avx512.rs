@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::avx2::Avx2;
-use super::{Kernel, LANES, Simd, first_of, first_of_mut};
+use super::{Kernel, LANES, Simd};
 
 /// Proof that the CPU has AVX-512 F, BW, VL and VNNI beside AVX2: only [`detect`](Self::detect) makes one.
 #[derive(Clone, Copy)]
@@ -97,21 +97,6 @@ impl Simd for Avx512 {
     fn load_f16(self, bits: &[u16; LANES]) -> Self::Floats {
         // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(bits.as_ptr().cast())) }
-    }
-
-    #[inline(always)]
-    fn get_lanes(self, values: &[f32]) -> Self::Lanes {
-        self.load(first_of(values))
-    }
-
-    #[inline(always)]
-    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
-        self.store(lanes, first_of_mut(out));
-    }
-
-    #[inline(always)]
-    fn get_halves(self, bits: &[u16]) -> Self::Lanes {
-        self.load_f16(first_of(bits))
     }
 
     #[inline(always)]

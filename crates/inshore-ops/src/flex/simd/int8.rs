@@ -6,6 +6,7 @@
 
 use bytemuck::Pod;
 
+use super::{first_of, first_of_mut};
 use crate::packed::PANEL_ROWS;
 
 #[cfg(target_arch = "x86_64")]
@@ -124,10 +125,10 @@ pub trait Int8: Copy {
     fn times(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
     /// `acc + a * b`, rounded once or twice.
     fn plus_product(self, acc: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
-    /// `values[part * ROWS..]`.
-    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes;
-    /// To `out[part * ROWS..]`.
-    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize);
+    /// The first [`ROWS`](Self::ROWS) of `values`.
+    fn get_lanes(self, values: &[f32]) -> Self::Lanes;
+    /// To the first [`ROWS`](Self::ROWS) of `out`.
+    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]);
 
     /// Asks for the memory at `address`, which need not be valid, ahead of its use; not every CPU can be asked.
     #[inline(always)]

@@ -11,6 +11,7 @@ mod avx512;
 pub mod int8;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod pairs;
 // Tests compare the others with it.
 #[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 mod portable;
@@ -21,12 +22,9 @@ mod wasm;
 pub const LANES: usize = 16;
 
 /// Sixteen lanes of an instruction set. Every method is inlined into the kernel that uses it.
-pub trait Simd: int8::Int8 {
+pub trait Simd: pairs::Pairs {
     /// How many [`Floats`](Self::Floats) the CPU's vector registers hold: what a kernel can keep in flight.
     const REGISTERS: usize;
-    /// What the numbers of [`get_halves`](Self::get_halves) must be multiplied by, a power of four: the factor of a sum costs
-    /// less than that of each number.
-    const HALVES_UNIT: f32 = 1.0;
     /// Sixteen f32.
     type Floats: Copy;
     /// Sixteen bytes.
@@ -54,13 +52,6 @@ pub trait Simd: int8::Int8 {
     }
     /// Widens sixteen IEEE binary16 numbers, which are finite.
     fn load_f16(self, bits: &[u16; LANES]) -> Self::Floats;
-    /// The first [`ROWS`](int8::Int8::ROWS) of `values`.
-    fn get_lanes(self, values: &[f32]) -> Self::Lanes;
-    /// To the first [`ROWS`](int8::Int8::ROWS) of `out`.
-    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]);
-    /// Widens the first [`ROWS`](int8::Int8::ROWS) IEEE binary16 numbers of `bits`, which are finite, but for a factor of
-    /// [`HALVES_UNIT`](Self::HALVES_UNIT).
-    fn get_halves(self, bits: &[u16]) -> Self::Lanes;
     /// Widens sixteen bfloat16 numbers.
     fn load_bf16(self, bits: &[u16; LANES]) -> Self::Floats;
 

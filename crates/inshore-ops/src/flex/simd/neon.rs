@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{Kernel, LANES, Simd, first_of, first_of_mut};
+use super::{Kernel, LANES, Simd};
 
 /// Proof that the CPU has NEON.
 #[derive(Clone, Copy)]
@@ -106,27 +106,6 @@ impl Simd for Neon {
             }
             out
         }
-    }
-
-    #[inline(always)]
-    fn get_lanes(self, values: &[f32]) -> Self::Lanes {
-        let values: &[f32; 4] = first_of(values);
-        // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
-        unsafe { vld1q_f32(values.as_ptr()) }
-    }
-
-    #[inline(always)]
-    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
-        let out: &mut [f32; 4] = first_of_mut(out);
-        // SAFETY: the token proves the features; the store is as long as the array, and needs no alignment.
-        unsafe { vst1q_f32(out.as_mut_ptr(), lanes) };
-    }
-
-    #[inline(always)]
-    fn get_halves(self, bits: &[u16]) -> Self::Lanes {
-        let bits: &[u16; 4] = first_of(bits);
-        // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
-        unsafe { self.halves(vld1_u16(bits.as_ptr())) }
     }
 
     #[inline(always)]

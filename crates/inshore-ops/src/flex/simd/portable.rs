@@ -1,7 +1,7 @@
 //! The lanes as arrays: the path of CPUs that have no kernel of their own here. Compilers turn it into what vector
 //! instructions the target's baseline has (SSE2 on x86-64).
 
-use super::{LANES, Simd, f16_to_f32, first_of, first_of_mut};
+use super::{LANES, Simd, f16_to_f32};
 
 /// Needs nothing of the CPU.
 #[derive(Clone, Copy)]
@@ -75,22 +75,6 @@ impl Simd for Portable {
     #[inline(always)]
     fn load_f16(self, bits: &[u16; LANES]) -> Self::Floats {
         each(*bits, f16_to_f32)
-    }
-
-    #[inline(always)]
-    fn get_lanes(self, values: &[f32]) -> Self::Lanes {
-        *first_of(values)
-    }
-
-    #[inline(always)]
-    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
-        *first_of_mut(out) = lanes;
-    }
-
-    #[inline(always)]
-    fn get_halves(self, bits: &[u16]) -> Self::Lanes {
-        let [a, b, c, d] = *first_of(bits);
-        [f16_to_f32(a), f16_to_f32(b), f16_to_f32(c), f16_to_f32(d)]
     }
 
     #[inline(always)]

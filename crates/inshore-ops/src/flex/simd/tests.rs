@@ -67,7 +67,7 @@ pub fn fuses() -> bool {
             let [mut floats, mut rows] = [[0.0; LANES]; 2];
             simd.store(simd.mul_add(simd.splat(a), simd.splat(a), simd.splat(rounded)), &mut floats);
             let left = simd.plus_product(simd.lanes(rounded), simd.lanes(a), simd.lanes(a));
-            simd.store_lanes(left, &mut rows, 0);
+            simd.put_lanes(left, &mut rows);
             *self.0 = [floats[0], rows[0]];
         }
     }

@@ -3,7 +3,7 @@
 
 use std::arch::wasm32::*;
 
-use super::{Kernel, LANES, Simd, first_of, first_of_mut};
+use super::{Kernel, LANES, Simd};
 
 /// The module is compiled with `simd128`. `PAIRS`: dot products of bytes by pairs, which are added in 16 bits, instead of by
 /// fours; see [`pairs_are_quicker`].
@@ -83,8 +83,6 @@ fn pairs(a: [v128; 4], b: [v128; 4], f: impl Fn(v128, v128) -> v128) -> [v128; 4
 
 impl<const PAIRS: bool> Simd for Simd128<PAIRS> {
     const REGISTERS: usize = 4;
-    /// How far the exponents' biases differ.
-    const HALVES_UNIT: f32 = f32::from_bits((127 + 112) << 23);
 
     type Floats = [v128; 4];
     type Bytes = v128;
@@ -152,29 +150,6 @@ impl<const PAIRS: bool> Simd for Simd128<PAIRS> {
             ];
         }
         out
-    }
-
-    #[inline(always)]
-    fn get_lanes(self, values: &[f32]) -> Self::Lanes {
-        let values: &[f32; 4] = first_of(values);
-        // SAFETY: the load is as long as the array, and needs no alignment.
-        unsafe { v128_load(values.as_ptr().cast()) }
-    }
-
-    #[inline(always)]
-    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
-        let out: &mut [f32; 4] = first_of_mut(out);
-        // SAFETY: the store is as long as the array, and needs no alignment.
-        unsafe { v128_store(out.as_mut_ptr().cast(), lanes) };
-    }
-
-    #[inline(always)]
-    fn get_halves(self, bits: &[u16]) -> Self::Lanes {
-        let bits: &[u16; 4] = first_of(bits);
-        // SAFETY: the load is as long as the array, and needs no alignment.
-        let words = unsafe { i32x4_load_extend_i16x4(bits.as_ptr().cast()) };
-        // Of five copies of the sign one is kept.
-        v128_and(i32x4_shl(words, 13), u32x4_splat(0x8FFF_E000))
     }
 
     #[inline(always)]

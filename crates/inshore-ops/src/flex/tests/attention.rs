@@ -6,20 +6,20 @@ use super::*;
 use crate::KvFormat;
 use crate::attention::reference::{self, QkvSlices};
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
-use crate::flex::cache::{CacheShape, Kept};
-use crate::flex::simd::LANES;
+use crate::flex::cache::{CacheShape, head_words};
 use crate::flex::simd::tests::with_each_isa;
 
 const CAPACITY: usize = 80;
-const FORMATS: [KvFormat; 2] = [KvFormat::F32, KvFormat::F16];
+const FORMATS: [KvFormat; 3] = [KvFormat::F32, KvFormat::F16, KvFormat::Q8_0];
 
 /// More than a block, a span in decode and a strip in prefill.
 #[test]
 fn long_contexts() {
     let (heads, kv_heads, head_dim, capacity) = (9, 3, 20, 704);
     for kv_format in FORMATS {
-        let [k, v] = [2, 3].map(|seed| kept(&random(seed, capacity * kv_heads * head_dim), kv_format));
+        let [k, v] = [2, 3].map(|seed| random(seed, capacity * kv_heads * head_dim));
         let cache = cache_of(&k, &v, [2, capacity, kv_heads, head_dim], kv_format);
+        let [k, v] = kept(&cache, head_dim, kv_format);
         with_each_isa(|isa| {
             let places = [(127, 1), (128, 1), (255, 1), (256, 1), (600, 1), (700, 1), (100, 150), (250, 40)];
             for (position, tokens) in places {
@@ -27,7 +27,8 @@ fn long_contexts() {
                 let q: Vec<f32> = random(1, tokens * heads * head_dim).iter().map(|x| 5.0 * x).collect();
                 let out = Flex::attention(floats(&q, [tokens, heads, head_dim]), cache.clone(), no_word(), shape);
                 let expected = reference::attention(&q, &k, &v, &shape);
-                assert_close(values(&out), &expected, 16 * head_dim, &format!("{isa} {tokens} tokens, {shape:?}"));
+                let what = format!("{isa} {tokens} tokens, {shape:?}");
+                assert_close(values(&out), &expected, terms(kv_format, 16 * head_dim), &what);
             }
         });
     }
@@ -67,12 +68,14 @@ fn attention_agrees() {
                 {
                     let shape = AttentionShape { heads, kv_heads, head_dim, position, kv_format };
                     let q = random(1, tokens * heads * head_dim);
-                    let [k, v] = [2, 3].map(|seed| kept(&random(seed, CAPACITY * kv_heads * head_dim), kv_format));
+                    let [k, v] = [2, 3].map(|seed| random(seed, CAPACITY * kv_heads * head_dim));
                     let cache = cache_of(&k, &v, [2, CAPACITY, kv_heads, head_dim], kv_format);
+                    let [k, v] = kept(&cache, head_dim, kv_format);
                     let out = Flex::attention(floats(&q, [tokens, heads, head_dim]), cache, no_word(), shape);
                     assert_eq!(&out.layout().shape()[..], [tokens, heads * head_dim]);
                     let expected = reference::attention(&q, &k, &v, &shape);
-                    assert_close(values(&out), &expected, head_dim, &format!("{isa} {tokens} tokens, {shape:?}"));
+                    let what = format!("{isa} {tokens} tokens, {shape:?}");
+                    assert_close(values(&out), &expected, terms(kv_format, head_dim), &what);
                 }
             }
         }
@@ -87,7 +90,7 @@ fn large_scores_do_not_overflow() {
         for large in [1e4, 1e9] {
             let cache = cache_of(&[large, 0.0, -large, 0.0], &[1.0, 2.0, 3.0, 4.0], [2, 16, 1, 2], kv_format);
             let out = Flex::attention(floats(&[1e4, 0.0], [1, 1, 2]), cache, no_word(), shape);
-            assert_eq!(values(&out), [1.0, 2.0]);
+            assert_close(values(&out), &[1.0, 2.0], 1 << 24, kv_format.name());
         }
     }
 }
@@ -106,11 +109,11 @@ fn attention_does_not_depend_on_threads() {
     }
 }
 
-/// What a cache keeps of `values`.
-fn kept(values: &[f32], format: KvFormat) -> Vec<f32> {
+/// Terms of sums that are as far off as attention over numbers in this format, which also rounds queries and weights.
+const fn terms(format: KvFormat, of_floats: usize) -> usize {
     match format {
-        KvFormat::F32 => values.to_vec(),
-        KvFormat::F16 => values.iter().map(|&value| u16::of(value).value()).collect(),
+        KvFormat::F32 => of_floats,
+        KvFormat::F16 | KvFormat::Q8_0 => 40_000,
     }
 }
 
@@ -118,41 +121,16 @@ fn kept(values: &[f32], format: KvFormat) -> Vec<f32> {
 /// position 0 on.
 pub fn cache_of(keys: &[f32], values: &[f32], dims: [usize; 4], format: KvFormat) -> FlexTensor {
     let [_, capacity, kv_heads, head_dim] = dims;
-    let dims = [2, capacity, kv_heads, format.words(head_dim)];
+    let dims = [2, capacity, kv_heads, head_words(format, head_dim)];
     let mut cache = vec![0u32; dims.iter().product()];
-    CacheShape::of(&dims, format).append(&mut cache, 0, keys, values);
+    CacheShape::of(&dims, head_dim, format).append(&mut cache, 0, keys, values);
     FlexTensor::from_data(TensorData::new(cache, dims))
 }
 
-/// Keys, then values: `[2, capacity, kv_heads, head_dim]`.
-fn in_order(cache: &FlexTensor, format: KvFormat) -> Vec<f32> {
-    match format {
-        KvFormat::F32 => in_order_of::<f32>(cache, format),
-        KvFormat::F16 => in_order_of::<u16>(cache, format),
-    }
-}
-
-fn in_order_of<T: Kept>(cache: &FlexTensor, format: KvFormat) -> Vec<f32> {
-    let dims = cache.layout().shape();
-    let &[2, capacity, kv_heads, words] = &dims[..] else { panic!("{dims:?}") };
-    let head_dim = words * 4 / format.bytes();
-    let shape = CacheShape::of(dims, format);
-    let cache = cache.as_slice::<u32>().expect("words in order");
-    let mut out = Vec::new();
-    for position in 0..capacity {
-        for head in 0..kv_heads {
-            let keys = bytemuck::cast_slice::<u32, T>(shape.keys(cache, head)).as_chunks::<LANES>().0;
-            let lines = &keys[position / LANES * head_dim..][..head_dim];
-            out.extend(lines.iter().map(|line| line[position % LANES].value()));
-        }
-    }
-    for position in 0..capacity {
-        for head in 0..kv_heads {
-            let values = bytemuck::cast_slice::<u32, T>(shape.values(cache, head));
-            out.extend(values[position * head_dim..][..head_dim].iter().map(|value| value.value()));
-        }
-    }
-    out
+/// Keys, then values, that a cache keeps: `[capacity, kv_heads, head_dim]` each.
+pub fn kept(cache: &FlexTensor, head_dim: usize, format: KvFormat) -> [Vec<f32>; 2] {
+    let shape = CacheShape::of(cache.layout().shape(), head_dim, format);
+    shape.kept(cache.as_slice::<u32>().expect("words in order"))
 }
 
 /// The position in the device's memory, which this backend does not read.
@@ -188,7 +166,7 @@ impl Layer {
         let shape =
             QkvShape { q: q_layout, k: k_layout, v: v_layout, head_dim, norm_eps, has_bias, position, kv_format };
         let rope = (0..CAPACITY * head_dim / 2).flat_map(|at| <[f32; 2]>::from((at as f32).sin_cos())).collect();
-        let cache = kept(&random(11, 2 * CAPACITY * kv_heads * head_dim), kv_format);
+        let cache = random(11, 2 * CAPACITY * kv_heads * head_dim);
         let biases = if has_bias { (heads + 2 * kv_heads) * head_dim } else { 0 };
         let (x, norm) = (random(13, tokens * 64), random(14, 64 + biases));
         Self { heads, kv_heads, head_dim, tokens, q, k, v, shape, x, norm, rope, cache }
@@ -236,14 +214,21 @@ fn qkv_rope_agrees_and_leaves_other_positions_alone() {
             let what = format!("{isa} {kv_format:?}: {tokens} tokens at {position}");
             let [q, cache] = layer.expected();
             assert_close(values(&out.q), &q, 64 * 4, &what);
-            let (before, width) = (position * 20, 20);
-            let got = in_order(&out.cache, kv_format);
-            // Numbers up to 8, half a unit of whose binary16 is 2^-9.
-            let terms = if kv_format == KvFormat::F32 { 64 * 4 } else { 1 << 20 };
-            assert_close(&got, &cache, terms, &what);
-            assert_eq!(got[..before], layer.cache[..before], "{what}");
-            let behind = (CAPACITY + position + tokens) * width;
-            assert_eq!(got[behind..], layer.cache[behind..], "{what}");
+            let got = kept(&out.cache, layer.head_dim, kv_format);
+            let was = kept(&layer.cache_tensor(), layer.head_dim, kv_format);
+            // Numbers up to 8, of which half a unit of the last place is lost.
+            let unit = match kv_format {
+                KvFormat::F32 => 0.0,
+                KvFormat::F16 => 8.0 / 8191.0,
+                KvFormat::Q8_0 => 8.0 / 127.0,
+            };
+            let new = position * 20..(position + tokens) * 20;
+            for ((got, was), expected) in got.iter().zip(&was).zip(cache.chunks_exact(CAPACITY * 20)) {
+                let near = |(got, expected): (&f32, &f32)| (got - expected).abs() <= unit / 2.0 + 1e-4;
+                assert!(got[new.clone()].iter().zip(&expected[new.clone()]).all(near), "{what}");
+                assert_eq!(got[..new.start], was[..new.start], "{what}");
+                assert_eq!(got[new.end..], was[new.end..], "{what}");
+            }
         }
     });
 }
@@ -263,6 +248,7 @@ fn a_shared_cache_is_copied() {
     let layer = Layer::random([2, 1], 8, [4, 3], false, KvFormat::F32);
     let cache = layer.cache_tensor();
     let out = layer.run(cache.clone());
-    assert_eq!(in_order(&cache, KvFormat::F32), layer.cache);
-    assert_close(&in_order(&out.cache, KvFormat::F32), &layer.expected()[1], 64 * 4, "keys and values");
+    let in_order = |cache| kept(cache, layer.head_dim, KvFormat::F32).concat();
+    assert_eq!(in_order(&cache), layer.cache);
+    assert_close(&in_order(&out.cache), &layer.expected()[1], 64 * 4, "keys and values");
 }

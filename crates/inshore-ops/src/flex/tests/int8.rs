@@ -4,7 +4,8 @@ use inshore_gguf::GgmlType;
 use proptest::prelude::*;
 
 use super::*;
-use crate::flex::int8::round;
+use crate::flex::int8::LARGEST;
+use crate::flex::round::round;
 use crate::flex::matmul::{Matrix, add_product};
 use crate::flex::simd::int8::RUN;
 use crate::flex::simd::tests::with_each_isa;
@@ -18,7 +19,7 @@ fn kinds() -> impl Iterator<Item = GgmlType> {
 /// What the activations are rounded to.
 pub fn rounded(x: &[f32]) -> Vec<f32> {
     let run = |values: &[f32; RUN]| {
-        let (q, scale) = round(values);
+        let (q, scale) = round(values, LARGEST);
         q.map(|q| f32::from(q) * scale)
     };
     x.as_chunks().0.iter().flat_map(run).collect()
@@ -46,14 +47,14 @@ fn check(weight: &Packed, tokens: usize, what: &str) {
 #[test]
 fn rounding_keeps_the_largest_and_is_within_half_a_step() {
     let x: [f32; RUN] = random(1, RUN).try_into().expect("a run");
-    let (q, scale) = round(&x);
+    let (q, scale) = round(&x, LARGEST);
     assert_eq!(q.map(i16::unsigned_abs).iter().max(), Some(&16_256));
     for (q, x) in q.iter().zip(x) {
         assert!((f32::from(*q) * scale - x).abs() <= 0.5001 * scale);
     }
-    assert_eq!(round(&[0.0; RUN]), ([0; RUN], 0.0));
-    assert_eq!(round(&[1e-42; RUN]).0, [0; RUN]);
-    assert!(round(&[f32::INFINITY; RUN]).1.is_infinite());
+    assert_eq!(round(&[0.0; RUN], LARGEST), ([0; RUN], 0.0));
+    assert_eq!(round(&[1e-42; RUN], LARGEST).0, [0; RUN]);
+    assert!(round(&[f32::INFINITY; RUN], LARGEST).1.is_infinite());
 }
 
 #[test]

@@ -11,11 +11,10 @@ use burn::tensor::TensorData;
 use burn_flex::{Flex, FlexTensor};
 use inshore_gguf::GgmlType;
 
-use super::attention::cache_of;
+use super::attention::{cache_of, kept};
 use super::*;
 use crate::KvFormat;
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
-use crate::flex::cache::Kept;
 use crate::flex::norm::rms_norm;
 use crate::flex::simd::tests::{fuses, with_each_isa};
 
@@ -26,7 +25,8 @@ const EPS: f32 = 1e-5;
 const TOKENS: [usize; 2] = [1, 7];
 
 /// Formats of a cache, and what they are called here.
-const FORMATS: [(KvFormat, &str); 2] = [(KvFormat::F32, ""), (KvFormat::F16, " f16")];
+const FORMATS: [(KvFormat, &str); 3] =
+    [(KvFormat::F32, ""), (KvFormat::F16, " f16"), (KvFormat::Q8_0, " q8_0")];
 
 /// Names and hashes, a line each.
 #[derive(Default)]
@@ -140,16 +140,7 @@ fn projections(out: &mut Hashes) {
         if kv_format == KvFormat::F32 {
             out.put(&format!("qkv_rope queries {tokens}"), values(&q));
         }
-        out.put(&format!("qkv_rope{name} cache {tokens}"), &numbers(&cache, kv_format));
-    }
-}
-
-/// The numbers of a cache, as they lie.
-fn numbers(cache: &FlexTensor, format: KvFormat) -> Vec<f32> {
-    let words: &[u32] = cache.storage();
-    match format {
-        KvFormat::F32 => bytemuck::cast_slice(words).to_vec(),
-        KvFormat::F16 => bytemuck::cast_slice::<u32, u16>(words).iter().map(|half| half.value()).collect(),
+        out.put(&format!("qkv_rope{name} cache {tokens}"), &kept(&cache, head_dim, kv_format).concat());
     }
 }
 

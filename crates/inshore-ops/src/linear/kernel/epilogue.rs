@@ -87,14 +87,11 @@ impl Heads {
         } else {
             let first = select(tile.part == 2, self.cache_half, 0usize);
             let at = position * tile.rows + row;
-            match comptime!(self.kv_format) {
-                KvFormat::F32 => {
-                    cache[first + at] = u32::reinterpret(a);
-                    cache[first + at + 1] = u32::reinterpret(b);
-                }
-                KvFormat::F16 => {
-                    cache[first + at / 2] = to_half(u32::reinterpret(a)) | (to_half(u32::reinterpret(b)) << 16u32);
-                }
+            if comptime!(self.kv_format == KvFormat::F32) {
+                cache[first + at] = u32::reinterpret(a);
+                cache[first + at + 1] = u32::reinterpret(b);
+            } else {
+                cache[first + at / 2] = to_half(u32::reinterpret(a)) | (to_half(u32::reinterpret(b)) << 16u32);
             }
         }
     }

@@ -27,7 +27,7 @@ impl<F: Format> Format for Unpacked<F> {
     #[inline(always)]
     fn scales<S: Int8>(simd: S, panel: Panel<'_>, [run, scale]: [usize; 2], part: usize) -> [S::Lanes; 2] {
         let block = &panel.blocks[run * Self::BLOCK..][..Self::BLOCK];
-        let lanes = |line: usize| simd.load_lanes(bytemuck::cast_ref(&block[line]), part);
+        let lanes = |line: usize| simd.get_lanes(&bytemuck::cast_slice(&block[line])[part * S::ROWS..]);
         [lanes(GROUPS + scale), if F::OFFSETS { lanes(GROUPS + F::SCALES) } else { simd.lanes(0.0) }]
     }
 
@@ -60,9 +60,12 @@ impl<F: Format> Unpacked<F> {
                 }
                 for scale in 0..F::SCALES {
                     let [d, m] = F::scales(simd, panel, [run, scale], part);
-                    simd.store_lanes(d, bytemuck::cast_mut(&mut lines[GROUPS + scale]), part);
+                    let put = |lanes, line: &mut Line| {
+                        simd.put_lanes(lanes, &mut bytemuck::cast_slice_mut(line)[part * S::ROWS..]);
+                    };
+                    put(d, &mut lines[GROUPS + scale]);
                     if F::OFFSETS {
-                        simd.store_lanes(m, bytemuck::cast_mut(&mut lines[GROUPS + F::SCALES]), part);
+                        put(m, &mut lines[GROUPS + F::SCALES]);
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::avx512::Avx512;
-use super::{Int8, Line, PANEL_ROWS, RUN, group_of, part_of, part_of_mut, planes};
+use super::{Int8, Line, RUN, group_of, first_of, first_of_mut, part_of, part_of_mut, planes};
 
 impl Int8 for Avx512 {
     const ROWS: usize = 16;
@@ -152,15 +152,15 @@ impl Int8 for Avx512 {
     }
 
     #[inline(always)]
-    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes {
-        let values: &[f32; 16] = part_of(values, part);
+    fn get_lanes(self, values: &[f32]) -> Self::Lanes {
+        let values: &[f32; 16] = first_of(values);
         // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
         unsafe { _mm512_loadu_ps(values.as_ptr()) }
     }
 
     #[inline(always)]
-    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize) {
-        let out: &mut [f32; 16] = part_of_mut(out, part);
+    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
+        let out: &mut [f32; 16] = first_of_mut(out);
         // SAFETY: the token proves the features; the store is as long as the array, and needs no alignment.
         unsafe { _mm512_storeu_ps(out.as_mut_ptr(), lanes) };
     }

@@ -4,7 +4,7 @@
 use std::arch::aarch64::*;
 
 use super::super::neon::Neon;
-use super::{Int8, Line, PANEL_ROWS, RUN, even_and_odd, part_of, part_of_mut};
+use super::{Int8, Line, RUN, even_and_odd, first_of, first_of_mut, part_of, part_of_mut};
 
 impl Int8 for Neon {
     const ROWS: usize = 4;
@@ -180,20 +180,16 @@ impl Int8 for Neon {
     }
 
     #[inline(always)]
-    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes {
+    fn get_lanes(self, values: &[f32]) -> Self::Lanes {
+        let values: &[f32; 4] = first_of(values);
         // SAFETY: the token proves the features; the load is as long as the array, and needs no alignment.
-        unsafe {
-            let values: &[f32; 4] = part_of(values, part);
-            vld1q_f32(values.as_ptr())
-        }
+        unsafe { vld1q_f32(values.as_ptr()) }
     }
 
     #[inline(always)]
-    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize) {
+    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
+        let out: &mut [f32; 4] = first_of_mut(out);
         // SAFETY: the token proves the features; the store is as long as the array, and needs no alignment.
-        unsafe {
-            let out: &mut [f32; 4] = part_of_mut(out, part);
-            vst1q_f32(out.as_mut_ptr(), lanes);
-        }
+        unsafe { vst1q_f32(out.as_mut_ptr(), lanes) };
     }
 }

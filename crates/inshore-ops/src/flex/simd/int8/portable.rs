@@ -2,7 +2,7 @@
 
 use super::super::f16_to_f32;
 use super::super::portable::Portable;
-use super::{Int8, Line, PANEL_ROWS, RUN, part_of, part_of_mut};
+use super::{Int8, Line, RUN, first_of, first_of_mut, part_of, part_of_mut};
 
 const ROWS: usize = 4;
 
@@ -144,12 +144,12 @@ impl Int8 for Portable {
     }
 
     #[inline(always)]
-    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes {
-        *part_of(values, part)
+    fn get_lanes(self, values: &[f32]) -> Self::Lanes {
+        *first_of(values)
     }
 
     #[inline(always)]
-    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize) {
-        *part_of_mut(out, part) = lanes;
+    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
+        *first_of_mut(out) = lanes;
     }
 }

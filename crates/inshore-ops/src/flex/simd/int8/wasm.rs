@@ -4,7 +4,7 @@
 use std::arch::wasm32::*;
 
 use super::super::wasm::{Simd128, high_halves, plus_product};
-use super::{GROUPS, Int8, Line, PANEL_ROWS, RUN, STEPS, part_of, part_of_mut};
+use super::{GROUPS, Int8, Line, RUN, STEPS, first_of, first_of_mut, part_of, part_of_mut};
 
 mod fixed;
 #[cfg(feature = "relaxed-simd")]
@@ -162,15 +162,15 @@ impl<const PAIRS: bool> Int8 for Simd128<PAIRS> {
     }
 
     #[inline(always)]
-    fn load_lanes(self, values: &[f32; PANEL_ROWS], part: usize) -> Self::Lanes {
-        let values: &[f32; 4] = part_of(values, part);
+    fn get_lanes(self, values: &[f32]) -> Self::Lanes {
+        let values: &[f32; 4] = first_of(values);
         // SAFETY: the load is as long as the array, and needs no alignment.
         unsafe { v128_load(values.as_ptr().cast()) }
     }
 
     #[inline(always)]
-    fn store_lanes(self, lanes: Self::Lanes, out: &mut [f32; PANEL_ROWS], part: usize) {
-        let out: &mut [f32; 4] = part_of_mut(out, part);
+    fn put_lanes(self, lanes: Self::Lanes, out: &mut [f32]) {
+        let out: &mut [f32; 4] = first_of_mut(out);
         // SAFETY: the store is as long as the array, and needs no alignment.
         unsafe { v128_store(out.as_mut_ptr().cast(), lanes) };
     }
