@@ -11,6 +11,8 @@
 
 mod kept;
 
+#[cfg(test)]
+pub use self::kept::rounded_queries;
 pub use self::kept::{Arithmetic, Kept};
 use super::simd::LANES;
 use super::simd::int8::RUN;

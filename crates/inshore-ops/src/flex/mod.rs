@@ -30,7 +30,7 @@ use crate::{PackedLayout, SampleParams, sample};
 
 pub use self::cache::{PANEL_POSITIONS, head_words};
 #[cfg(test)]
-pub use self::cache::kept_by_cpu;
+pub use self::cache::{kept_by_cpu, rounded_queries};
 pub use self::parallel::threads;
 #[cfg(target_family = "wasm")]
 pub use self::parallel::{Team, use_team};

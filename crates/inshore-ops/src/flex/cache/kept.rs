@@ -220,3 +220,16 @@ impl Kept for i8 {
         self.into()
     }
 }
+
+/// Queries, `[.., head_dim]`, as attention over rounded keys takes them.
+#[cfg(test)]
+pub fn rounded_queries(q: &[f32], head_dim: usize) -> Vec<f32> {
+    let runs = q.chunks(head_dim).flat_map(|head| head.chunks(RUN));
+    let rounded = runs.flat_map(|values| {
+        let mut run = [0.0; RUN];
+        run[..values.len()].copy_from_slice(values);
+        let (terms, scale) = Integers::query(&run);
+        terms.into_iter().map(move |term| f32::from(term) * scale).take(values.len())
+    });
+    rounded.collect()
+}

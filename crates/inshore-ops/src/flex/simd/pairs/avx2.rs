@@ -1,7 +1,7 @@
 use std::arch::x86_64::*;
 
 use super::super::avx2::Avx2;
-use super::{Pairs, first_of};
+use super::{Int8, Pairs, first_of};
 
 impl Pairs for Avx2 {
     type Pairs = __m256i;

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::avx512::Avx512;
-use super::{Pairs, first_of};
+use super::{Int8, Pairs, first_of};
 
 impl Pairs for Avx512 {
     type Pairs = __m512i;

@@ -1,7 +1,7 @@
 use std::arch::aarch64::*;
 
 use super::super::neon::Neon;
-use super::{Pairs, first_of};
+use super::{Int8, Pairs, first_of};
 
 impl Pairs for Neon {
     type Pairs = int16x8_t;
