@@ -233,12 +233,11 @@ impl Rows {
             let panels = Reading::<K>::new(keys, head_dim, visible, values_next);
             score_tile::<S, K, R, N>(simd, queries.tile::<K, R>(tile, head_dim), &panels, scores);
             for (at, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {
-                let row = tile * R + at;
-                let seen = if row < count { seen(row) } else { 0 };
-                if seen > 0 {
-                    now.weigh(row, &mut scores[..seen], columns);
+                let (row, scores) = (tile * R + at, &mut scores[..visible.next_multiple_of(LANES)]);
+                match if row < count { seen(row) } else { 0 } {
+                    0 => scores.fill(0.0),
+                    seen => now.weigh(simd, row, scores, seen, columns),
                 }
-                scores[seen..visible.next_multiple_of(LANES)].fill(0.0);
             }
             let panels = Reading::<K>::new(values, head_dim, visible, keys_next);
             let out = &mut now.values[tile * R * columns..][..R * columns];

@@ -1,7 +1,7 @@
 //! What queries have found in the positions that they saw, as a softmax with a running maximum keeps it.
 
-use super::super::exp::exp;
-use super::super::simd::LANES;
+use super::super::exp::{exp, exp_below};
+use super::super::simd::{LANES, Simd};
 use super::tiles::TILE_ROWS;
 
 /// Of each row: the largest score, `Σ e^(score - max)`, and `Σ e^(score - max) value`.
@@ -39,13 +39,16 @@ impl Found {
         }
     }
 
-    /// Turns a row's scores of a block into weights and scales what was found before to the new maximum.
+    /// Turns the first `seen` of a row's scores of a block into weights, and the rest into 0; scales what was found before to the new
+    /// maximum. `scores` are whole runs of lanes.
     #[inline(always)]
-    pub fn weigh(&mut self, row: usize, scores: &mut [f32], columns: usize) {
+    pub fn weigh<S: Simd>(&mut self, simd: S, row: usize, scores: &mut [f32], seen: usize, columns: usize) {
+        scores[seen..].fill(f32::NEG_INFINITY);
         let max = largest(scores, self.maxima[row]);
         let factor = exp(self.maxima[row] - max);
         self.maxima[row] = max;
-        self.sums[row] = self.sums[row] * factor + exponentials(scores, max);
+        self.sums[row] = self.sums[row] * factor + exponentials(simd, &mut scores[..seen.next_multiple_of(LANES)], max);
+        scores[seen..].fill(0.0);
         if factor != 1.0 {
             self.values[row * columns..][..columns].iter_mut().for_each(|value| *value *= factor);
         }
@@ -55,33 +58,26 @@ impl Found {
 /// The largest of `scores` and `least`.
 #[inline(always)]
 fn largest(scores: &[f32], least: f32) -> f32 {
-    let (runs, rest) = scores.as_chunks::<LANES>();
     let mut maxima = [least; LANES];
-    for run in runs {
+    for run in scores.as_chunks::<LANES>().0 {
         for (max, &score) in maxima.iter_mut().zip(run) {
             *max = if score > *max { score } else { *max };
         }
     }
-    maxima.iter().chain(rest).copied().fold(least, f32::max)
+    maxima.into_iter().fold(least, f32::max)
 }
 
 /// `scores` become `e^(score - max)`; returns their sum.
 #[inline(always)]
-fn exponentials(scores: &mut [f32], max: f32) -> f32 {
-    let (runs, rest) = scores.as_chunks_mut::<LANES>();
+fn exponentials<S: Simd>(simd: S, scores: &mut [f32], max: f32) -> f32 {
     let mut sums = [0.0; LANES];
-    for run in runs {
-        for (sum, score) in sums.iter_mut().zip(run) {
-            let weight = exp(*score - max);
-            *score = weight;
-            *sum += weight;
+    for run in scores.as_chunks_mut::<LANES>().0 {
+        for first in (0..LANES).step_by(S::ROWS) {
+            let weights = exp_below(simd, simd.get_lanes(&run[first..]), max);
+            simd.put_lanes(weights, &mut run[first..]);
+            let sum = simd.plus_product(simd.get_lanes(&sums[first..]), weights, simd.lanes(1.0));
+            simd.put_lanes(sum, &mut sums[first..]);
         }
     }
-    let mut rest_sum = 0.0;
-    for score in rest {
-        let weight = exp(*score - max);
-        *score = weight;
-        rest_sum += weight;
-    }
-    sums.iter().sum::<f32>() + rest_sum
+    sums.iter().sum()
 }

@@ -34,6 +34,10 @@ pub trait Pairs: Int8 {
     fn plus_dots(self, dots: Self::Dots, a: Self::Pairs, b: Self::Pairs) -> Self::Dots;
     /// As f32, of each lane its sum.
     fn dots(self, dots: Self::Dots) -> Self::Lanes;
+    /// Of each lane what is at least `least`, or not a number.
+    fn at_least(self, lanes: Self::Lanes, least: f32) -> Self::Lanes;
+    /// The lowest nine bits of each lane as sign and exponent of a power of two.
+    fn exponent(self, lanes: Self::Lanes) -> Self::Lanes;
     /// Of each lane the larger of numbers that are not negative; what is not a number is larger than all.
     fn larger(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
 }

@@ -48,4 +48,16 @@ impl Pairs for Avx2 {
         // SAFETY: the token proves the features.
         unsafe { _mm256_castsi256_ps(_mm256_max_epu32(_mm256_castps_si256(a), _mm256_castps_si256(b))) }
     }
+
+    #[inline(always)]
+    fn at_least(self, lanes: Self::Lanes, least: f32) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { _mm256_max_ps(_mm256_set1_ps(least), lanes) }
+    }
+
+    #[inline(always)]
+    fn exponent(self, lanes: Self::Lanes) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_castps_si256(lanes))) }
+    }
 }

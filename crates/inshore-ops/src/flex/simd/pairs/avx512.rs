@@ -50,4 +50,16 @@ impl Pairs for Avx512 {
         // SAFETY: the token proves the features.
         unsafe { _mm512_castsi512_ps(_mm512_max_epu32(_mm512_castps_si512(a), _mm512_castps_si512(b))) }
     }
+
+    #[inline(always)]
+    fn at_least(self, lanes: Self::Lanes, least: f32) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_max_ps(_mm512_set1_ps(least), lanes) }
+    }
+
+    #[inline(always)]
+    fn exponent(self, lanes: Self::Lanes) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_castps_si512(lanes))) }
+    }
 }

@@ -50,4 +50,16 @@ impl Pairs for Neon {
         // SAFETY: the token proves the features.
         unsafe { vreinterpretq_f32_u32(vmaxq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(b))) }
     }
+
+    #[inline(always)]
+    fn at_least(self, lanes: Self::Lanes, least: f32) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { vmaxq_f32(vdupq_n_f32(least), lanes) }
+    }
+
+    #[inline(always)]
+    fn exponent(self, lanes: Self::Lanes) -> Self::Lanes {
+        // SAFETY: the token proves the features.
+        unsafe { vreinterpretq_f32_u32(vshlq_n_u32::<23>(vreinterpretq_u32_f32(lanes))) }
+    }
 }

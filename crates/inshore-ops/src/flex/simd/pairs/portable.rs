@@ -44,4 +44,14 @@ impl Pairs for Portable {
     fn larger(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         std::array::from_fn(|lane| f32::from_bits(a[lane].to_bits().max(b[lane].to_bits())))
     }
+
+    #[inline(always)]
+    fn at_least(self, lanes: Self::Lanes, least: f32) -> Self::Lanes {
+        lanes.map(|lane| if lane < least { least } else { lane })
+    }
+
+    #[inline(always)]
+    fn exponent(self, lanes: Self::Lanes) -> Self::Lanes {
+        lanes.map(|lane| f32::from_bits(lane.to_bits() << 23))
+    }
 }

@@ -46,4 +46,14 @@ impl<const BY_PAIRS: bool> Pairs for Simd128<BY_PAIRS> {
     fn larger(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         u32x4_max(a, b)
     }
+
+    #[inline(always)]
+    fn at_least(self, lanes: Self::Lanes, least: f32) -> Self::Lanes {
+        f32x4_pmax(lanes, f32x4_splat(least))
+    }
+
+    #[inline(always)]
+    fn exponent(self, lanes: Self::Lanes) -> Self::Lanes {
+        i32x4_shl(lanes, 23)
+    }
 }
