@@ -28,6 +28,15 @@ const BACKENDS = [
   // More than there are cores, perhaps: no result depends on it.
   { name: 'WASM SIMD on threads', flags: 'plain', device: 'cpu', threads: 3, backend: 'flex', limits: {} },
   {
+    name: 'WASM SIMD, keys and values in 8 bits',
+    flags: 'plain',
+    device: 'cpu',
+    threads: 1,
+    backend: 'flex',
+    kvCache: 'q8_0',
+    limits: {},
+  },
+  {
     name: 'WebGPU (SwiftShader)',
     flags: 'swiftshader',
     device: 'gpu',
@@ -109,7 +118,7 @@ for (const { name, flags, device, threads, backend, limits, kvCache = 'f16' } of
         const bits = (top) => top.map(([id, logprob]) => [id, Math.fround(logprob)]);
         assert.deepEqual(
           steps.map(({ top }) => bits(top)),
-          natively(request).map(bits),
+          natively(request, kvCache).map(bits),
         );
       });
     }
@@ -181,12 +190,12 @@ function compareTop(top, { top5, logsumexp }, tolerance) {
 }
 
 /** What `inshore generate` says of each token's most probable ones: `[id, log-probability]`. */
-function natively({ prompt, maxTokens, topLogprobs }) {
+function natively({ prompt, maxTokens, topLogprobs }, kvCache) {
   const folder = mkdtempSync(join(tmpdir(), 'inshore-golden-'));
   try {
     const ids = join(folder, 'ids');
     writeFileSync(ids, prompt.ids.join(' '));
-    const engine = `--model ${process.env.INSHORE_TEST_MODEL} --device cpu --temperature 0 --json`.split(' ');
+    const engine = `--model ${process.env.INSHORE_TEST_MODEL} --device cpu --kv-cache ${kvCache} --temperature 0 --json`.split(' ');
     const request = `--prompt-ids ${ids} --max-tokens ${maxTokens} --logprobs ${topLogprobs}`.split(' ');
     const said = execFileSync(process.env.INSHORE_BIN, ['generate', ...engine, ...request], {
       encoding: 'utf8',

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use inshore_gguf::FileSource;
 use inshore_model::{
-    DeviceChoice, Engine, FinishReason, GpuPlan, KvFormat, LoadOptions, OpenDevice, PlanChoice, Prompt, Request,
+    DeviceChoice, Engine, FinishReason, GpuPlan, KvFormat, LoadOptions, ModelError, OpenDevice, PlanChoice, Prompt, Request,
     Sampling,
 };
 use serde_json::Value;
@@ -98,7 +98,7 @@ fn the_exact_cpu_equals_the_reference() {
 
 #[test]
 fn the_cpu_is_near_the_reference() {
-    for kv_format in [None, Some(KvFormat::F32)] {
+    for kv_format in [None, Some(KvFormat::F32), Some(KvFormat::Q8_0)] {
         let options = LoadOptions { kv_format, ..LoadOptions::default() };
         pollster::block_on(is_near_the_reference(OpenDevice::cpu(), options, ROUNDED));
     }
@@ -118,6 +118,11 @@ fn unrounded() -> LoadOptions {
 fn the_gpu_equals_the_reference_and_is_near_it_with_rounded_keys_and_values() {
     pollster::block_on(async {
         let device = gpu(DeviceChoice::Gpu).await;
+        if let Some(source) = model() {
+            let options = LoadOptions { kv_format: Some(KvFormat::Q8_0), ..LoadOptions::default() };
+            let refused = Engine::load(&source, device.clone(), options, |_| {}).await;
+            assert!(matches!(refused, Err(ModelError::KvFormatOnGpu { format: "q8_0" })));
+        }
         is_near_the_reference(device.clone(), unrounded(), EXACT).await;
         is_near_the_reference(device, LoadOptions::default(), ROUNDED).await;
     });

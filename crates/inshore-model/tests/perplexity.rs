@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use inshore_gguf::FileSource;
-use inshore_model::{Engine, LoadOptions, OpenDevice};
+use inshore_model::{Engine, KvFormat, LoadOptions, OpenDevice};
 use inshore_tokenizer::EncodeOptions;
 use serde::Deserialize;
 
@@ -27,13 +27,13 @@ fn golden_text(name: &str) -> String {
 }
 
 /// `most`: the largest difference of one token's log-probability.
-fn is_near_the_reference(exact: bool, most: f64) {
+fn is_near_the_reference(options: LoadOptions, most: f64) {
     let Some(path) = std::env::var_os("INSHORE_TEST_MODEL") else {
         return eprintln!("skipped: INSHORE_TEST_MODEL is not set");
     };
     let golden: Golden = serde_json::from_str(&golden_text("perplexity.json")).expect("golden JSON");
     let source = FileSource::new(File::open(path).expect("the test model")).expect("its length");
-    let options = LoadOptions { exact, ..LoadOptions::default() };
+    let (exact, kept) = (options.exact, options.kv_format().name());
     let mut engine = pollster::block_on(Engine::load(&source, OpenDevice::cpu(), options, |_| {})).expect("it loads");
     let options = EncodeOptions { parse_special: false, add_special: false };
     let ids = engine.tokenizer().encode(&golden_text("perplexity.txt"), options).expect("tokens");
@@ -49,7 +49,7 @@ fn is_near_the_reference(exact: bool, most: f64) {
     let worst = logprobs.iter().zip(&golden.logprobs).map(off).fold(0.0, f64::max);
     let share = perplexity / golden.perplexity - 1.0;
     println!(
-        "exact {exact}: perplexity {perplexity:.5}, the reference's {:.5} ({:+.4} %); a token is off by {worst:.4} at most; {seconds:.1} s",
+        "exact {exact}, keys and values in {kept}: perplexity {perplexity:.5}, the reference's {:.5} ({:+.4} %); a token is off by {worst:.4} at most; {seconds:.1} s",
         golden.perplexity,
         share * 100.0
     );
@@ -59,10 +59,15 @@ fn is_near_the_reference(exact: bool, most: f64) {
 
 #[test]
 fn the_cpu_has_the_perplexity_of_the_reference() {
-    is_near_the_reference(false, 0.5);
+    is_near_the_reference(LoadOptions::default(), 0.5);
+}
+
+#[test]
+fn so_has_the_cpu_with_keys_and_values_in_8_bits() {
+    is_near_the_reference(LoadOptions { kv_format: Some(KvFormat::Q8_0), ..LoadOptions::default() }, 0.5);
 }
 
 #[test]
 fn the_exact_cpu_has_the_perplexity_of_the_reference() {
-    is_near_the_reference(true, 0.02);
+    is_near_the_reference(LoadOptions { exact: true, ..LoadOptions::default() }, 0.02);
 }

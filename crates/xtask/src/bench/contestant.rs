@@ -147,7 +147,7 @@ impl Contestant {
         }
     }
 
-    /// Bytes of a number in its KV cache: llama.cpp and we keep 16 bits, unless we are to be exact.
+    /// Bytes of a number in its KV cache, without scales: llama.cpp and we keep 16 bits, unless we are to be exact.
     pub const fn kv_value_bytes(&self) -> u64 {
         match self.runner {
             Runner::LlamaCpp | Runner::Native { exact: false } | Runner::Page => 2,
