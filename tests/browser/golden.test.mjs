@@ -195,11 +195,10 @@ function natively({ prompt, maxTokens, topLogprobs }, kvCache) {
   try {
     const ids = join(folder, 'ids');
     writeFileSync(ids, prompt.ids.join(' '));
-    const engine = `--model ${process.env.INSHORE_TEST_MODEL} --device cpu --kv-cache ${kvCache} --temperature 0 --json`.split(' ');
+    const engine = ['--model', process.env.INSHORE_TEST_MODEL, '--device', 'cpu', '--kv-cache', kvCache];
     const request = `--prompt-ids ${ids} --max-tokens ${maxTokens} --logprobs ${topLogprobs}`.split(' ');
-    const said = execFileSync(process.env.INSHORE_BIN, ['generate', ...engine, ...request], {
-      encoding: 'utf8',
-    });
+    const args = ['generate', ...engine, ...request, '--temperature', '0', '--json'];
+    const said = execFileSync(process.env.INSHORE_BIN, args, { encoding: 'utf8' });
     return JSON.parse(said).top_logprobs.map((top) => top.map(({ id, logprob }) => [id, logprob]));
   } finally {
     rmSync(folder, { recursive: true });

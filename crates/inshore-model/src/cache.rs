@@ -1,6 +1,8 @@
 use burn::tensor::Device;
+use inshore_ops::device::{BackendKind, OpenDevice};
 use inshore_ops::{KvFormat, KvLayer};
 
+use crate::ModelError;
 use crate::config::Config;
 use crate::recorded::RecordedStep;
 
@@ -22,6 +24,17 @@ impl KvCache {
         let layer = |_| KvLayer::new(capacity, config.num_key_value_heads, config.head_dim, format, device);
         let layers = (0..config.num_hidden_layers).map(layer).collect();
         Self { layers, ids: Vec::with_capacity(capacity), capacity, appended: 0, step: None }
+    }
+
+    /// Whether `device` keeps keys and values in `format`.
+    ///
+    /// # Errors
+    /// [`ModelError::KvFormatOnGpu`] where it does not.
+    pub fn check_format(format: KvFormat, device: &OpenDevice) -> Result<(), ModelError> {
+        match (format, device.backend) {
+            (KvFormat::Q8_0, BackendKind::Wgpu) => Err(ModelError::KvFormatOnGpu { format: format.name() }),
+            _ => Ok(()),
+        }
     }
 
     /// Tokens that fit.

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 
 use burn::tensor::{DType, Element, Int, Tensor, TensorData};
 use inshore_gguf::{Gguf, ReadAt};
+use inshore_ops::device::OpenDevice;
 use inshore_ops::sample::reference::noise_key;
-use inshore_ops::device::{BackendKind, OpenDevice};
 use inshore_ops::{KvFormat, Reading, SampleParams, Sampled, WarmUp, sample};
 use inshore_tokenizer::{ChatTemplate, EncodeOptions, StreamDecoder, Tokenizer};
 use web_time::Instant;
@@ -115,7 +115,7 @@ impl Engine {
         let config = Config::from_gguf(&gguf)?;
         let tokenizer = Tokenizer::from_gguf(&gguf.metadata)?;
         let template = ChatTemplate::from_gguf(&gguf.metadata)?;
-        check_kv_format(options.kv_format(), &device)?;
+        KvCache::check_format(options.kv_format(), &device)?;
         let context_tokens = context_tokens(&config, &options, &device)?;
         let total_bytes = gguf.tensors.iter().map(|tensor| tensor.bytes).sum();
         let loader = Loader {
@@ -446,14 +446,6 @@ pub(crate) async fn read_words(words: Tensor<1, Int>) -> Result<Vec<u32>, ModelE
 pub(crate) fn values<T: Element>(data: Result<TensorData, impl Debug>) -> Result<Vec<T>, ModelError> {
     let data = data.map_err(|error| error::lost(&format!("{error:?}")))?;
     data.try_to_vec().map_err(|error| error::lost(&format!("{error:?}")))
-}
-
-/// Fails where `device` does not keep keys and values so.
-pub fn check_kv_format(format: KvFormat, device: &OpenDevice) -> Result<(), ModelError> {
-    match (format, device.backend) {
-        (KvFormat::Q8_0, BackendKind::Wgpu) => Err(ModelError::KvFormatOnGpu { format: format.name() }),
-        _ => Ok(()),
-    }
 }
 
 fn context_tokens(config: &Config, options: &LoadOptions, device: &OpenDevice) -> Result<usize, ModelError> {

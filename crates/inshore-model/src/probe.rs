@@ -10,7 +10,7 @@ use web_time::Instant;
 
 use crate::ModelError;
 use crate::cache::KvCache;
-use crate::engine::{check_kv_format, read_words};
+use crate::engine::read_words;
 use crate::llama::Llama;
 use crate::shape::ModelShape;
 use crate::synthetic::Weights;
@@ -65,7 +65,7 @@ pub async fn probe(
 ) -> Result<Probe, ModelError> {
     let started = Instant::now();
     shape.check()?;
-    check_kv_format(kv_format, device)?;
+    KvCache::check_format(kv_format, device)?;
     let mut weights = Weights::new(shape, device);
     let capacity = PREFILL_TOKENS;
     let [few, many] = VOCABS.map(|vocab| vocab.min(shape.vocab));

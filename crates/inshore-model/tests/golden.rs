@@ -7,8 +7,8 @@ use std::path::Path;
 
 use inshore_gguf::FileSource;
 use inshore_model::{
-    DeviceChoice, Engine, FinishReason, GpuPlan, KvFormat, LoadOptions, ModelError, OpenDevice, PlanChoice, Prompt, Request,
-    Sampling,
+    DeviceChoice, Engine, FinishReason, GpuPlan, KvFormat, LoadOptions, ModelError, OpenDevice, PlanChoice, Prompt,
+    Request, Sampling,
 };
 use serde_json::Value;
 

@@ -191,7 +191,8 @@ impl Generation {
 }
 
 pub(crate) fn kv_format(name: &str) -> Result<KvFormat, JsValue> {
-    KvFormat::from_name(name).ok_or_else(|| invalid_argument(&format!("the KV cache '{name}' is none of f16, f32 and q8_0")))
+    KvFormat::from_name(name)
+        .ok_or_else(|| invalid_argument(&format!("the KV cache '{name}' is none of f16, f32 and q8_0")))
 }
 
 fn gpu_plan(text: &str) -> Result<PlanChoice, JsValue> {

@@ -229,7 +229,8 @@ impl Rows {
             if visible == 0 {
                 continue;
             }
-            let [values_next, keys_next] = [values.as_ptr(), keys.as_ptr_range().end].map(|next| Some(next).filter(|_| tile == 0));
+            let [values_next, keys_next] =
+                [values.as_ptr(), keys.as_ptr_range().end].map(|next| Some(next).filter(|_| tile == 0));
             let panels = Reading::<K>::new(keys, head_dim, visible, values_next);
             score_tile::<S, K, R, N>(simd, queries.tile::<K, R>(tile, head_dim), &panels, scores);
             for (at, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {

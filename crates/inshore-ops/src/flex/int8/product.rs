@@ -114,7 +114,6 @@ fn tile<S: Simd, F: Format, const N: usize, const P: usize, const T: usize>(
 }
 
 /// Products of `T` tokens with `P` registers of rows, from register `first_part` on, of each panel.
-#[expect(clippy::needless_range_loop, reason = "iterators hide from the compiler that sums are registers")]
 #[inline(always)]
 fn products<S: Int8, F: Format, const N: usize, const P: usize, const T: usize>(
     simd: S,

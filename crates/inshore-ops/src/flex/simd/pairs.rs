@@ -12,8 +12,8 @@ mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
-use super::int8::Int8;
 use super::first_of;
+use super::int8::Int8;
 
 /// Registers of pairs of 16-bit numbers, [`ROWS`](Int8::ROWS) pairs each, and their dot products.
 pub trait Pairs: Int8 {

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::flex::int8::LARGEST;
-use crate::flex::round::round;
 use crate::flex::matmul::{Matrix, add_product};
+use crate::flex::round::round;
 use crate::flex::simd::int8::RUN;
 use crate::flex::simd::tests::with_each_isa;
 use crate::linear::reference;

@@ -25,8 +25,7 @@ const EPS: f32 = 1e-5;
 const TOKENS: [usize; 2] = [1, 7];
 
 /// Formats of a cache, and what they are called here.
-const FORMATS: [(KvFormat, &str); 3] =
-    [(KvFormat::F32, ""), (KvFormat::F16, " f16"), (KvFormat::Q8_0, " q8_0")];
+const FORMATS: [(KvFormat, &str); 3] = [(KvFormat::F32, ""), (KvFormat::F16, " f16"), (KvFormat::Q8_0, " q8_0")];
 
 /// Names and hashes, a line each.
 #[derive(Default)]

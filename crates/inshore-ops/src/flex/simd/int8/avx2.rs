@@ -4,7 +4,7 @@
 use std::arch::x86_64::*;
 
 use super::super::avx2::Avx2;
-use super::{Int8, Line, RUN, group_of, groups_in_16_bits, first_of, first_of_mut, part_of, part_of_mut, planes};
+use super::{Int8, Line, RUN, first_of, first_of_mut, group_of, groups_in_16_bits, part_of, part_of_mut, planes};
 
 impl Int8 for Avx2 {
     const ROWS: usize = 8;

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::super::avx512::Avx512;
-use super::{Int8, Line, RUN, group_of, first_of, first_of_mut, part_of, part_of_mut, planes};
+use super::{Int8, Line, RUN, first_of, first_of_mut, group_of, part_of, part_of_mut, planes};
 
 impl Int8 for Avx512 {
     const ROWS: usize = 16;
