@@ -229,9 +229,8 @@ impl Rows {
             if visible == 0 {
                 continue;
             }
-            let [values_next, keys_next] =
-                [values.as_ptr(), keys.as_ptr_range().end].map(|next| Some(next).filter(|_| tile == 0));
-            let panels = Reading::<K>::new(keys, head_dim, visible, values_next);
+            let next = |words| (tile == 0).then_some(words);
+            let panels = Reading::<K>::new(keys, head_dim, visible, next(values.as_ptr()));
             score_tile::<S, K, R, N>(simd, queries.tile::<K, R>(tile, head_dim), &panels, scores);
             for (at, scores) in scores.chunks_exact_mut(BLOCK).enumerate() {
                 let (row, scores) = (tile * R + at, &mut scores[..visible.next_multiple_of(LANES)]);
@@ -240,7 +239,7 @@ impl Rows {
                     seen => now.weigh(simd, row, scores, seen, columns),
                 }
             }
-            let panels = Reading::<K>::new(values, head_dim, visible, keys_next);
+            let panels = Reading::<K>::new(values, head_dim, visible, next(keys.as_ptr_range().end));
             let out = &mut now.values[tile * R * columns..][..R * columns];
             value_tile::<S, K, R, N>(simd, scores, &panels, out);
         }
