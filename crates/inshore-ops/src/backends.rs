@@ -17,7 +17,7 @@ use inshore_gguf::testing::quantize;
 pub(crate) use self::forced::force;
 #[cfg(feature = "gpu")]
 use crate::device::{DeviceChoice, OpenDevice};
-use crate::flex::kept_by_cpu;
+use crate::flex::CacheShape;
 use crate::sample::reference::noise_bits;
 use crate::{KvFormat, KvLayer, PackedLayout, PackedMatrix};
 
@@ -93,7 +93,7 @@ impl KvLayer {
         let on_cpu = tensor.device() == Device::flex();
         let words: Vec<u32> = tensor.into_data().try_to_vec().expect("words");
         if on_cpu {
-            return kept_by_cpu(&words, &dims, head_dim, self.format());
+            return CacheShape::of(&dims, head_dim, self.format()).kept(&words);
         }
         let numbers: Vec<f32> = if self.format() == KvFormat::F32 {
             words.into_iter().map(f32::from_bits).collect()

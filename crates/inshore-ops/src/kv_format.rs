@@ -38,12 +38,12 @@ impl KvFormat {
         if *device == Device::flex() { head_words(self, head_dim) } else { self.words(head_dim) }
     }
 
-    /// Words of `values` numbers without scales, which are a whole number of words.
+    /// Words of `values` numbers as a GPU keeps them, which are a whole number of words.
     pub(crate) const fn words(self, values: usize) -> usize {
         match self {
             Self::F32 => values,
             Self::F16 => values / 2,
-            Self::Q8_0 => values / 4,
+            Self::Q8_0 => panic!("a GPU does not keep keys and values as q8_0"),
         }
     }
 }

@@ -46,7 +46,7 @@ export interface ModelInfo {
   loadMs: number;
 }
 
-/** How keys and values are kept: in half the memory, or as they were computed. */
+/** How keys and values are kept: in half the memory, as they were computed, or (only on a CPU) in a quarter. */
 export type KvFormat = 'f16' | 'f32' | 'q8_0';
 
 /** How a model is loaded. */

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use self::found::Found;
 use self::tiles::{Queries, Reading, TILE_ROWS, score_tile, value_tile};
-use super::cache::{CacheShape, Kept, columns, head_words};
+use super::cache::{CacheShape, Kept, columns, panel_words};
 use super::parallel::for_each;
 use super::simd::{self, Kernel, LANES, Simd};
 use crate::{AttentionShape, KvFormat};
@@ -187,10 +187,9 @@ impl Span<'_> {
     #[inline(always)]
     fn blocks<S: Simd, K: Kept, const R: usize, const N: usize>(&self, simd: S, now: &mut Found, tiles: &mut Tiles) {
         let (rows, positions) = (self.rows, &self.positions);
-        let AttentionShape { head_dim, kv_format, .. } = rows.shape;
         let Tiles { queries, scores } = tiles;
         queries.take::<K, R>(self.q, rows);
-        let panel_words = head_words(kv_format, head_dim) * LANES;
+        let panel_words = panel_words::<K>(rows.shape.head_dim);
         for first in positions.clone().step_by(BLOCK) {
             let positions = BLOCK.min(positions.end - first);
             let panels = first / LANES * panel_words..(first + positions).div_ceil(LANES) * panel_words;

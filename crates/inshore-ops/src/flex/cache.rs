@@ -13,7 +13,7 @@ mod kept;
 
 #[cfg(test)]
 pub use self::kept::rounded_queries;
-pub use self::kept::{Arithmetic, Kept};
+pub use self::kept::{Arithmetic, Kept, padded_runs};
 use super::simd::LANES;
 use super::simd::int8::RUN;
 use crate::KvFormat;
@@ -31,14 +31,24 @@ pub const fn runs(head_dim: usize) -> usize {
     head_dim.div_ceil(RUN)
 }
 
+/// Words of a panel's scales.
+pub const fn scale_words<K: Kept>(head_dim: usize) -> usize {
+    if K::HAS_SCALES { runs(head_dim) * LANES } else { 0 }
+}
+
+/// Words of a panel.
+pub const fn panel_words<K: Kept>(head_dim: usize) -> usize {
+    scale_words::<K>(head_dim) + columns(head_dim) * LANES * size_of::<K>() / size_of::<u32>()
+}
+
 /// Words that a key, or a value, of a head takes.
 pub const fn head_words(format: KvFormat, head_dim: usize) -> usize {
-    let columns = columns(head_dim);
-    match format {
-        KvFormat::F32 => columns,
-        KvFormat::F16 => runs(head_dim) + columns / 2,
-        KvFormat::Q8_0 => runs(head_dim) + columns / 4,
-    }
+    let panel_words = match format {
+        KvFormat::F32 => panel_words::<f32>(head_dim),
+        KvFormat::F16 => panel_words::<i16>(head_dim),
+        KvFormat::Q8_0 => panel_words::<i8>(head_dim),
+    };
+    panel_words / LANES
 }
 
 /// Sizes of a cache.
@@ -84,7 +94,7 @@ impl CacheShape {
 
     fn put<K: Kept>(&self, cache: &mut [u32], position: usize, keys: &[f32], values: &[f32]) {
         let heads_words = cache.len() / 2;
-        let panel_words = head_words(self.format, self.head_dim) * LANES;
+        let panel_words = panel_words::<K>(self.head_dim);
         for (half, (cache, new)) in cache.chunks_exact_mut(heads_words).zip([keys, values]).enumerate() {
             for (at, new) in new.chunks_exact(self.head_dim).enumerate() {
                 let (position, head) = (position + at / self.kv_heads, at % self.kv_heads);
@@ -107,10 +117,10 @@ impl CacheShape {
 
     #[cfg(test)]
     fn get<K: Kept>(&self, cache: &[u32]) -> [Vec<f32>; 2] {
-        let panel_words = head_words(self.format, self.head_dim) * LANES;
+        let panel_words = panel_words::<K>(self.head_dim);
         let number = |head_words: &[u32], position: usize, column: usize, place: fn(usize, usize) -> usize| {
             let panel = &head_words[position / LANES * panel_words..][..panel_words];
-            let (scales, lines) = panel.split_at(if K::HAS_SCALES { runs(self.head_dim) * LANES } else { 0 });
+            let (scales, lines) = panel.split_at(scale_words::<K>(self.head_dim));
             let number = bytemuck::cast_slice::<u32, K>(lines)[place(column, position % LANES)].number();
             scales.get(column / RUN * LANES + position % LANES).map_or(number, |&scale| number * f32::from_bits(scale))
         };
@@ -140,23 +150,15 @@ const fn value_place<K: Kept>(column: usize, position: usize) -> usize {
 
 /// Puts a key or value into place `at` of its panel.
 fn put_head<K: Kept>(panel: &mut [u32], values: &[f32], at: usize, place: impl Fn(usize, usize) -> usize) {
-    let (scales, lines) = panel.split_at_mut(if K::HAS_SCALES { values.len().div_ceil(RUN) * LANES } else { 0 });
+    let (scales, lines) = panel.split_at_mut(scale_words::<K>(values.len()));
     let lines: &mut [K] = bytemuck::cast_slice_mut(lines);
-    for (run, values) in values.chunks(RUN).enumerate() {
-        let mut whole = [0.0; RUN];
-        whole[..values.len()].copy_from_slice(values);
+    for (run, whole) in padded_runs(values).enumerate() {
         let (numbers, scale) = K::keep(&whole);
         if let Some(kept) = scales.get_mut(run * LANES + at) {
             *kept = scale.to_bits();
         }
-        for (column, &number) in numbers[..values.len()].iter().enumerate() {
-            lines[place(run * RUN + column, at)] = number;
+        for (column, number) in (run * RUN..values.len()).zip(numbers) {
+            lines[place(column, at)] = number;
         }
     }
-}
-
-/// Keys, then values, that a cache of these words keeps, each `[capacity, kv_heads, head_dim]`.
-#[cfg(test)]
-pub fn kept_by_cpu(words: &[u32], dims: &[usize], head_dim: usize, format: KvFormat) -> [Vec<f32>; 2] {
-    CacheShape::of(dims, head_dim, format).kept(words)
 }

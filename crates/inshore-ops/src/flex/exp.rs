@@ -1,9 +1,8 @@
 //! The exponential and what is built on it, without branches, so that loops over it become vector code.
 
+use super::round::ROUND;
 use super::simd::Simd;
 
-/// Adding it leaves the integer next to a small number in the lowest bits.
-const ROUND: f32 = 12_582_912.0;
 /// ln 2 in two parts, the first with few enough bits for an exact product with a small integer.
 const LN_2: [f32; 2] = [355.0 / 512.0, -2.121_944_4e-4];
 /// Factors of `e^r`, from that of `r^7` on.

@@ -19,6 +19,7 @@ mod unpack;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn_flex::Flex;
 
+#[cfg(not(test))]
 use self::cache::CacheShape;
 use self::exp::silu;
 use self::matmul::{Input, Matrix, add_columns, add_product, unpack_rows};
@@ -28,9 +29,9 @@ use self::tensor::{contiguous, floats, from_floats, from_words, integers};
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
 use crate::{PackedLayout, SampleParams, sample};
 
-pub use self::cache::{PANEL_POSITIONS, head_words};
 #[cfg(test)]
-pub use self::cache::{kept_by_cpu, rounded_queries};
+pub use self::cache::{CacheShape, rounded_queries};
+pub use self::cache::{PANEL_POSITIONS, head_words};
 pub use self::parallel::threads;
 #[cfg(target_family = "wasm")]
 pub use self::parallel::{Team, use_team};

@@ -1,6 +1,6 @@
 //! Numbers as integers with a scale.
 
-/// Adding it leaves the nearest integer (ties to even) in the lowest bits.
+/// Adding it to a small number leaves the nearest integer (ties to even) in the lowest bits.
 pub const ROUND: f32 = 12_582_912.0;
 
 /// The integers next to `values / scale`, and `scale`: the largest magnitude becomes `largest`, which is below 2^15. What is not

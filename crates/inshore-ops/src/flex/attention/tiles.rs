@@ -3,7 +3,7 @@
 
 use std::marker::PhantomData;
 
-use super::super::cache::{Arithmetic, Kept, columns, runs};
+use super::super::cache::{Arithmetic, Kept, columns, padded_runs, panel_words, runs, scale_words};
 use super::super::simd::int8::RUN;
 use super::super::simd::{LANES, Simd};
 use super::{BLOCK, Rows};
@@ -46,10 +46,8 @@ impl Queries {
         for row in 0..count.next_multiple_of(R) {
             let (tile, r) = (row / R, row % R);
             let query = &q[rows.place(row.min(count - 1))..][..head_dim];
-            for (run, values) in query.chunks(RUN).enumerate() {
-                let mut whole = [0.0; RUN];
-                whole[..values.len()].copy_from_slice(values);
-                let (rounded, unit) = K::Arithmetic::query(&whole);
+            for (run, values) in padded_runs(query).enumerate() {
+                let (rounded, unit) = K::Arithmetic::query(&values);
                 let at = (tile * runs + run) * R + r;
                 terms[at * RUN * K::STEP..][..RUN].copy_from_slice(&rounded);
                 self.scales[at] = unit * scale;
@@ -89,9 +87,8 @@ impl<'a, K: Kept> Reading<'a, K> {
     /// Scales of runs, if there are any, and lines of each panel.
     #[inline(always)]
     fn panels(&self) -> impl Iterator<Item = (&'a [[f32; LANES]], &'a [[K::Lane; LANES]])> {
-        let scale_words = if K::HAS_SCALES { runs(self.head_dim) * LANES } else { 0 };
-        let line_words = columns(self.head_dim) * size_of::<K>() * LANES / size_of::<u32>();
-        let panels = self.words.chunks_exact(scale_words + line_words);
+        let scale_words = scale_words::<K>(self.head_dim);
+        let panels = self.words.chunks_exact(panel_words::<K>(self.head_dim));
         panels.take(self.positions.div_ceil(LANES)).map(move |panel| {
             let (scales, lines) = panel.split_at(scale_words);
             (

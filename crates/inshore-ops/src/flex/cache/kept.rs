@@ -1,3 +1,5 @@
+//! The formats of keys and values, and how sums of products with them are formed.
+
 use bytemuck::Pod;
 
 use super::super::round::{ROUND, round};
@@ -17,7 +19,7 @@ pub trait Kept: Pod + Send + Sync {
     /// Numbers of a lane.
     const STEP: usize = Self::Arithmetic::STEP;
     /// Whether runs of numbers have scales.
-    const HAS_SCALES: bool;
+    const HAS_SCALES: bool = Self::Arithmetic::HAS_SCALES;
 
     /// A run of keys or values as it is kept, and its scale.
     fn keep(run: &[f32; RUN]) -> ([Self; RUN], f32);
@@ -32,6 +34,8 @@ pub trait Kept: Pod + Send + Sync {
 pub trait Arithmetic {
     /// Terms of a product.
     const STEP: usize;
+    /// Whether terms are rounded, and runs of them have scales.
+    const HAS_SCALES: bool;
     /// A number to multiply kept ones with.
     type Term: Pod;
     /// `[Term; STEP]`.
@@ -60,6 +64,7 @@ pub struct Floats;
 
 impl Arithmetic for Floats {
     const STEP: usize = 1;
+    const HAS_SCALES: bool = false;
 
     type Term = f32;
     type Factor = f32;
@@ -102,6 +107,7 @@ pub struct Integers;
 
 impl Arithmetic for Integers {
     const STEP: usize = 2;
+    const HAS_SCALES: bool = true;
 
     type Term = i16;
     type Factor = [i16; 2];
@@ -113,6 +119,7 @@ impl Arithmetic for Integers {
         round(run, LARGEST)
     }
 
+    /// As [`round`], but in lanes: of a sixteenth of a block compilers make scalar code.
     #[inline(always)]
     fn weights<S: Simd>(simd: S, weights: &[f32; LANES], scales: &[f32; LANES]) -> ([i16; LANES], f32) {
         // Sixteen products with kept numbers fit 32 bits.
@@ -161,8 +168,6 @@ impl Kept for f32 {
     type Arithmetic = Floats;
     type Lane = f32;
 
-    const HAS_SCALES: bool = false;
-
     fn keep(run: &[f32; RUN]) -> ([f32; RUN], f32) {
         (*run, 1.0)
     }
@@ -181,8 +186,6 @@ impl Kept for f32 {
 impl Kept for i16 {
     type Arithmetic = Integers;
     type Lane = [i16; 2];
-
-    const HAS_SCALES: bool = true;
 
     fn keep(run: &[f32; RUN]) -> ([i16; RUN], f32) {
         round(run, LARGEST)
@@ -203,8 +206,6 @@ impl Kept for i8 {
     type Arithmetic = Integers;
     type Lane = [i8; 2];
 
-    const HAS_SCALES: bool = true;
-
     fn keep(run: &[f32; RUN]) -> ([i8; RUN], f32) {
         let (numbers, scale) = round(run, 127.0);
         (numbers.map(|number| number as i8), scale)
@@ -221,15 +222,22 @@ impl Kept for i8 {
     }
 }
 
+/// The runs of a head, the last one filled up with zeros.
+#[inline(always)]
+pub fn padded_runs(head: &[f32]) -> impl Iterator<Item = [f32; RUN]> {
+    head.chunks(RUN).map(|values| {
+        let mut run = [0.0; RUN];
+        run[..values.len()].copy_from_slice(values);
+        run
+    })
+}
+
 /// Queries, `[.., head_dim]`, as attention over rounded keys takes them.
 #[cfg(test)]
 pub fn rounded_queries(q: &[f32], head_dim: usize) -> Vec<f32> {
-    let runs = q.chunks(head_dim).flat_map(|head| head.chunks(RUN));
-    let rounded = runs.flat_map(|values| {
-        let mut run = [0.0; RUN];
-        run[..values.len()].copy_from_slice(values);
+    let rounded = |run: [f32; RUN]| {
         let (terms, scale) = Integers::query(&run);
-        terms.into_iter().map(move |term| f32::from(term) * scale).take(values.len())
-    });
-    rounded.collect()
+        terms.into_iter().map(move |term| f32::from(term) * scale)
+    };
+    q.chunks(head_dim).flat_map(|head| padded_runs(head).flat_map(rounded).take(head_dim)).collect()
 }
