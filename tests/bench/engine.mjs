@@ -23,19 +23,23 @@ async function measure(site, options) {
     const page = await newPage(context);
     await page.goto(`${site.url}/pages/engine.html`);
     await page.waitForFunction(() => window.answer !== undefined, undefined, { timeout: 60_000 });
-    const answer = await page.evaluate((given) => window.answer(given), options);
-    // The first step is the prompt's.
-    const steps = answer.done.slice(1);
-    if (steps.length === 0) throw new Error('the answer ended at its first token');
-    report({
-      ttft_ms: answer.done[0],
-      decode_ms: steps.reduce((sum, ms) => sum + ms, 0),
-      generated_tokens: answer.done.length,
-      launch_us: 1e3 * settled(answer.launched.slice(1, answer.done.length)),
-      step_us: 1e3 * settled(steps),
-      dispatches: answer.dispatches / steps.length,
-      device: answer.device,
-    });
+    const { prompts, tokens, ...engine } = options;
+    await page.evaluate((given) => window.load(given), engine);
+    for (const ids of prompts) {
+      const answer = await page.evaluate((given) => window.answer(...given), [ids, tokens]);
+      // The first step is the prompt's.
+      const steps = answer.done.slice(1);
+      if (steps.length === 0) throw new Error('the answer ended at its first token');
+      report({
+        ttft_ms: answer.done[0],
+        decode_ms: steps.reduce((sum, ms) => sum + ms, 0),
+        generated_tokens: answer.done.length,
+        launch_us: 1e3 * settled(answer.launched.slice(1, answer.done.length)),
+        step_us: 1e3 * settled(steps),
+        dispatches: answer.dispatches / steps.length,
+        device: answer.device,
+      });
+    }
   } finally {
     await context.close();
   }

@@ -8,16 +8,21 @@ if (globalThis.GPUComputePassEncoder) {
   };
 }
 
-/** Answers `ids` with `tokens` tokens. Times of the steps in ms: until their readback waits, and until their token is here. */
-async function answer({ build, gpu, ids, tokens, context_tokens }) {
+let device, engine;
+
+async function load({ build, gpu, context_tokens }) {
   const { default: init, Engine, EngineDevice } = await import(`/wasm/${build}.js`);
   await init({ module_or_path: `/wasm/${build}_bg.wasm` });
-  const device = await EngineDevice.open(gpu === 'none' ? 'cpu' : 'gpu');
+  device = await EngineDevice.open(gpu === 'none' ? 'cpu' : 'gpu');
   const file = await (await fetch('/model.gguf')).blob();
   const read = async (offset, length) =>
     new Uint8Array(await file.slice(offset, offset + length).arrayBuffer());
   const source = { size: file.size, read };
-  const engine = await Engine.load(device, source, { contextTokens: context_tokens }, () => {});
+  engine = await Engine.load(device, source, { contextTokens: context_tokens }, () => {});
+}
+
+/** Answers `ids` with `tokens` tokens. Times of the steps in ms: until their readback waits, and until their token is here. */
+async function answer(ids, tokens) {
   const generation = engine.start({ prompt: { ids }, maxTokens: tokens, sampling: { temperature: 0 } });
   const launched = [];
   const done = [];
@@ -36,11 +41,16 @@ async function answer({ build, gpu, ids, tokens, context_tokens }) {
   return { launched, done, dispatches: dispatches - before, device: device.name };
 }
 
-window.answer = async (options) => {
-  try {
-    return await answer(options);
-  } catch (error) {
-    // The engine's errors are plain objects, of which Playwright shows nothing.
-    throw error instanceof Error ? error : new Error(error?.message ?? String(error));
-  }
-};
+// The engine's errors are plain objects, of which Playwright shows nothing.
+const readable =
+  (work) =>
+  async (...given) => {
+    try {
+      return await work(...given);
+    } catch (error) {
+      throw error instanceof Error ? error : new Error(error?.message ?? String(error));
+    }
+  };
+
+window.load = readable(load);
+window.answer = readable(answer);

@@ -9,14 +9,17 @@ use super::golden::Prompt;
 use super::measurement::Measurement;
 use super::plan::Plan;
 use super::runner::{self, Place, Task};
-use super::statistics::Summary;
+use super::statistics::{Summary, ratio};
 use super::table::{Table, digits};
 use super::traffic::Traffic;
 use crate::process;
 
-const CONTEXTS: [usize; 5] = [256, 512, 1024, 2048, 4096];
+/// From long to short: what comes next has its prompt in the cache already.
+const CONTEXTS: [usize; 5] = [4096, 2048, 1024, 512, 256];
 /// Tokens whose speed is taken at each length, with their first.
 const TOKENS: usize = 33;
+/// How often a round goes through all lengths; of each the best counts, so that a moment in which others compute does not bend the curve.
+const PASSES: usize = 3;
 /// Speed may fall this much faster than bytes grow before the promise counts as broken: what repeated runs scatter.
 pub const TOLERANCE: f64 = 0.05;
 /// Long contexts take their time.
@@ -29,12 +32,11 @@ pub struct Point {
     pub contestant: &'static str,
     /// Tokens in the context when the measured ones are done.
     pub context_tokens: usize,
-    /// Decode speed in tokens per second. The best round counts: lengths are measured minutes apart, and what others
-    /// compute meanwhile would bend the curve.
+    /// Decode speed in tokens per second.
     pub decode_tps: Summary,
     /// Weights and cache that a token reads, in bytes.
     pub bytes_per_token: u64,
-    /// Speed here as a share of that at the shortest context.
+    /// Speed here as a share of that at the shortest context: the median of the rounds' shares.
     pub speed_share: f64,
     /// Bytes at the shortest context as a share of those here: what the speed share may fall to.
     pub bytes_share: f64,
@@ -60,81 +62,98 @@ const PAGE_BUILD: &str = "inshore_cpu_relaxed";
 /// Measures those of [`CONTESTANTS`] that are chosen.
 pub fn measure(place: &Place, traffic: &Traffic, plan: &Plan) -> Result<Vec<Point>> {
     let rounds = plan.rounds.min(MOST_ROUNDS);
-    let chosen: Vec<&Contestant> = plan
-        .chosen
-        .iter()
-        .copied()
-        .filter(|one| CONTESTANTS.contains(&one.id) && !one.is_emulated(place.hardware_gpu))
-        .collect();
-    let mut speeds = vec![vec![Vec::new(); CONTEXTS.len()]; chosen.len()];
+    let prompts = CONTEXTS.map(|context| long_prompt(&plan.prompts, context - (TOKENS - 1)));
+    let chosen = plan.chosen.iter().copied();
+    let chosen: Vec<&Contestant> =
+        chosen.filter(|one| CONTESTANTS.contains(&one.id) && !one.is_emulated(place.hardware_gpu)).collect();
+    let mut speeds = vec![vec![Speeds::default(); rounds]; chosen.len()];
     for round in 0..rounds {
-        for (at, context) in CONTEXTS.iter().enumerate() {
-            let prompt = long_prompt(&plan.prompts, context - (TOKENS - 1));
-            for (who, contestant) in chosen.iter().enumerate() {
-                let speed = speed(contestant, place, &prompt, context + 1);
-                let text = match &speed {
-                    Ok(speed) => format!("{} tok/s", digits(*speed)),
-                    Err(error) => format!("{error:#}"),
-                };
-                process::note(&format!(
-                    "curve {}/{rounds}  {:14} {context:5} tokens  {text}",
-                    round + 1,
-                    contestant.id
-                ));
-                speeds[who][at].extend(speed);
-            }
+        for (who, contestant) in chosen.iter().enumerate() {
+            let found =
+                if contestant.is_web() { in_page(place, &prompts) } else { natively(contestant, place, &prompts) };
+            let text = match &found {
+                Ok(speeds) => speeds.map(|speed| speed.map_or_else(|| "-".to_owned(), digits)).join(", "),
+                Err(error) => format!("{error:#}"),
+            };
+            process::note(&format!(
+                "curve {}/{rounds}  {:10} {CONTEXTS:?} tokens: {text} tok/s",
+                round + 1,
+                contestant.id
+            ));
+            speeds[who][round] = found.unwrap_or_default();
         }
     }
     Ok(points(&chosen, &speeds, traffic))
 }
 
-/// Decode speed after `prompt`.
-fn speed(contestant: &Contestant, place: &Place, prompt: &Prompt, context_tokens: usize) -> Result<f64> {
-    if contestant.is_web() {
-        // The demo page does not allocate so long a context; the engine alone does.
-        let page = EnginePage {
-            build: PAGE_BUILD,
-            gpu: "none",
-            model: &place.model,
-            ids: &prompt.ids,
-            tokens: TOKENS,
-            context_tokens,
-            browser: None,
-            variables: &[],
-        };
-        let found = page.run(place)?;
-        return Ok((found.generated_tokens - 1) as f64 * 1e3 / found.decode_ms);
-    }
-    let task = Task {
-        contestant,
-        weights: &place.model,
-        prompts: std::slice::from_ref(prompt),
-        warm_up: prompt,
-        tokens: TOKENS,
-        context_tokens,
-    };
-    let outcome = runner::run(place, &task);
-    let speed = outcome.measurements.first().and_then(Measurement::decode_tps);
-    speed.with_context(|| outcome.failure.unwrap_or_else(|| "ended at its first token".to_owned()))
+/// Tokens per second at each of [`CONTEXTS`], in one round.
+type Speeds = [Option<f64>; CONTEXTS.len()];
+
+fn note_best(speeds: &mut Speeds, at: usize, speed: f64) {
+    speeds[at] = Some(speeds[at].map_or(speed, |best| best.max(speed)));
 }
 
-fn points(chosen: &[&Contestant], speeds: &[Vec<Vec<f64>>], traffic: &Traffic) -> Vec<Point> {
-    let mut points: Vec<Point> = Vec::new();
-    for (contestant, speeds) in chosen.iter().zip(speeds) {
-        let bytes =
-            |context: usize| traffic.weight_bytes + traffic.kv_bytes(context as u64, contestant.kv_value_bytes());
-        let mut first: Option<(f64, u64)> = None;
-        for (context, speeds) in CONTEXTS.iter().zip(speeds) {
-            let Some(decode_tps) = Summary::of(speeds.iter().copied()) else { continue };
-            let bytes_per_token = bytes(context - TOKENS / 2);
-            let (speed_256, bytes_256) = *first.get_or_insert((decode_tps.max, bytes_per_token));
+/// All in one page, by one engine: how quick a page is differs from one to the next. It is the engine alone, as the demo page does not
+/// allocate so long a context.
+fn in_page(place: &Place, prompts: &[Prompt]) -> Result<Speeds> {
+    let page = EnginePage {
+        build: PAGE_BUILD,
+        gpu: "none",
+        model: &place.model,
+        prompts: &prompts.iter().map(|prompt| prompt.ids.as_slice()).collect::<Vec<_>>().repeat(PASSES),
+        tokens: TOKENS,
+        context_tokens: CONTEXTS[0] + 1,
+        browser: None,
+        variables: &[],
+    };
+    let mut speeds = Speeds::default();
+    for (found, at) in page.run(place)?.iter().zip((0..prompts.len()).cycle()) {
+        note_best(&mut speeds, at, (found.generated_tokens - 1) as f64 * 1e3 / found.decode_ms);
+    }
+    Ok(speeds)
+}
+
+fn natively(contestant: &Contestant, place: &Place, prompts: &[Prompt]) -> Result<Speeds> {
+    let mut speeds = Speeds::default();
+    for _ in 0..PASSES {
+        for (at, prompt) in prompts.iter().enumerate() {
+            let task = Task {
+                contestant,
+                weights: &place.model,
+                prompts: std::slice::from_ref(prompt),
+                warm_up: prompt,
+                tokens: TOKENS,
+                context_tokens: CONTEXTS[0] + 1,
+            };
+            let outcome = runner::run(place, &task);
+            let speed = outcome.measurements.first().and_then(Measurement::decode_tps);
+            let why = || outcome.failure.unwrap_or_else(|| "ended at its first token".to_owned());
+            note_best(&mut speeds, at, speed.with_context(why)?);
+        }
+    }
+    Ok(speeds)
+}
+
+/// `speeds`: of each contestant those of its rounds.
+fn points(chosen: &[&Contestant], speeds: &[Vec<Speeds>], traffic: &Traffic) -> Vec<Point> {
+    let mut points = Vec::new();
+    for (contestant, rounds) in chosen.iter().zip(speeds) {
+        let bytes = |context: usize| {
+            traffic.weight_bytes + traffic.kv_bytes((context - TOKENS / 2) as u64, contestant.kv_value_bytes())
+        };
+        let at = |at: usize| rounds.iter().map(|speeds| speeds[at]).collect::<Vec<_>>();
+        let shortest = CONTEXTS.len() - 1;
+        for (context, &context_tokens) in CONTEXTS.iter().enumerate().rev() {
+            let Some(decode_tps) = Summary::of(at(context).into_iter().flatten()) else { continue };
+            let Some(share) = ratio(&at(context), &at(shortest)) else { continue };
+            let bytes_per_token = bytes(context_tokens);
             points.push(Point {
                 contestant: contestant.id,
-                context_tokens: *context,
+                context_tokens,
                 decode_tps,
                 bytes_per_token,
-                speed_share: decode_tps.max / speed_256,
-                bytes_share: bytes_256 as f64 / bytes_per_token as f64,
+                speed_share: share.median,
+                bytes_share: bytes(CONTEXTS[shortest]) as f64 / bytes_per_token as f64,
             });
         }
     }
@@ -154,14 +173,14 @@ fn long_prompt(prompts: &[Prompt], tokens: usize) -> Prompt {
 /// As a table.
 pub fn table(points: &[Point]) -> Table {
     let mut table = Table::new(
-        ["contestant", "context", "best tok/s", "MB/token", "speed vs 256", "bytes allow", "falls no faster"],
+        ["contestant", "context", "tok/s (best)", "MB/token", "speed vs 256", "bytes allow", "falls no faster"],
         1,
     );
     for point in points {
         table.row([
             point.contestant.to_owned(),
             point.context_tokens.to_string(),
-            digits(point.decode_tps.max),
+            format!("{} ({})", digits(point.decode_tps.median), digits(point.decode_tps.max)),
             digits(point.bytes_per_token as f64 / 1e6),
             format!("{:.0} %", point.speed_share * 100.0),
             format!("{:.0} %", point.bytes_share * 100.0),
@@ -191,9 +210,9 @@ mod tests {
     fn speed_is_put_beside_bytes() {
         let traffic = Traffic { weight_bytes: 1000, weights: 1000, kv_values_per_token: 1 };
         let chosen = [contestant::find("native-1").expect("known")];
-        // At 4096 tokens the bytes are ten times those at 256.
-        let speeds = [vec![vec![100.0], Vec::new(), vec![90.0], vec![45.0], vec![10.0]]];
-        let points = points(&chosen, &speeds, &traffic);
+        // At 4096 tokens the bytes are ten times those at 256. What slows a round down as a whole changes nothing.
+        let round = |speed: f64| [Some(0.1 * speed), Some(0.45 * speed), Some(0.9 * speed), None, Some(speed)];
+        let points = points(&chosen, &[vec![round(100.0), round(50.0), round(80.0)]], &traffic);
         assert_eq!(points.iter().map(|point| point.context_tokens).collect::<Vec<_>>(), [256, 1024, 2048, 4096]);
         let last = &points[3];
         assert!((last.speed_share - 0.1).abs() < 1e-9);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::lines::lines_of;
@@ -20,9 +20,9 @@ pub struct EnginePage<'a> {
     pub gpu: &'static str,
     /// The model's file.
     pub model: &'a Path,
-    /// The prompt.
-    pub ids: &'a [u32],
-    /// Tokens to generate, with the prompt's.
+    /// The prompts' ids, answered one after another by the same engine: what one has in common with the one before is not run again.
+    pub prompts: &'a [&'a [u32]],
+    /// Tokens to generate for each, with the prompt's.
     pub tokens: usize,
     /// Context to allocate.
     pub context_tokens: usize,
@@ -58,8 +58,8 @@ struct Options<'a> {
 }
 
 impl EnginePage<'_> {
-    /// Starts a browser, answers once and closes it.
-    pub fn run(&self, place: &Place) -> Result<EnginePageReport> {
+    /// Starts a browser, answers every prompt and closes it.
+    pub fn run(&self, place: &Place) -> Result<Vec<EnginePageReport>> {
         // tests/bench/../../pkg/wasm, with the slash that the server's table of folders wants.
         let wasm = place.runners.join("../../pkg/wasm/").canonicalize().context("the engine's wasm is not built")?;
         let options = Options { page: self, wasm: wasm.join(""), limit_s: place.limit.as_secs() };
@@ -71,8 +71,14 @@ impl EnginePage<'_> {
             command.env(BROWSER_VARIABLE, browser);
         }
         let lines = lines_of(&mut command, place.limit + GRACE)?;
-        let report = lines.iter().find_map(|line| serde_json::from_str(line).ok());
-        report.context("tests/bench/engine.mjs did not print the JSON that it did")
+        let reports: Vec<EnginePageReport> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        ensure!(
+            reports.len() == self.prompts.len(),
+            "tests/bench/engine.mjs answered {} of {} prompts",
+            reports.len(),
+            self.prompts.len()
+        );
+        Ok(reports)
     }
 }
 
@@ -86,7 +92,7 @@ mod tests {
             build: "inshore_gpu",
             gpu: "software",
             model: Path::new("m.gguf"),
-            ids: &[1, 2],
+            prompts: &[&[1, 2], &[1]],
             tokens: 5,
             context_tokens: 64,
             browser: Some(Path::new("chromium")),
@@ -96,6 +102,6 @@ mod tests {
         let value = serde_json::to_value(&options).expect("JSON");
         let mut names: Vec<&String> = value.as_object().expect("an object").keys().collect();
         names.sort();
-        assert_eq!(names, ["build", "context_tokens", "gpu", "ids", "limit_s", "model", "tokens", "wasm"]);
+        assert_eq!(names, ["build", "context_tokens", "gpu", "limit_s", "model", "prompts", "tokens", "wasm"]);
     }
 }

@@ -121,13 +121,13 @@ fn chromium(place: &Place, lavapipe: &Lavapipe, tiny: &Path) -> Result<Overhead>
         build: "inshore_gpu",
         gpu: "software",
         model: tiny,
-        ids: &PROMPT,
+        prompts: &[&PROMPT],
         tokens: TOKENS,
         context_tokens: 1024,
         browser: Some(browser),
         variables: &[NO_KERNELS],
     };
-    let found = page.run(place)?;
+    let found = page.run(place)?.remove(0);
     if found.dispatches != DISPATCHES {
         bail!("a step has {} dispatches, not {DISPATCHES}", found.dispatches);
     }
