@@ -68,7 +68,6 @@ impl Conversation {
 /// # Errors
 /// If the model cannot be had or standard input breaks; a failed answer is reported and the conversation goes on.
 pub fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
-    engine::set_threads(args.model.threads)?;
     let file = engine::obtain(&args.model)?;
     let mut engine = engine::load(&args.model, &file, 1)?;
     let info = engine.info();

@@ -12,16 +12,6 @@ use crate::cli::{ModelArgs, Tune};
 use crate::models::{self, Cache, ModelFile};
 use crate::plan_file::PlanFile;
 
-/// Sets the CPU threads. Call it before anything computes.
-///
-/// # Errors
-/// If the pool was made before.
-pub fn set_threads(threads: Option<u16>) -> anyhow::Result<()> {
-    let Some(threads) = threads else { return Ok(()) };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
-    pool.build_global().context("the number of threads cannot be set any more")
-}
-
 /// The model file, from the cache or the network.
 ///
 /// # Errors
@@ -30,11 +20,13 @@ pub fn obtain(args: &ModelArgs) -> anyhow::Result<ModelFile> {
     Ok(models::obtain(&args.model, &Cache::of_user()?)?)
 }
 
-/// Opens the device and loads the model, with memory for `conversations`; a bar shows progress on a terminal. Blocks the thread.
+/// Opens the device and loads the model, with memory for `conversations`; a bar shows progress on a terminal. Blocks the thread,
+/// which is the engine's from then on: no other thread may load one.
 ///
 /// # Errors
 /// What the file, the device or the model say.
 pub fn load(args: &ModelArgs, file: &ModelFile, conversations: u16) -> anyhow::Result<Engine> {
+    make_threads(args.threads)?;
     let opened =
         File::open(&file.path).with_context(|| format!("the model {} cannot be opened", file.path.display()))?;
     let source = FileSource::new(opened)?;
@@ -68,6 +60,14 @@ pub fn load(args: &ModelArgs, file: &ModelFile, conversations: u16) -> anyhow::R
     loaded.with_context(|| format!("the model {} could not be loaded", file.name))
 }
 
+/// Makes the CPU threads, this one among them: a thread outside of rayon's pool would sleep while the pool computes, a hundred
+/// times a token.
+fn make_threads(count: Option<u16>) -> anyhow::Result<()> {
+    let count = count.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(count).use_current_thread();
+    pool.build_global().context("the CPU threads cannot be started")
+}
+
 fn plan_choice(args: &ModelArgs, plans: Option<&PlanFile>) -> PlanChoice {
     match (args.gpu_plan, args.tune) {
         (Some(plan), _) => PlanChoice::Fixed(plan),
@@ -91,4 +91,18 @@ pub fn random_seed() -> u64 {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         now.map_or(0, |time| time.as_nanos() as u64)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engines_thread_is_one_of_the_pool() {
+        let found = std::thread::spawn(|| {
+            make_threads(Some(2)).expect("a pool");
+            (rayon::current_thread_index(), rayon::current_num_threads())
+        });
+        assert_eq!(found.join().expect("ended"), (Some(0), 2));
+    }
 }

@@ -52,7 +52,6 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
     let prompt = prompt(&args)?;
     let sampling = args.sampling.sampling();
     let seed = sampling.seed;
-    engine::set_threads(args.model.threads)?;
     let file = engine::obtain(&args.model)?;
     let mut engine = engine::load(&args.model, &file, 1)?;
     let mut request = Request::new(prompt);

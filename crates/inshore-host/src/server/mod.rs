@@ -41,7 +41,6 @@ pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         anyhow::ensure!(web.is_dir(), "{} is no folder; build the page first, or leave --web out", web.display());
     }
     let cors = routes::cors(&args.cors_origin)?;
-    engine::set_threads(args.model.threads)?;
     let file = engine::obtain(&args.model)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
