@@ -45,6 +45,9 @@ pub struct ModelInfo {
     pub backend: &'static str,
     /// Device, as its driver calls it.
     pub device: String,
+    /// How a GPU computes products, as `inshore devices` writes plans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_plan: Option<String>,
     /// Time to load, from the first byte read to a warm device, in ms.
     pub load_ms: f64,
 }
@@ -85,6 +88,7 @@ pub fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, memory: Memory) -
         kv_format: kv_format.name(),
         backend: device.backend.name(),
         device: device.name.clone(),
+        gpu_plan: device.plan().map(|plan| plan.to_string()),
         load_ms: 0.0,
     }
 }

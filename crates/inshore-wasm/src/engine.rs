@@ -1,4 +1,7 @@
-use inshore_model::{DeviceChoice, KvFormat, LoadOptions, LoadProgress, ModelError, NoPlan, OpenDevice, PlanChoice};
+use inshore_model::{
+    DeviceChoice, KnownPlans, KvFormat, LoadOptions, LoadProgress, MeasuredPlan, ModelError, NoPlan, OpenDevice,
+    PlanChoice,
+};
 use js_sys::Function;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
@@ -48,9 +51,13 @@ impl EngineDevice {
 extern "C" {
     /// How a model is loaded.
     #[wasm_bindgen(
-        typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32' | 'q8_0'; gpuPlan?: string }"
+        typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32' | 'q8_0'; plan?: PlanChoice }"
     )]
     pub type LoadArgument;
+
+    /// `MeasuredPlan` as a plain object.
+    #[wasm_bindgen(typescript_type = "MeasuredPlan | undefined")]
+    pub type MeasuredPlanObject;
 
     /// `ModelInfo` as a plain object.
     #[wasm_bindgen(typescript_type = "ModelInfo")]
@@ -71,8 +78,14 @@ const RESULTS: &str = r"
 export interface ModelInfo {
   name: string; architecture: string; parameters: number; quantisation: string; layers: number; hidden: number;
   heads: number; kvHeads: number; vocab: number; trainContextTokens: number; contextTokens: number;
-  weightBytes: number; kvBytes: number; kvFormat: 'f16' | 'f32'; backend: 'wgpu' | 'flex'; device: string; loadMs: number;
+  weightBytes: number; kvBytes: number; kvFormat: 'f16' | 'f32' | 'q8_0'; backend: 'wgpu' | 'flex'; device: string; gpuPlan?: string;
+  loadMs: number;
 }
+/** Where the plan of a GPU's products comes from: what the adapter can do, or what was measured before or else is measured now
+ *  (`tuned`: plans by what they were measured on; not on an emulated adapter), or what is measured now, or a given one. */
+export type PlanChoice = 'ruleOfThumb' | 'tunedAnew' | { tuned: Record<string, string> } | { fixed: string };
+/** What was measured on what. */
+export interface MeasuredPlan { key: string; plan: string }
 /** One generated token; `text` is empty while a code point or a possible stop text is incomplete. */
 export interface Step { id: number; text: string; logprob: number; top: [number, number][] }
 /** Speed of an answer. */
@@ -88,8 +101,37 @@ struct LoadFields {
     context_tokens: Option<usize>,
     exact: Option<bool>,
     kv_cache: Option<String>,
-    /// As `GpuPlan` is written.
-    gpu_plan: Option<String>,
+    plan: Option<PlanField>,
+}
+
+/// [`MeasuredPlan`], the plan as it is written.
+#[derive(Serialize)]
+struct MeasuredFields<'a> {
+    key: &'a str,
+    plan: String,
+}
+
+/// [`PlanChoice`], plans as they are written.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum PlanField {
+    RuleOfThumb,
+    TunedAnew,
+    Tuned(KnownPlans),
+    Fixed(String),
+}
+
+impl PlanField {
+    fn choice(self) -> Result<PlanChoice, JsValue> {
+        Ok(match self {
+            Self::RuleOfThumb => PlanChoice::RuleOfThumb,
+            Self::TunedAnew => PlanChoice::TunedAnew,
+            Self::Tuned(known) => PlanChoice::Tuned(known),
+            Self::Fixed(text) => {
+                PlanChoice::Fixed(text.parse().map_err(|error: NoPlan| invalid_argument(&error.to_string()))?)
+            }
+        })
+    }
 }
 
 /// A loaded model. It answers one request at a time.
@@ -117,7 +159,7 @@ impl Engine {
         };
         let exact = fields.exact.unwrap_or(false);
         let kv_format = fields.kv_cache.as_deref().map(kv_format).transpose()?;
-        let plan = fields.gpu_plan.as_deref().map(gpu_plan).transpose()?.unwrap_or_default();
+        let plan = fields.plan.map(PlanField::choice).transpose()?.unwrap_or_default();
         let options =
             LoadOptions { context_tokens: fields.context_tokens, exact, kv_format, plan, ..LoadOptions::default() };
         let engine =
@@ -128,6 +170,15 @@ impl Engine {
     /// What was loaded, and onto what.
     pub fn info(&self) -> Result<InfoObject, JsValue> {
         Ok(plain_object(self.0.info())?.unchecked_into())
+    }
+
+    /// How the GPU computes products, if that was measured in this load: worth being remembered.
+    #[wasm_bindgen(js_name = measuredPlan)]
+    pub fn measured_plan(&self) -> Result<MeasuredPlanObject, JsValue> {
+        let Some(MeasuredPlan { key, plan }) = self.0.measured_plan() else {
+            return Ok(JsValue::UNDEFINED.unchecked_into());
+        };
+        Ok(plain_object(&MeasuredFields { key, plan: plan.to_string() })?.unchecked_into())
     }
 
     /// The bytes that a token stands for: perhaps a part of a code point.
@@ -193,10 +244,6 @@ impl Generation {
 pub(crate) fn kv_format(name: &str) -> Result<KvFormat, JsValue> {
     KvFormat::from_name(name)
         .ok_or_else(|| invalid_argument(&format!("the KV cache '{name}' is none of f16, f32 and q8_0")))
-}
-
-fn gpu_plan(text: &str) -> Result<PlanChoice, JsValue> {
-    text.parse().map(PlanChoice::Fixed).map_err(|error: NoPlan| invalid_argument(&error.to_string()))
 }
 
 pub(crate) fn plain_object(value: &impl Serialize) -> Result<JsValue, JsValue> {

@@ -55,6 +55,7 @@ export class EngineClient {
         exact: options.exact,
         kvCache: options.kvCache,
         gpuPlan: options.gpuPlan,
+        tune: options.tune,
       });
     } finally {
       this.#onLoadProgress = undefined;

@@ -8,6 +8,7 @@ import { type OpenedDevice, openDevice } from './device';
 import { HEAD_BYTES } from './head';
 import { engineModule } from './instance';
 import { kvFormat } from './kv-format';
+import { planChoice, rememberPlan } from './plans';
 import type { DeviceChoice, EngineCalls, EngineEvent, LoadSettings, ModelInfo } from './protocol';
 
 /** An answer that a client asked for; `number` is the client's own. */
@@ -128,11 +129,16 @@ export class EngineHost {
     (await old?.catch(() => undefined))?.free();
     const { device, module } = await this.#open('auto');
     const source = await openStored(key);
-    const loading = module.Engine.load(device, source, settings, (doneBytes, totalBytes) =>
+    const { contextTokens, exact, kvCache } = settings;
+    const options = { contextTokens, exact, kvCache, plan: await planChoice(settings) };
+    const loading = module.Engine.load(device, source, options, (doneBytes, totalBytes) =>
       client.post({ type: 'load_progress', doneBytes, totalBytes }),
     );
     // A damaged file is the store's to report, not a failed read of the engine's.
-    return source.guard(loading);
+    const engine = await source.guard(loading);
+    const measured = engine.measuredPlan();
+    if (measured !== undefined) await rememberPlan(measured);
+    return engine;
   }
 
   async #start(run: Run, request: EngineCalls['start']['in']['request']): Promise<{ promptIds: number[] }> {
@@ -217,7 +223,8 @@ const same = (a: LoadSettings, b: LoadSettings): boolean =>
   a.contextTokens === b.contextTokens &&
   (a.exact ?? false) === (b.exact ?? false) &&
   kvFormat(a) === kvFormat(b) &&
-  a.gpuPlan === b.gpuPlan;
+  a.gpuPlan === b.gpuPlan &&
+  (a.tune ?? 'auto') === (b.tune ?? 'auto');
 
 const noDevice = (): InshoreError =>
   new InshoreError('no_device', 'Open a device before loading or probing.');

@@ -43,6 +43,8 @@ export interface ModelInfo {
   kvFormat: KvFormat;
   backend: BackendKind;
   device: string;
+  /** How a GPU computes products, as `inshore devices` writes plans. */
+  gpuPlan?: string | undefined;
   loadMs: number;
 }
 
@@ -56,8 +58,13 @@ export interface LoadSettings {
   exact?: boolean | undefined;
   /** Absent: f16, where `exact` is asked f32. */
   kvCache?: KvFormat | undefined;
-  /** How a GPU computes, as `inshore devices` writes plans; absent: by what the adapter can do. */
+  /** How a GPU computes, as `inshore devices` writes plans; absent: as `tune` says. */
   gpuPlan?: string | undefined;
+  /**
+   * When to measure how a GPU computes fastest: once for each adapter and model (`auto`, the default; not on an emulated
+   * adapter), on every load, or never.
+   */
+  tune?: 'auto' | 'always' | 'never' | undefined;
 }
 
 /** Sizes of a model, read from the first bytes of its file. */

@@ -51,8 +51,8 @@ export async function openSession(
 
 /** The name of the engine that tabs share: whoever asks for the same on the same device finds it. */
 export function sharedName(share: string, key: string, choice: DeviceChoice, options: LoadOptions): string {
-  const { contextTokens, exact, gpuPlan } = options;
-  const manner = [exact ? 'exact' : 'rounded', kvFormat(options), gpuPlan ?? 'default'];
+  const { contextTokens, exact, gpuPlan, tune } = options;
+  const manner = [exact ? 'exact' : 'rounded', kvFormat(options), gpuPlan ?? tune ?? 'auto'];
   return [share, choice, key, contextTokens ?? 'default', ...manner].join('-');
 }
 

@@ -20,15 +20,23 @@ declare module '#cpu-wasm' {
     read(offset: number, length: number): Promise<Uint8Array> | Uint8Array;
   }
 
+  export type LoadArgument = Pick<
+    import('./protocol').LoadSettings,
+    'contextTokens' | 'exact' | 'kvCache'
+  > & {
+    plan?: import('./plans').PlanChoice | undefined;
+  };
+
   export class Engine {
     private constructor();
     static load(
       device: EngineDevice,
       source: ByteSource,
-      options: import('./protocol').LoadSettings,
+      options: LoadArgument,
       onProgress: (doneBytes: number, totalBytes: number) => void,
     ): Promise<Engine>;
     info(): import('./protocol').ModelInfo;
+    measuredPlan(): import('./plans').MeasuredPlan | undefined;
     tokenBytes(id: number): Uint8Array;
     start(request: import('./protocol').EngineRequest): Generation;
     step(generation: Generation): Promise<import('./protocol').Step | undefined>;

@@ -1,3 +1,5 @@
+import { openRecords, type Records } from '../records';
+
 /** What is known of a model on a device: measured over answers, or predicted by the probe before the first. */
 export interface SpeedRecord {
   prefillTps: number;
@@ -33,49 +35,8 @@ export function measured(old: SpeedRecord | undefined, prefillTps: number, decod
   };
 }
 
-/** Where records are kept between sessions, by device and model. They never leave the device. */
-export interface SpeedRecords {
-  get(key: string): Promise<SpeedRecord | undefined>;
-  put(key: string, record: SpeedRecord): Promise<void>;
-}
+/** Records by device and model. */
+export type SpeedRecords = Records<SpeedRecord>;
 
-const DATABASE = 'inshore-speeds';
-const TABLE = 'speeds';
-
-/** Records in IndexedDB; in memory where there is none (Node, some private windows). */
-export function openSpeedRecords(): SpeedRecords {
-  const memory = new Map<string, SpeedRecord>();
-  let database: Promise<IDBDatabase | undefined> | undefined;
-  const table = async (mode: IDBTransactionMode): Promise<IDBObjectStore | undefined> => {
-    database ??= openDatabase();
-    return (await database)?.transaction(TABLE, mode).objectStore(TABLE);
-  };
-  return {
-    async get(key) {
-      const known = memory.get(key);
-      if (known !== undefined) return known;
-      const stored = await table('readonly').then((rows) => rows && settled(rows.get(key)), nothing);
-      return stored as SpeedRecord | undefined;
-    },
-    async put(key, record) {
-      memory.set(key, record);
-      await table('readwrite').then((rows) => rows && settled(rows.put(record, key)), nothing);
-    },
-  };
-}
-
-function openDatabase(): Promise<IDBDatabase | undefined> {
-  if (typeof indexedDB === 'undefined') return Promise.resolve(undefined);
-  const request = indexedDB.open(DATABASE, 1);
-  request.onupgradeneeded = () => request.result.createObjectStore(TABLE);
-  return settled(request).catch(nothing);
-}
-
-const settled = <T>(request: IDBRequest<T>): Promise<T> =>
-  new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-
-// A record that cannot be kept costs a probe next time, nothing else.
-const nothing = (): undefined => undefined;
+/** Those of this browser. */
+export const openSpeedRecords = (): SpeedRecords => openRecords('inshore-speeds', 'speeds');
