@@ -20,7 +20,7 @@ use crate::llama::Llama;
 use crate::pace::Pace;
 use crate::recorded::RecordedStep;
 use crate::request::{Begun, Prompt, Request};
-use crate::tuning::{MeasuredPlan, PlanChoice, settle_plan};
+use crate::tuning::{MeasuredPlan, PlanChoice, settle_plan, settle_readers};
 use crate::weights::Loader;
 use crate::{ModelError, error};
 
@@ -369,6 +369,8 @@ impl Engine {
             read_words(sample(logits, self.no_history(), SampleParams::greedy())).await?;
         }
         self.conversations.clear();
+        // Now that a browser runs the code that stays.
+        settle_readers(&self.model, &self.device);
         Ok(())
     }
 

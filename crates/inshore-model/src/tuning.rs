@@ -2,6 +2,8 @@
 //! own first layer.
 
 mod choice;
+#[cfg(target_family = "wasm")]
+mod readers;
 
 use std::collections::BTreeMap;
 
@@ -11,9 +13,15 @@ use inshore_ops::gated_mlp;
 use web_time::Instant;
 
 use self::choice::{Trial, choose};
+#[cfg(target_family = "wasm")]
+pub use self::readers::settle_readers;
 use crate::ModelError;
 use crate::engine::values;
 use crate::llama::Llama;
+
+/// Natively a CPU is asked for memory ahead.
+#[cfg(not(target_family = "wasm"))]
+pub const fn settle_readers(_: &Llama, _: &OpenDevice) {}
 
 /// Launches of one measurement, with one token and with many.
 const LAUNCHES: [usize; 2] = [8, 2];

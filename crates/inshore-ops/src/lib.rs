@@ -37,7 +37,7 @@ mod flex;
 pub use error::OpsError;
 pub use extension::{AttentionShape, QkvShape};
 #[cfg(target_family = "wasm")]
-pub use flex::{Team, use_team};
+pub use flex::{Readers, Team, use_readers, use_team};
 pub use kv_format::KvFormat;
 pub use packed::PackedLayout;
 pub use recording::{Reading, Recording, WarmUp, rewrite, sample_into};

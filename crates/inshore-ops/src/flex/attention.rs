@@ -11,7 +11,7 @@ use std::ops::Range;
 use self::found::Found;
 use self::tiles::{Queries, Reading, TILE_ROWS, score_tile, value_tile};
 use super::cache::{CacheShape, Kept, columns, panel_words};
-use super::parallel::for_each;
+use super::parallel::{for_each, threads};
 use super::simd::{self, Kernel, LANES, Simd};
 use crate::{AttentionShape, KvFormat};
 
@@ -30,7 +30,7 @@ pub fn attention(q: &[f32], cache: &[u32], cached: CacheShape, shape: AttentionS
     assert!(heads.is_multiple_of(kv_heads), "{heads} heads cannot share {kv_heads} key heads evenly");
     let tokens = q.len() / (heads * head_dim);
     let columns = columns(head_dim);
-    let span = if tokens == 1 { SPAN_POSITIONS } else { usize::MAX };
+    let span = if tokens == 1 && threads() > 1 { SPAN_POSITIONS } else { usize::MAX };
     let mut tasks = Vec::new();
     for kv_head in 0..kv_heads {
         for first in (0..tokens).step_by(STRIP_TOKENS) {
@@ -111,7 +111,6 @@ impl Rows {
 }
 
 /// Queries and the positions that they look at; keys and values as words of their format.
-#[derive(Clone)]
 struct Span<'a> {
     q: &'a [f32],
     keys: &'a [u32],
@@ -142,25 +141,14 @@ impl Scratch {
 }
 
 /// One task, over numbers kept as `K`.
-fn attend<K: Kept>(span: &Span<'_>, found: &mut Found, Scratch { tiles, part }: &mut Scratch) {
-    let (rows, Range { start, end }) = (span.rows, span.positions.clone());
-    let columns = columns(rows.shape.head_dim);
-    for first in (start..end).step_by(SPAN_POSITIONS) {
-        let span = Span { positions: first..end.min(first + SPAN_POSITIONS), ..*span };
-        if first == start {
-            simd::run(Work::<K> { span, found, tiles, kept: PhantomData });
-        } else {
-            part.clear(rows.count(), columns);
-            simd::run(Work::<K> { span, found: part, tiles, kept: PhantomData });
-            found.join(part, columns);
-        }
-    }
+fn attend<K: Kept>(span: &Span<'_>, found: &mut Found, scratch: &mut Scratch) {
+    simd::run(Work::<K> { span, found, scratch, kept: PhantomData });
 }
 
 struct Work<'a, K> {
-    span: Span<'a>,
+    span: &'a Span<'a>,
     found: &'a mut Found,
-    tiles: &'a mut Tiles,
+    scratch: &'a mut Scratch,
     kept: PhantomData<K>,
 }
 
@@ -168,33 +156,59 @@ impl<K: Kept> Kernel for Work<'_, K> {
     /// Tiles of as many sums as fit the registers beside what they are formed of.
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { span, found, tiles, .. } = self;
+        let Self { span, found, scratch, .. } = self;
         match (span.rows.count(), S::ROWS) {
-            (1, 16) => span.blocks::<S, K, 1, 1>(simd, found, tiles),
-            (2, 16) => span.blocks::<S, K, 2, 1>(simd, found, tiles),
-            (3, 16) => span.blocks::<S, K, 3, 1>(simd, found, tiles),
-            (_, 16) => span.blocks::<S, K, TILE_ROWS, 1>(simd, found, tiles),
-            (1, _) => span.blocks::<S, K, 1, 2>(simd, found, tiles),
-            (2, _) => span.blocks::<S, K, 2, 2>(simd, found, tiles),
-            (3, _) => span.blocks::<S, K, 3, 2>(simd, found, tiles),
-            _ => span.blocks::<S, K, 4, 2>(simd, found, tiles),
+            (1, 16) => span.spans::<S, K, 1, 1>(simd, found, scratch),
+            (2, 16) => span.spans::<S, K, 2, 1>(simd, found, scratch),
+            (3, 16) => span.spans::<S, K, 3, 1>(simd, found, scratch),
+            (_, 16) => span.spans::<S, K, TILE_ROWS, 1>(simd, found, scratch),
+            (1, _) => span.spans::<S, K, 1, 2>(simd, found, scratch),
+            (2, _) => span.spans::<S, K, 2, 2>(simd, found, scratch),
+            (3, _) => span.spans::<S, K, 3, 2>(simd, found, scratch),
+            _ => span.spans::<S, K, 4, 2>(simd, found, scratch),
         }
     }
 }
 
 impl Span<'_> {
-    /// Goes through the positions block by block, in tiles of `R` rows by `N` registers.
+    /// Goes through the positions in tiles of `R` rows by `N` registers, and takes in each [`SPAN_POSITIONS`] of them as a whole.
     #[inline(always)]
-    fn blocks<S: Simd, K: Kept, const R: usize, const N: usize>(&self, simd: S, now: &mut Found, tiles: &mut Tiles) {
-        let (rows, positions) = (self.rows, &self.positions);
-        let Tiles { queries, scores } = tiles;
-        queries.take::<K, R>(self.q, rows);
-        let panel_words = panel_words::<K>(rows.shape.head_dim);
+    fn spans<S: Simd, K: Kept, const R: usize, const N: usize>(
+        &self,
+        simd: S,
+        found: &mut Found,
+        Scratch { tiles, part }: &mut Scratch,
+    ) {
+        let (rows, Range { start, end }) = (self.rows, self.positions.clone());
+        let columns = columns(rows.shape.head_dim);
+        tiles.queries.take::<K, R>(self.q, rows);
+        for first in (start..end).step_by(SPAN_POSITIONS) {
+            let positions = first..end.min(first + SPAN_POSITIONS);
+            let is_first = first == start;
+            if !is_first {
+                part.clear(rows.count(), columns);
+            }
+            self.blocks::<S, K, R, N>(simd, positions, if is_first { found } else { part }, tiles);
+            if !is_first {
+                found.join(part, columns);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn blocks<S: Simd, K: Kept, const R: usize, const N: usize>(
+        &self,
+        simd: S,
+        positions: Range<usize>,
+        now: &mut Found,
+        Tiles { queries, scores }: &mut Tiles,
+    ) {
+        let panel_words = panel_words::<K>(self.rows.shape.head_dim);
         for first in positions.clone().step_by(BLOCK) {
             let positions = BLOCK.min(positions.end - first);
             let panels = first / LANES * panel_words..(first + positions).div_ceil(LANES) * panel_words;
             let block = Block { first, positions, keys: &self.keys[panels.clone()], values: &self.values[panels] };
-            rows.block::<S, K, R, N>(simd, &block, queries, scores, now);
+            self.rows.block::<S, K, R, N>(simd, &block, queries, scores, now);
         }
     }
 }

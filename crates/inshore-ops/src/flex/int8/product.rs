@@ -7,6 +7,7 @@ use super::super::simd::int8::{GROUPS, Int8, Line, STEPS};
 use super::super::simd::{Kernel, Simd};
 use super::activations::{Activations, Token};
 use super::formats::{Format, Panel, Panels, Unpacked};
+use super::readers::{Readers, readers};
 use crate::packed::PANEL_ROWS;
 
 /// Tokens for which it pays to unpack a panel first.
@@ -30,7 +31,6 @@ impl<F: Format> Kernel for Product<'_, '_, F> {
         match (self.out.len(), S::ROWS) {
             (1, 16) => self.one_token::<S, 1, 1>(simd),
             (1, 8) => self.one_token::<S, 2, 1>(simd),
-            // Without prefetches, memory answers faster to four readers.
             (1, _) => self.one_token::<S, 4, 4>(simd),
             (_, 16) => self.tokens::<S, 1, 1, 8>(simd),
             (_, 8) => self.tokens::<S, 2, 2, 2>(simd),
@@ -40,11 +40,11 @@ impl<F: Format> Kernel for Product<'_, '_, F> {
 }
 
 impl<F: Format> Product<'_, '_, F> {
-    /// One token, `N` panels from all over the matrix side by side, `ALL` registers of rows each.
+    /// One token, `N` panels from all over the matrix side by side, or one after the other; `ALL` registers of rows each.
     #[inline(always)]
     fn one_token<S: Simd, const ALL: usize, const N: usize>(self, simd: S) {
         let Self { panels, x, out, .. } = self;
-        let apart = panels.count() / N;
+        let apart = if readers() == Readers::Four { panels.count() / N } else { 0 };
         for first in 0..apart {
             let places = std::array::from_fn(|n| first + n * apart);
             tile::<S, F, N, ALL, 1>(simd, x, out, places.map(|at| (at, panels.panel(at))), [0, 0, 1]);
