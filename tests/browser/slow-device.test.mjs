@@ -6,8 +6,8 @@ import { launch } from './lib/chromium.mjs';
 import { serveSources } from './lib/dev-site.mjs';
 import { throttle } from './lib/throttle.mjs';
 
-/** What a core gives with room to spare (about 30 tokens/s) and a twentieth of it (below 4) does not. */
-const SLO = { ttft_ms: 60_000, tokens_per_second: 7 };
+/** What a core gives with room to spare (30 to 120 tokens/s) and a fortieth of it (below 6) does not. */
+const SLO = { ttft_ms: 60_000, tokens_per_second: 9 };
 
 describe('a device is measured before the model is downloaded', { timeout: 600_000 }, () => {
   let site;
@@ -51,9 +51,9 @@ describe('a device is measured before the model is downloaded', { timeout: 600_0
       return { text: answer.choices[0].message.content, report: answer.inshore };
     });
 
-  test('held to a twentieth of a core, it goes to the cloud', async (t) => {
+  test('held to a fortieth of a core, it goes to the cloud', async (t) => {
     const { context, page, modelRequests } = await instance('plain', 'cpu');
-    const release = throttle(context, 0.05);
+    const release = throttle(context, 0.025);
     try {
       const estimate = await page.evaluate(() => window.inshore.estimate());
       t.diagnostic(
