@@ -172,7 +172,10 @@ describe('the live panel', { timeout: 600_000 }, () => {
     await page.getByTestId('slow').fill('5');
     await page.waitForTimeout(1000);
     const slowed = await tokensIn(4000);
-    assert.ok(slowed < (4 * atFullSpeed) / 10, `${slowed} tokens in four seconds, ${atFullSpeed} in one at full speed`);
+    assert.ok(
+      slowed < (4 * atFullSpeed) / 10,
+      `${slowed} tokens in four seconds, ${atFullSpeed} in one at full speed`,
+    );
     await page.getByTestId('stop').click();
     await stats(page).waitFor();
     await page.getByTestId('slow').fill('0');
