@@ -39,11 +39,22 @@ describe('the plan of a GPU', { timeout: 900_000 }, () => {
       return openRecords('inshore-gpu-plans', 'plans').get('all');
     });
 
+  const keep = (plans) =>
+    page.evaluate(async (plans) => {
+      const { openRecords } = await import('/src/records.ts');
+      await openRecords('inshore-gpu-plans', 'plans').put('all', plans);
+    }, plans);
+
   test('an emulated adapter keeps to the rule of thumb and measures nothing', async () => {
     const rule = await planOf({ tune: 'never' });
     assert.match(rule, /^\d+ rows\/.+\/\d+x\d+\/\d+ parts$/);
     assert.equal(await planOf({}), rule);
     assert.equal(await remembered(), undefined);
+    // A damaged record is as good as none.
+    for (const damaged of [7, { adapter: 7 }]) {
+      await keep(damaged);
+      assert.equal(await planOf({}), rule);
+    }
   });
 
   test('what is measured is remembered, and computed by the next time', async (t) => {
@@ -58,13 +69,7 @@ describe('the plan of a GPU', { timeout: 900_000 }, () => {
     // Another plan in its place is the one that the next load takes, so nothing is measured then.
     const other = '8 rows/workgroup/32x32/1 parts';
     assert.notEqual(other, measured);
-    await page.evaluate(
-      async ([measuredOn, other]) => {
-        const { openRecords } = await import('/src/records.ts');
-        await openRecords('inshore-gpu-plans', 'plans').put('all', { [measuredOn]: other });
-      },
-      [measuredOn, other],
-    );
+    await keep({ [measuredOn]: other });
     assert.equal(await planOf({}), other);
     assert.equal(await planOf({ gpuPlan: measured }), measured, 'a given plan counts more');
   });

@@ -127,10 +127,11 @@ export class EngineHost {
     client: Client,
   ): Promise<Engine> {
     (await old?.catch(() => undefined))?.free();
-    const { device, module } = await this.#open('auto');
+    const { device, module, report } = await this.#open('auto');
     const source = await openStored(key);
     const { contextTokens, exact, kvCache } = settings;
-    const options = { contextTokens, exact, kvCache, plan: await planChoice(settings) };
+    const plan = report.backend === 'wgpu' ? await planChoice(settings) : undefined;
+    const options = { contextTokens, exact, kvCache, plan };
     const loading = module.Engine.load(device, source, options, (doneBytes, totalBytes) =>
       client.post({ type: 'load_progress', doneBytes, totalBytes }),
     );

@@ -22,11 +22,17 @@ export async function planChoice({
   tune = 'auto',
 }: Pick<LoadSettings, 'gpuPlan' | 'tune'>): Promise<PlanChoice> {
   if (gpuPlan !== undefined) return { fixed: gpuPlan };
-  if (tune === 'auto') return { tuned: (await records.get(ALL)) ?? {} };
+  if (tune === 'auto') return { tuned: await knownPlans() };
   return tune === 'always' ? 'tunedAnew' : 'ruleOfThumb';
 }
 
 /** Keeps a plan for the next load. Of two tabs that measure at once the later one wins. */
 export async function rememberPlan({ key, plan }: MeasuredPlan): Promise<void> {
-  await records.put(ALL, { ...(await records.get(ALL)), [key]: plan });
+  await records.put(ALL, { ...(await knownPlans()), [key]: plan });
+}
+
+/** Without what is no plan, should the record be damaged: it must not keep a model from being loaded. */
+async function knownPlans(): Promise<KnownPlans> {
+  const kept = Object.entries((await records.get(ALL)) ?? {});
+  return Object.fromEntries(kept.filter(([, plan]) => typeof plan === 'string'));
 }

@@ -13,9 +13,12 @@ const WORDS: usize = 8 << 20;
 const REPETITIONS: usize = 5;
 const CANDIDATES: [Readers; 2] = [Readers::One, Readers::Four];
 
-/// Chooses by the model's own layers; a few tens of milliseconds. A GPU has no readers.
+/// Chooses by the model's own layers; a few tens of milliseconds. A GPU has no readers, nor has a matrix that is not in panels.
 pub fn settle_readers(model: &Llama, device: &OpenDevice) {
     let (None, Some(first)) = (device.gpu_traits(), model.layers.first()) else { return };
+    if !first.gate_proj.layout().panels {
+        return;
+    }
     let norm = &first.post_attention_layernorm;
     let x = Tensor::<2>::ones([1, model.config.hidden_size], (&device.device, DType::F32));
     let words = first.gate_proj.layout().words() + first.up_proj.layout().words();
