@@ -5,6 +5,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
+import { ENGINE_BUILDS, filesOf, missingFiles, ROUTE } from './modules.mjs';
 
 const WEB = import.meta.dirname;
 const SRC = join(WEB, 'src');
@@ -26,19 +27,16 @@ const WORKERS = {
   'store-worker': 'store/worker.ts',
 };
 
-/** The glue of wasm-bindgen goes into the code; the modules stay where they are, beside it. */
-const WASM = {
-  '#gpu-wasm': 'inshore_gpu.js',
-  '#cpu-wasm': 'inshore_cpu.js',
-  '#cpu-relaxed-wasm': 'inshore_cpu_relaxed.js',
-  '#cpu-threads-wasm': 'inshore_cpu_threads.js',
-  '#route-wasm': 'inshore_route.js',
-  '#gpu-wasm-bytes?url': 'inshore_gpu_bg.wasm',
-  '#cpu-wasm-bytes?url': 'inshore_cpu_bg.wasm',
-  '#cpu-relaxed-wasm-bytes?url': 'inshore_cpu_relaxed_bg.wasm',
-  '#cpu-threads-wasm-bytes?url': 'inshore_cpu_threads_bg.wasm',
-  '#route-wasm-bytes?url': 'inshore_route_bg.wasm',
-};
+/** The JavaScript of wasm-bindgen goes into the code; the modules stay where they are, beside it. */
+const WASM = Object.fromEntries(
+  [...Object.values(ENGINE_BUILDS), ROUTE].flatMap((module) => {
+    const [glue, bytes] = filesOf(module);
+    return [
+      [module.specifier, glue],
+      [`${module.specifier}-bytes?url`, bytes],
+    ];
+  }),
+);
 
 /** Before the name of a module whose address a module of the package is. */
 const ADDRESS_OF = '\0address-of-';
@@ -78,6 +76,7 @@ async function buildCode() {
     input,
     platform: 'browser',
     plugins: [wasm, workers],
+    transform: { define: { __ENGINE_BUILDS__: JSON.stringify(Object.keys(ENGINE_BUILDS)) } },
     preserveEntrySignatures: 'strict',
     onLog(level, log, report) {
       if (level === 'warn') throw new Error(`rolldown: ${log.message}`);
@@ -131,10 +130,9 @@ function declarationOf(root, path) {
   return found;
 }
 
-for (const file of Object.values(WASM)) {
-  if (!existsSync(join(PKG, 'wasm', file)))
-    throw new Error(`there is no pkg/wasm/${file}; run \`cargo xtask wasm\` first`);
-}
+const missing = missingFiles(join(PKG, 'wasm'));
+if (missing.length > 0)
+  throw new Error(`pkg/wasm lacks ${missing.join(', ')}; run \`cargo xtask wasm\` first`);
 rmSync(DIST, { recursive: true, force: true });
 await buildCode();
 buildTypes();

@@ -13,8 +13,9 @@ use crate::wasm::{self, BrowserModule};
 use crate::workspace::Workspace;
 
 /// What the package's code is made of, besides the modules.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "web/package.mjs",
+    "web/modules.mjs",
     "web/tsconfig.json",
     "web/tsconfig.package.json",
     "web/package-lock.json",

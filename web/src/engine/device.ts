@@ -1,5 +1,6 @@
 import type { EngineDevice } from '#cpu-wasm';
 import { InshoreError } from '../error';
+import { requireGpuBuild } from './builds';
 import { type EngineModule, engineModule, startThreads } from './instance';
 import type { AdapterReport, DeviceChoice, DeviceReport } from './protocol';
 import { bestThreads } from './threads/team';
@@ -19,6 +20,7 @@ export interface OpenedDevice {
 export async function openDevice(choice: DeviceChoice, threads?: number): Promise<OpenedDevice> {
   if (choice === 'cpu') return openCpu(threads);
   try {
+    requireGpuBuild();
     return await open('gpu', await findAdapter());
   } catch (error) {
     if (choice === 'gpu') throw error;

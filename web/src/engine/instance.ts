@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import { type Build, cpuBuild, requireGpuBuild } from './builds';
 import { hasRelaxedSimd } from './relaxed-simd';
 import { canHaveThreads, type SharedModule, Team } from './threads/team';
 
@@ -12,7 +13,7 @@ type Address = Promise<{ default: string }>;
  * The builds; a worker needs one of them, rarely two. Addresses are imported like code: in what two workers share, webpack
  * loses them.
  */
-const BUILDS = {
+const BUILDS: Record<Build, { glue(): Glue; address(): Address }> = {
   gpu: {
     glue: (): Glue => import('#gpu-wasm'),
     address: (): Address => import('#gpu-wasm-bytes?url'),
@@ -30,7 +31,6 @@ const BUILDS = {
     address: (): Address => import('#cpu-threads-wasm-bytes?url'),
   },
 };
-type Build = keyof typeof BUILDS;
 
 interface Started {
   engine: EngineModule;
@@ -46,25 +46,25 @@ let threadsRefused = false;
  * memory of its own.
  */
 export async function engineModule(kind: 'gpu' | 'cpu'): Promise<EngineModule> {
-  return (await (kind === 'gpu' ? startOnce('gpu') : startCpu())).engine;
+  if (kind === 'cpu') return (await startCpu()).engine;
+  requireGpuBuild();
+  return (await startOnce('gpu')).engine;
 }
 
 /** Lets the CPU engine compute with `count` threads, where there can be any. Once, before anything runs in it. */
 export async function startThreads(count: number): Promise<void> {
-  if (count <= 1 || cpuBuild() !== 'threads') return;
+  if (count <= 1 || bestCpuBuild() !== 'threads') return;
   const { engine, shared } = await startCpu();
-  if (cpuBuild() !== 'threads') return;
+  if (bestCpuBuild() !== 'threads') return;
   team ??= Team.start(count, shared).then((threads) => engine.useThreads?.(threads));
   await team;
 }
 
-function cpuBuild(): Build {
-  if (!hasRelaxedSimd()) return 'cpu';
-  return canHaveThreads() && !threadsRefused ? 'threads' : 'relaxed';
-}
+const bestCpuBuild = (): Build =>
+  cpuBuild({ relaxedSimd: hasRelaxedSimd(), threads: canHaveThreads() && !threadsRefused });
 
 async function startCpu(): Promise<Started> {
-  const build = cpuBuild();
+  const build = bestCpuBuild();
   try {
     return await startOnce(build);
   } catch (error) {
