@@ -49,6 +49,8 @@ export default defineConfig(({ command, mode }) => {
     worker: { format: 'es' },
     build: {
       target: 'es2022',
+      // While the demo builds more modules, open pages still load files of the last bundle.
+      emptyOutDir: process.env.INSHORE_KEEP_OLD_FILES === undefined,
       rolldownOptions: {
         input: ['index.html', 'sdk.html'].map((page) => resolve(import.meta.dirname, page)),
       },

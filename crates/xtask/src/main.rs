@@ -8,7 +8,6 @@ mod demo;
 mod fuzz;
 mod package;
 mod process;
-mod serve;
 mod setup;
 mod stamp;
 mod test;

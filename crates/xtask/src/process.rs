@@ -1,21 +1,70 @@
 //! Child processes: what runs is shown, how long it took is measured, and a failure names the command.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+thread_local! {
+    /// Where this thread's output goes instead of the terminal: work in the background must not write over the foreground.
+    static LOG: RefCell<Option<File>> = const { RefCell::new(None) };
+}
+
+/// Sends what this thread prints to `log`, and runs its commands at the lowest priority.
+pub fn run_in_background(log: File) {
+    LOG.set(Some(log));
+}
+
 /// Prints a heading for a part of the work.
 pub fn heading(text: &str) {
-    eprintln!("\n==> {text}");
+    print_line(&format!("\n==> {text}"));
 }
 
 /// Prints a line below the heading.
 pub fn note(text: &str) {
-    eprintln!("    {text}");
+    print_line(&format!("    {text}"));
+}
+
+fn print_line(text: &str) {
+    LOG.with_borrow_mut(|log| match log {
+        // A full disk must not end the work that the log is about.
+        Some(file) => drop(writeln!(file, "{text}")),
+        None => eprintln!("{text}"),
+    });
+}
+
+/// The command as this thread runs it: as it is, or in the background with its output in the log.
+fn prepared(command: &mut Command) -> Result<Command> {
+    LOG.with_borrow(|log| {
+        let log = log.as_ref();
+        let mut prepared = match log.and_then(|_| find_program("nice")) {
+            Some(nice) => {
+                let mut prepared = Command::new(nice);
+                prepared.args(["-n", "19"]).arg(command.get_program());
+                prepared
+            }
+            None => Command::new(command.get_program()),
+        };
+        prepared.args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => prepared.env(name, value),
+                None => prepared.env_remove(name),
+            };
+        }
+        if let Some(folder) = command.get_current_dir() {
+            prepared.current_dir(folder);
+        }
+        if let Some(log) = log {
+            prepared.stdout(log.try_clone()?).stderr(log.try_clone()?);
+        }
+        Ok(prepared)
+    })
 }
 
 /// A duration for people: `0.4 s`, `83 s`, `12 min 05 s`.
@@ -56,9 +105,28 @@ pub fn cargo(root: &Path) -> Command {
 
 /// Runs a command with its output shown; an error names it and where it ran.
 pub fn run(command: &mut Command) -> Result<()> {
+    run_with(command, Output::Shown)
+}
+
+/// As [`run`], for a command whose standard output nobody reads; errors on standard error are still shown.
+pub fn run_quietly(command: &mut Command) -> Result<()> {
+    run_with(command, Output::Dropped)
+}
+
+#[derive(PartialEq)]
+enum Output {
+    Shown,
+    Dropped,
+}
+
+fn run_with(command: &mut Command, output: Output) -> Result<()> {
     let line = render(command);
     note(&format!("$ {line}"));
     let start = Instant::now();
+    let mut command = prepared(command)?;
+    if output == Output::Dropped {
+        command.stdout(Stdio::null());
+    }
     let status = command.stdin(Stdio::null()).status().with_context(|| format!("could not start `{line}`"))?;
     if !status.success() {
         bail!("`{line}` failed ({status}); its own message is above");

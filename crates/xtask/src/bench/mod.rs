@@ -42,10 +42,11 @@ use self::report::Report;
 use self::runner::Place;
 use self::table::Table;
 use self::traffic::Traffic;
+use crate::demo::page::{self, OldFiles};
 use crate::setup::model::{self, ReadyModel};
 use crate::setup::system_packages;
 use crate::workspace::Workspace;
-use crate::{demo, process, wasm};
+use crate::{process, wasm};
 
 /// What to measure.
 #[derive(Args)]
@@ -188,7 +189,7 @@ fn set_up(
     let ready = if options.no_build { as_built(workspace)? } else { model::ensure(workspace)? };
     let has_page = chosen.iter().any(|contestant| contestant.runner == contestant::Runner::Page);
     if has_page && !options.no_build {
-        demo::build_page(workspace, &wasm::build(workspace)?)?;
+        page::build(workspace, &wasm::build(workspace)?, OldFiles::Remove)?;
     }
     if has_page && !workspace.path("web/dist/index.html").is_file() {
         bail!("the page is not built: leave --no-build out, or run `cargo xtask demo` once");

@@ -1,7 +1,7 @@
 //! A Chromium and a Vulkan driver for the tests: found, or installed on Debian, or explained.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
@@ -107,7 +107,6 @@ fn apt(arguments: &[&str]) -> Result<()> {
         "Acquire::Retries=3",
     ]);
     command.args(arguments);
-    // Unpacking prints hundreds of lines that nobody reads; errors go to standard error.
-    command.stdout(Stdio::null());
-    process::run(&mut command)
+    // Unpacking prints hundreds of lines.
+    process::run_quietly(&mut command)
 }

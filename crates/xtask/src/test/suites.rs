@@ -6,12 +6,13 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use super::summary::{self, Counts};
+use crate::demo::page::{self, OldFiles};
 use crate::setup::model::{self, ReadyModel};
 use crate::setup::npm;
 use crate::setup::system_packages::{self, BROWSER_VARIABLE};
 use crate::setup::wasm_target;
 use crate::workspace::Workspace;
-use crate::{demo, package, process, wasm};
+use crate::{package, process, wasm};
 
 /// All suites, cheapest news first.
 pub const NAMES: [&str; 9] =
@@ -135,7 +136,7 @@ impl<'a> Suites<'a> {
 
     fn browser(&mut self) -> Result<Counts> {
         let browser = system_packages::browser()?;
-        demo::build_page(self.workspace, &wasm::build(self.workspace)?)?;
+        page::build(self.workspace, &wasm::build(self.workspace)?, OldFiles::Remove)?;
         let worker = self.workspace.path("worker");
         npm::install(&worker)?;
         process::run(npm::npm()?.current_dir(&worker).args(["run", "--silent", "build"]))?;

@@ -4,6 +4,7 @@ mod bindgen;
 mod constructors;
 mod optimise;
 mod size;
+mod sources;
 mod tls;
 
 use std::fs;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 pub use size::brotli_bytes;
+use sources::Sources;
 
 use crate::process;
 use crate::setup::wasm_target::WasmToolchain;
@@ -33,22 +35,28 @@ struct Module {
     level: &'static str,
     /// Most bytes to download, in brotli.
     limit_bytes: Option<u64>,
-    /// What to expect of the first build.
+    /// What a build does while nothing of it is there, and how long it takes.
     first_build: &'static str,
 }
 
 /// A worker loads one of the engines: the one for the device that it opens and the instructions that its browser has.
+/// The first runs in every browser and is built soonest; the last needs the GPU stack.
 const ENGINES: [Module; 4] = [
+    CPU_ENGINE,
+    Module { name: "inshore_cpu_relaxed", features: &["relaxed-simd"], first_build: AFTER_CPU, ..CPU_ENGINE },
+    Module {
+        name: "inshore_cpu_threads",
+        features: &["relaxed-simd", "threads"],
+        first_build: AFTER_CPU,
+        ..CPU_ENGINE
+    },
     Module {
         name: "inshore_gpu",
         features: &["gpu"],
         limit_bytes: Some(3_000_000),
-        first_build: "the first build compiles the GPU stack and takes 10 to 20 minutes",
+        first_build: "compiles the GPU stack the first time: about 10 minutes on two cores",
         ..CPU_ENGINE
     },
-    CPU_ENGINE,
-    Module { name: "inshore_cpu_relaxed", features: &["relaxed-simd"], ..CPU_ENGINE },
-    Module { name: "inshore_cpu_threads", features: &["relaxed-simd", "threads"], ..CPU_ENGINE },
 ];
 
 const CPU_ENGINE: Module = Module {
@@ -58,8 +66,9 @@ const CPU_ENGINE: Module = Module {
     profile: "wasm",
     level: optimise::QUICK,
     limit_bytes: Some(1_300_000),
-    first_build: "the first build takes some minutes",
+    first_build: "compiles the engine and its standard library the first time: about 4 minutes on two cores",
 };
+const AFTER_CPU: &str = "compiles the engine's own crates: about a minute on two cores";
 
 /// Loaded by every page before anything else is decided, so its size is kept.
 const ROUTE: Module = Module {
@@ -69,7 +78,7 @@ const ROUTE: Module = Module {
     profile: "wasm-small",
     level: optimise::SMALL,
     limit_bytes: Some(60_000),
-    first_build: "the first build takes a minute",
+    first_build: "compiles the policy for size: about a minute on two cores",
 };
 
 /// `cargo xtask wasm`.
@@ -96,36 +105,82 @@ pub struct BrowserModule {
     pub folder: PathBuf,
     /// Changes whenever the files do.
     pub fingerprint: String,
+    /// Modules that the page would use if they were there.
+    pub missing: Vec<&'static str>,
 }
 
 /// Builds what was asked for.
 pub fn run(workspace: &Workspace, options: &WasmOptions) -> Result<()> {
-    match options.only {
-        None => build(workspace).map(drop),
-        Some(Only::Route) => build_route(workspace),
-        Some(Only::Engine) => build_engines(workspace, &ENGINES).map(drop),
-        Some(Only::Cpu) => build_engines(workspace, &ENGINES[1..]).map(drop),
-    }
+    let engines = || ENGINES.iter().collect::<Vec<_>>();
+    let modules = match options.only {
+        None => return build(workspace).map(drop),
+        Some(Only::Route) => return build_route(workspace),
+        Some(Only::Engine) => engines(),
+        Some(Only::Cpu) => engines().into_iter().filter(|engine| !engine.features.contains(&"gpu")).collect(),
+    };
+    build_modules(workspace, &modules)
 }
 
 /// Builds the deferral policy alone, which takes a minute at most.
 pub fn build_route(workspace: &Workspace) -> Result<()> {
-    build_module(workspace, &wasm_target::ensure(workspace)?, &ROUTE).map(drop)
+    build_modules(workspace, &[&ROUTE])
 }
 
-/// Builds the browser's modules; everything after cargo is skipped while cargo's output stays the same.
+/// Builds all modules of the page.
 pub fn build(workspace: &Workspace) -> Result<BrowserModule> {
-    let toolchain = wasm_target::ensure(workspace)?;
-    let engines = build_engines(workspace, &ENGINES)?;
-    let route = build_module(workspace, &toolchain, &ROUTE)?;
-    let fingerprint = Fingerprint::new("modules").value("engines", &engines).value("route", &route).finish();
-    Ok(BrowserModule { folder: folder(workspace), fingerprint })
+    let mut modules = vec![&ROUTE];
+    modules.extend(&ENGINES);
+    build_modules(workspace, &modules)?;
+    available(workspace)
 }
 
-fn build_engines(workspace: &Workspace, modules: &[Module]) -> Result<String> {
+/// Builds the modules that a page needs before it can answer, on a GPU if `gpu`, and removes outdated ones: the page takes
+/// what it finds.
+pub fn build_first(workspace: &Workspace, gpu: bool) -> Result<BrowserModule> {
+    let needed = |engine: &&Module| engine.name == CPU_ENGINE.name || gpu && engine.features.contains(&"gpu");
+    let mut modules = vec![&ROUTE];
+    modules.extend(ENGINES.iter().filter(needed));
+    build_modules(workspace, &modules)?;
+    let sources = Sources::read(workspace)?;
+    for module in ENGINES.iter().filter(|module| sources.built(workspace, module).is_none()) {
+        for file in files(&folder(workspace), module.name) {
+            let _ = fs::remove_file(file);
+        }
+    }
+    available(workspace)
+}
+
+/// Builds one module that [`BrowserModule::missing`] names.
+pub fn build_missing(workspace: &Workspace, name: &str) -> Result<()> {
+    let module = ENGINES.iter().find(|module| module.name == name).context("no such module")?;
+    build_modules(workspace, &[module])
+}
+
+/// The modules that are there and current.
+pub fn available(workspace: &Workspace) -> Result<BrowserModule> {
+    let sources = Sources::read(workspace)?;
+    let mut fingerprint = Fingerprint::new("modules");
+    let mut missing = Vec::new();
+    for module in ENGINES.iter().chain([&ROUTE]) {
+        match sources.built(workspace, module) {
+            Some(output) => fingerprint = fingerprint.value(module.name, &output),
+            None => missing.push(module.name),
+        }
+    }
+    Ok(BrowserModule { folder: folder(workspace), fingerprint: fingerprint.finish(), missing })
+}
+
+/// Builds the modules whose sources changed. Everything after cargo is skipped while cargo's output stays the same.
+fn build_modules(workspace: &Workspace, modules: &[&Module]) -> Result<()> {
     let toolchain = wasm_target::ensure(workspace)?;
-    let built = modules.iter().map(|module| build_module(workspace, &toolchain, module));
-    Ok(built.collect::<Result<Vec<_>>>()?.join(" "))
+    let sources = Sources::read(workspace)?;
+    for module in modules {
+        if sources.built(workspace, module).is_none() {
+            let output = build_module(workspace, &toolchain, module)?;
+            sources.record(workspace, module, &output)?;
+        }
+    }
+    Ok(())
 }
 
 fn folder(workspace: &Workspace) -> PathBuf {
@@ -182,5 +237,9 @@ fn build_module(workspace: &Workspace, toolchain: &WasmToolchain, module: &Modul
 }
 
 fn is_complete(folder: &Path, name: &str) -> bool {
-    [".js", "_bg.wasm", ".d.ts"].iter().all(|end| folder.join(format!("{name}{end}")).is_file())
+    files(folder, name).iter().all(|file| file.is_file())
+}
+
+fn files(folder: &Path, name: &str) -> [PathBuf; 3] {
+    [".js", "_bg.wasm", ".d.ts"].map(|end| folder.join(format!("{name}{end}")))
 }

@@ -14,6 +14,7 @@ use crate::process;
 const START_LIMIT: Duration = Duration::from_secs(180);
 
 /// What to serve and where.
+#[derive(Clone, Copy)]
 pub struct ServeOptions<'a> {
     /// The `inshore` binary.
     pub host: &'a Path,
@@ -63,9 +64,18 @@ impl Server {
         Ok(server)
     }
 
-    /// Waits until the server ends by itself or by Ctrl-C, which reaches it as well.
-    pub fn wait(mut self) -> Result<ExitStatus> {
-        self.child.wait().context("lost the server")
+    /// How the server ended, if it did: by itself, or by Ctrl-C, which reaches it as well.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        self.child.try_wait().context("lost the server")
+    }
+
+    /// Asks the server to end after the answers that are running, and waits for it.
+    pub fn stop(mut self) -> Result<()> {
+        let asked = cfg!(unix) && process::output(Command::new("kill").arg(self.child.id().to_string())).is_ok();
+        if !asked {
+            self.child.kill().context("could not stop the server")?;
+        }
+        self.child.wait().map(drop).context("lost the server")
     }
 }
 
