@@ -14,6 +14,7 @@ mod threads;
 
 use wasm_bindgen::prelude::*;
 
+#[allow(unsafe_code, reason = "names the function that the linker defines")]
 unsafe extern "C" {
     fn __wasm_call_ctors();
 }
@@ -21,6 +22,7 @@ unsafe extern "C" {
 /// Runs the module's constructors, once. CubeCL registers its intermediate representation through constructors; unless
 /// the program calls them itself, the linker wraps every export so that they run again at every call from JavaScript.
 #[wasm_bindgen(start)]
+#[allow(unsafe_code, reason = "calls the module's constructors once")]
 fn start() {
     // SAFETY: the linker defines the function in every module with constructors; nothing else calls it, and it runs
     // before any other export because `start` is part of the module's instantiation.

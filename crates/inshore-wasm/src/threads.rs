@@ -1,5 +1,7 @@
 //! The CPU kernels' tasks on the threads that the page started (`web/src/engine/threads`).
 
+#![allow(unsafe_code, reason = "the task of an operation is shared by its threads")]
+
 use std::cell::RefCell;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};

@@ -1,5 +1,7 @@
 //! Recordings by CubeCL's graphs, which on wgpu are lists of commands.
 
+#![allow(unsafe_code, reason = "launches kernels again whose memory it cannot name")]
+
 use std::future::ready;
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};

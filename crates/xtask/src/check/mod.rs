@@ -1,7 +1,6 @@
 //! `cargo xtask check`: formatting, lints, types, and the house rules that no other tool knows.
 
 mod house_rules;
-mod unsafe_code;
 
 use std::time::Instant;
 
@@ -24,9 +23,8 @@ pub struct CheckOptions {
 type Check = fn(&Workspace) -> Result<()>;
 
 /// All checks, the quick ones first.
-const CHECKS: [(&str, Check); 6] = [
+const CHECKS: [(&str, Check); 5] = [
     ("house-rules", house_rules::check),
-    ("unsafe", unsafe_code::check),
     ("formatting", formatting),
     ("typescript", typescript),
     ("clippy", clippy),

@@ -4,6 +4,8 @@
 //! where the CPU has the instructions; [`run()`] finds the best one and enters a function compiled for it, into which the
 //! whole kernel is inlined.
 
+#![allow(unsafe_code, reason = "SIMD kernels")]
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]

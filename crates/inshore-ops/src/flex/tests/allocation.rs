@@ -1,5 +1,7 @@
 //! No task of a kernel allocates or frees: in a page, threads share an allocator that knows of one.
 
+#![allow(unsafe_code, reason = "an allocator that counts")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
