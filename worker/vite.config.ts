@@ -12,6 +12,8 @@ export default defineConfig(({ mode }) => {
       minify: false,
       rolldownOptions: { output: { entryFileNames: '[name].js' } },
     },
+    // Modules that page and worker share lie in `web`; their packages are those of this folder.
+    resolve: { dedupe: ['eventsource-parser'] },
     ssr: { target: node ? 'node' : 'webworker', noExternal: true },
     test: {
       include: ['src/**/*.test.ts', 'test/**/*.test.ts'],

@@ -1,4 +1,9 @@
-import { recordOf } from './config_values';
+import { type ChatPiece, ChatStreamReader } from '../../web/src/protocol/chat-chunk';
+import type { StreamEvent } from '../../web/src/protocol/event-stream';
+import { peerStatus } from '../../web/src/protocol/peer-error';
+import { parseRetryAfter, retryAfterSeconds } from '../../web/src/protocol/retry-after';
+import { ChatStreamError, type PeerError } from '../../web/src/protocol/stream-error';
+import { ApiError } from './errors';
 
 /** Counts of an answer, as far as the upstream told them. */
 export interface AnswerCounts {
@@ -7,51 +12,75 @@ export interface AnswerCounts {
   completionTokens: number | undefined;
 }
 
-/** What an event of a chat-completions stream is. `error`: the upstream gave up. `garbage`: no event of this protocol. */
-export type EventKind = 'chunk' | 'done' | 'error' | 'garbage';
-
 /** Follows an answer, streamed or whole, to know whether it is complete and how many tokens it has. */
 export class AnswerWatch {
-  readonly counts: AnswerCounts = { events: 0, promptTokens: undefined, completionTokens: undefined };
-  /** A `finish_reason` or `[DONE]` was seen: what comes after may be missing. */
-  finished = false;
+  readonly #reader = new ChatStreamReader();
+  #events = 0;
 
-  /** Takes an event's data. */
-  event(data: string): EventKind {
-    if (data === '[DONE]') {
-      this.finished = true;
-      return 'done';
-    }
-    const chunk = parsed(data);
-    if (chunk === undefined) return 'garbage';
-    if (chunk.error !== undefined && chunk.error !== null) return 'error';
-    if (!this.whole(chunk)) return 'garbage';
-    this.counts.events += 1;
-    return 'chunk';
+  /** Counts for the log. */
+  get counts(): AnswerCounts {
+    const { promptTokens, completionTokens } = this.#reader.usage;
+    return { events: this.#events, promptTokens, completionTokens };
   }
 
-  /** Takes a completion or a chunk of one. Returns whether it is one. */
-  whole(completion: Record<string, unknown>): boolean {
-    if (!Array.isArray(completion.choices)) return false;
-    const reason = recordOf(completion.choices[0])?.finish_reason;
-    if (typeof reason === 'string') this.finished = true;
-    const usage = recordOf(completion.usage);
-    if (usage !== undefined) {
-      this.counts.promptTokens = count(usage.prompt_tokens);
-      this.counts.completionTokens = count(usage.completion_tokens);
+  /** A `finish_reason` was seen: only usage may follow. */
+  get finished(): boolean {
+    return this.#reader.finishReason !== undefined;
+  }
+
+  /** Takes an event, or a whole answer. @throws ApiError where it is no answer, or no whole one */
+  event(event: StreamEvent): ChatPiece {
+    try {
+      const piece = this.#reader.read(event);
+      if (piece.isChunk) this.#events += 1;
+      return piece;
+    } catch (error) {
+      throw apiError(error);
     }
-    return true;
+  }
+
+  /** The answer has ended. @throws ApiError `upstream_truncated` without a finish reason */
+  end(): void {
+    try {
+      this.#reader.end();
+    } catch (error) {
+      throw apiError(error);
+    }
   }
 }
 
-function parsed(data: string): Record<string, unknown> | undefined {
-  try {
-    return recordOf(JSON.parse(data));
-  } catch {
-    return undefined;
+/** An answer that is none, in our own words: those of the upstream may name it. */
+function apiError(error: unknown): ApiError {
+  if (!(error instanceof ChatStreamError)) return ApiError.from(error);
+  switch (error.fault) {
+    case 'garbage':
+      return garbage();
+    case 'truncated':
+      return new ApiError(502, 'upstream_truncated', 'The answer ended before it was complete.');
+    case 'peer_error':
+      return failed(error.said);
   }
 }
 
-/** Only a number gets into the log. */
-const count = (value: unknown): number | undefined =>
-  Number.isSafeInteger(value) ? (value as number) : undefined;
+/** The upstream reported an error in its stream, or in a body with status 200. */
+export function failed(said: PeerError): ApiError {
+  const waitMs = parseRetryAfter(said.retryAfter, Date.now());
+  const retryAfter = waitMs === undefined ? undefined : retryAfterSeconds(waitMs);
+  switch (peerStatus(said)) {
+    case 402:
+      return new ApiError(
+        402,
+        'upstream_quota',
+        "The operator's account at the model's endpoint is used up.",
+      );
+    case 429: {
+      const message = 'The model has too much to do; try again later.';
+      return new ApiError(429, 'upstream_rate_limited', message, { retryAfter });
+    }
+    default:
+      return new ApiError(502, 'upstream_error', 'The model failed in its answer.', { retryAfter });
+  }
+}
+
+export const garbage = (): ApiError =>
+  new ApiError(502, 'upstream_garbage', 'The model sent something that is no answer of this protocol.');

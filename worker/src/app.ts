@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { chat } from './chat';
 import type { Config } from './config';
 import { ApiError } from './errors';
-import { answerHeaders, PREFLIGHT_HEADERS } from './headers';
+import { answerHeaders, preflightHeaders } from './headers';
 import { type Log, RequestRecord } from './log';
 import { RateLimit } from './rate_limit';
 import { DurableSingleUse, MemorySingleUse } from './single_use';
@@ -43,10 +43,13 @@ export function createApp(config: Config, log: Log): Worker {
     const record = new RequestRecord(routeOf(c.req.method, c.req.path), log);
     c.set('record', record);
     const origin = c.req.header('origin') ?? null;
-    if (c.req.method === 'OPTIONS') c.res = preflight(origin, config);
-    else await next();
+    if (c.req.method === 'OPTIONS') {
+      c.res = preflight(origin, c.req.header('access-control-request-headers') ?? null, config);
+    } else await next();
     const headers = answerHeaders(origin, config.origins, record.requestId);
-    for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
+    for (const [name, value] of Object.entries(headers)) {
+      if (name !== 'vary' || !c.res.headers.has(name)) c.res.headers.set(name, value);
+    }
     record.handled(c.res.status, c.error === undefined ? 'complete' : ApiError.from(c.error).code);
   });
 
@@ -96,9 +99,9 @@ function routeOf(method: string, path: string): string {
   return `${isUsual ? method : 'other'} ${isOurs ? path : 'other'}`;
 }
 
-function preflight(origin: string | null, config: Config): Response {
+function preflight(origin: string | null, asked: string | null, config: Config): Response {
   const isAllowed = origin !== null && config.origins.has(origin);
-  if (isAllowed) return new Response(null, { status: 204, headers: PREFLIGHT_HEADERS });
+  if (isAllowed) return new Response(null, { status: 204, headers: preflightHeaders(asked) });
   return errorResponse(new ApiError(403, 'origin_not_allowed', 'This origin may not use this worker.'));
 }
 

@@ -1,9 +1,10 @@
 import { type AdmittedRequest, admit } from './admission';
-import { AnswerWatch } from './answer_watch';
+import { AnswerWatch, garbage } from './answer_watch';
 import { readJson } from './body';
 import type { Config } from './config';
 import { ApiError } from './errors';
 import type { RequestRecord } from './log';
+import { openAiCompletion } from './openai_shape';
 import { settled } from './quiet';
 import { redacted, relay } from './relay';
 import type { Tokens } from './tokens';
@@ -59,6 +60,7 @@ async function streamed(
     source: answer,
     key: admitted.route.upstream.key,
     heartbeatMs: config.heartbeatMs,
+    aliveTimeoutMs: config.aliveTimeoutMs,
     abort,
     onEnd: (outcome, watch) => record.end(200, outcome, watch.counts),
   });
@@ -73,20 +75,10 @@ async function whole(
 ): Promise<Response> {
   const text = redacted(await body.text(MAX_ANSWER_BYTES), admitted.route.upstream.key);
   const watch = new AnswerWatch();
-  switch (watch.event(text)) {
-    case 'chunk':
-      if (!watch.finished) {
-        throw new ApiError(502, 'upstream_truncated', 'The answer ended before it was complete.');
-      }
-      record.count(watch.counts);
-      return new Response(text, { headers: { 'content-type': 'application/json' } });
-    case 'error':
-      throw new ApiError(502, 'upstream_error', 'The model failed at this request.');
-    default:
-      throw new ApiError(
-        502,
-        'upstream_garbage',
-        'The model sent something that is no answer of this protocol.',
-      );
-  }
+  const piece = watch.event({ data: text });
+  // A keep-alive is one of a stream.
+  if (!piece.isChunk) throw garbage();
+  watch.end();
+  record.count(watch.counts);
+  return new Response(openAiCompletion(piece, text), { headers: { 'content-type': 'application/json' } });
 }

@@ -21,6 +21,8 @@ export interface Config {
   firstByteTimeoutMs: number;
   /** Longest silence of an upstream after that. */
   idleTimeoutMs: number;
+  /** Longest time without a piece of the answer, whatever keep-alives the upstream sends. */
+  aliveTimeoutMs: number;
   /** A silent stream gets an empty comment so often; 0: never. See `relay.ts`. */
   heartbeatMs: number;
   /** A stream whose upstream has not answered yet begins after this long; 0: never. See `chat.ts`. */
@@ -76,6 +78,7 @@ export function parseConfig(env: Env, host: HostDefaults): Config {
     maxBodyBytes: integer('INSHORE_MAX_BODY_BYTES', 256 * 1024, 1024, 16 * 1024 * 1024),
     firstByteTimeoutMs: integer('INSHORE_FIRST_BYTE_TIMEOUT_MS', 30_000, 10, 600_000),
     idleTimeoutMs: integer('INSHORE_IDLE_TIMEOUT_MS', 30_000, 10, 600_000),
+    aliveTimeoutMs: integer('INSHORE_ALIVE_TIMEOUT_MS', 600_000, 10, 3_600_000),
     heartbeatMs: integer('INSHORE_HEARTBEAT_MS', host.heartbeatMs, 0, 60_000),
     earlyStreamMs: integer('INSHORE_EARLY_STREAM_MS', host.earlyStreamMs, 0, 600_000),
     mintsPerMinute: integer('INSHORE_MINTS_PER_MINUTE', 60, 0, 1_000_000),

@@ -9,6 +9,9 @@ const ALWAYS: Readonly<Record<string, string>> = {
   vary: 'Origin',
 };
 
+/** What pages and OpenAI's client may read of an answer. */
+const EXPOSED = 'retry-after, retry-after-ms, x-request-id, x-should-retry';
+
 /** How long a browser may remember the answer to a preflight. */
 const PREFLIGHT_MAX_AGE_S = '600';
 
@@ -24,14 +27,27 @@ export function answerHeaders(
   const headers: Record<string, string> = { ...ALWAYS, 'x-request-id': requestId };
   if (origin !== null && allowed.has(origin)) {
     headers['access-control-allow-origin'] = origin;
-    headers['access-control-expose-headers'] = 'retry-after, x-request-id';
+    headers['access-control-expose-headers'] = EXPOSED;
   }
   return headers;
 }
 
-/** What a preflight of an allowed origin is told besides. */
-export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
-  'access-control-allow-methods': 'GET, POST',
-  'access-control-allow-headers': 'authorization, content-type',
-  'access-control-max-age': PREFLIGHT_MAX_AGE_S,
-};
+/** Headers that every page may send. */
+const ALWAYS_ALLOWED = ['authorization', 'content-type'];
+/** More than these, a preflight does not ask for. */
+const MAX_ASKED = 64;
+
+/**
+ * What a preflight of an allowed origin is told besides. It may send the headers that it asks for: OpenAI's client sends
+ * `x-stainless-…`, a page what its `cloud.headers` say. Nothing here reads them, and none goes upstream.
+ */
+export function preflightHeaders(asked: string | null): Record<string, string> {
+  const names = (asked ?? '').toLowerCase().split(',', MAX_ASKED);
+  const known = names.map((name) => name.trim()).filter((name) => /^[\w!#$%&'*+.^`|~-]{1,100}$/.test(name));
+  return {
+    'access-control-allow-methods': 'GET, POST',
+    'access-control-allow-headers': [...new Set([...ALWAYS_ALLOWED, ...known])].join(', '),
+    'access-control-max-age': PREFLIGHT_MAX_AGE_S,
+    vary: 'Origin, Access-Control-Request-Headers',
+  };
+}

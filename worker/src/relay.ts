@@ -1,11 +1,15 @@
-import { AnswerWatch } from './answer_watch';
+import { EventStreamError, EventStreamParser, type StreamEvent } from '../../web/src/protocol/event-stream';
+import { AnswerWatch, garbage } from './answer_watch';
 import { ApiError } from './errors';
+import { openAiChunk } from './openai_shape';
 import { QUIET, settled } from './quiet';
-import { SSE_HEARTBEAT, SseError, SseSplitter, sseEvent } from './sse';
-import type { UpstreamBody } from './upstream_body';
+import { SSE_HEARTBEAT, sseEvent } from './sse';
+import { timeout, type UpstreamBody } from './upstream_body';
 
 /** After `[DONE]` the upstream has this long to close, so that its connection can serve again. */
 const DRAIN_MS = 250;
+/** Keep-alives of the upstream, and pieces of events, are told to the client as empty comments, no more often than this. */
+const LIFE_EVERY_MS = 250;
 
 /** What {@link relay} needs. */
 export interface RelayOptions {
@@ -18,6 +22,8 @@ export interface RelayOptions {
    * client's socket was reset, or when something is written to it.
    */
   heartbeatMs: number;
+  /** The answer must go on within this time, whatever keep-alives the upstream sends. */
+  aliveTimeoutMs: number;
   /** Ends the upstream's request. */
   abort: AbortController;
   /** Called once: `complete`, `aborted`, or an error's code. */
@@ -40,12 +46,16 @@ export function relay(options: RelayOptions): ReadableStream<Uint8Array> {
 class Relay {
   readonly #options: RelayOptions;
   readonly #watch = new AnswerWatch();
-  readonly #splitter = new SseSplitter();
+  readonly #events: StreamEvent[] = [];
+  readonly #parser = new EventStreamParser((event) => this.#events.push(event));
   readonly #encoder = new TextEncoder();
   #body: UpstreamBody | undefined;
   /** `[DONE]` was passed on. */
   #isDone = false;
   #hasEnded = false;
+  #lastSentMs = Date.now();
+  /** When the answer went on last. */
+  #lastChunkMs = Date.now();
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -55,7 +65,10 @@ class Relay {
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     const text = await this.#next();
-    if (text !== '') controller.enqueue(this.#encoder.encode(text));
+    if (text !== '') {
+      this.#lastSentMs = Date.now();
+      controller.enqueue(this.#encoder.encode(text));
+    }
     if (this.#hasEnded) controller.close();
   }
 
@@ -71,9 +84,11 @@ class Relay {
         const bytes = await this.#read();
         if (this.#isDone) return this.#close(bytes === undefined);
         if (bytes === QUIET) return SSE_HEARTBEAT;
-        if (bytes === undefined) return this.#endOfBody();
         const text = this.#translate(bytes);
-        if (text !== '') return text;
+        if (bytes === undefined && !this.#hasEnded) return text + this.#endOfBody();
+        if (text !== '' || this.#hasEnded) return text;
+        this.#checkProgress();
+        if (Date.now() - this.#lastSentMs >= LIFE_EVERY_MS) return SSE_HEARTBEAT;
       }
     } catch (thrown) {
       return this.#fail(thrown);
@@ -90,30 +105,47 @@ class Relay {
     return this.#body.next(this.#isDone ? DRAIN_MS : quietMs);
   }
 
-  /** The events that are whole now, for the client. */
-  #translate(bytes: Uint8Array): string {
+  /** The events that are whole now, for the client; undefined bytes: the upstream has ended. */
+  #translate(bytes: Uint8Array | undefined): string {
     let text = '';
-    for (const data of this.#splitter.push(bytes)) {
-      switch (this.#watch.event(data)) {
-        case 'chunk':
-          text += sseEvent(redacted(data, this.#options.key));
-          break;
-        case 'done':
-          this.#isDone = true;
-          return text + sseEvent(data);
-        case 'error':
-          // Its text may name the upstream.
-          return text + this.#fail(new ApiError(502, 'upstream_error', 'The model failed in its answer.'));
-        case 'garbage':
-          return text + this.#fail(garbage());
+    try {
+      try {
+        if (bytes === undefined) this.#parser.end();
+        else this.#parser.push(bytes);
+      } finally {
+        // What came before the fault goes out.
+        for (const event of this.#events.splice(0)) if (!this.#isDone) text += this.#pass(event);
       }
+    } catch (thrown) {
+      text += this.#fail(thrown);
     }
     return text;
   }
 
+  #pass(event: StreamEvent): string {
+    const piece = this.#watch.event(event);
+    if (piece.isDone) {
+      this.#watch.end();
+      this.#isDone = true;
+      return sseEvent('[DONE]');
+    }
+    if (piece.choice !== undefined) this.#lastChunkMs = Date.now();
+    const chunk = openAiChunk(piece, event.data);
+    return chunk === undefined ? '' : sseEvent(redacted(chunk, this.#options.key));
+  }
+
+  #checkProgress(): void {
+    if (Date.now() - this.#lastChunkMs < this.#options.aliveTimeoutMs) return;
+    throw timeout('sent nothing but keep-alives for too long');
+  }
+
   #endOfBody(): string {
-    if (this.#watch.finished) return this.#close(true);
-    return this.#fail(new ApiError(502, 'upstream_truncated', 'The answer ended before it was complete.'));
+    try {
+      this.#watch.end();
+    } catch (thrown) {
+      return this.#fail(thrown);
+    }
+    return this.#close(true);
   }
 
   /** The end after a complete answer. */
@@ -128,7 +160,7 @@ class Relay {
     this.#options.abort.abort();
     // All words had come; only the farewell is missing.
     if (this.#watch.finished) return this.#close(false);
-    const error = thrown instanceof SseError ? garbage() : ApiError.from(thrown);
+    const error = thrown instanceof EventStreamError ? garbage() : ApiError.from(thrown);
     this.#end(error.code);
     return sseEvent(JSON.stringify(error.event));
   }
@@ -144,6 +176,3 @@ class Relay {
 export function redacted(text: string, key: string | undefined): string {
   return key === undefined ? text : text.replaceAll(key, '[redacted]');
 }
-
-const garbage = (): ApiError =>
-  new ApiError(502, 'upstream_garbage', 'The model sent something that is no answer of this protocol.');

@@ -1,4 +1,8 @@
+import { isEventStream } from '../../web/src/protocol/event-stream';
+import { findPeerError } from '../../web/src/protocol/peer-error';
+import { retryAfterMs, retryAfterSeconds } from '../../web/src/protocol/retry-after';
 import type { AdmittedRequest } from './admission';
+import { failed } from './answer_watch';
 import type { Config } from './config';
 import { recordOf } from './config_values';
 import { ApiError } from './errors';
@@ -57,16 +61,34 @@ export async function callUpstream(
   }
   const body = new UpstreamBody(response, timeouts.idleTimeoutMs, abort);
   if (response.status !== 200) throw await refusalOf(response, body);
-  const type = response.headers.get('content-type') ?? '';
-  if (!type.startsWith(mediaType(request.stream))) {
-    abort.abort();
-    throw new ApiError(
-      502,
-      'upstream_garbage',
-      'The model answered in a form that is none of this protocol.',
-    );
+  if (isWanted(response.headers.get('content-type'), request.stream)) return body;
+  throw await otherForm(response, body);
+}
+
+/** Without a type the body itself tells: what is no answer has no finish reason. */
+function isWanted(type: string | null, stream: boolean): boolean {
+  if (type === null) return true;
+  return stream ? isEventStream(type) : isJson(type);
+}
+
+const isJson = (type: string | null): boolean =>
+  /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '');
+
+/** Status 200, but a page, say, or an error as JSON where a stream was asked for. */
+async function otherForm(response: Response, body: UpstreamBody): Promise<ApiError> {
+  const text = isJson(response.headers.get('content-type')) ? await body.text(MAX_REFUSAL_BYTES) : '';
+  body.drop();
+  const said = findPeerError(parsed(text));
+  if (said !== undefined) return failed(said);
+  return new ApiError(502, 'upstream_garbage', 'The model answered in a form that is none of this protocol.');
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
-  return body;
 }
 
 const mediaType = (stream: boolean): string => (stream ? 'text/event-stream' : 'application/json');
@@ -88,7 +110,8 @@ async function refusalOf(response: Response, body: UpstreamBody): Promise<ApiErr
   const { status } = response;
   const code = STATUSES_WITH_CODE.has(status) ? await codeOf(body) : undefined;
   body.drop();
-  const retryAfter = retryAfterOf(response.headers.get('retry-after'));
+  const waitMs = retryAfterMs(response.headers);
+  const retryAfter = waitMs === undefined ? undefined : retryAfterSeconds(waitMs);
   const refusal = (outStatus: number, name: string, message: string) =>
     new UpstreamRefusal(outStatus, name, message, { retryAfter }, status);
   const quota = () =>
@@ -148,12 +171,4 @@ async function codeOf(body: UpstreamBody): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** `Retry-After` in one of its two forms, or undefined; never text of the upstream's. */
-export function retryAfterOf(value: string | null): string | undefined {
-  if (value === null) return undefined;
-  if (/^\d{1,9}$/.test(value)) return value;
-  const time = Date.parse(value);
-  return Number.isNaN(time) ? undefined : new Date(time).toUTCString();
 }

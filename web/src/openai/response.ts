@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import { MAX_TOOL_CALLS } from '../protocol/tool-calls';
 import type { AnswerEvent, TokenLogprobs, ToolCallDelta } from '../sdk/contract';
 import type { ChatRequest } from './request';
 import type { ChatCompletion, ChatCompletionChunk, ChunkExtension, ToolCall } from './shapes';
@@ -44,12 +45,15 @@ export class ChunkWriter {
         this.#span = { source: event.source, reason: event.reason };
         return [];
       case 'delta': {
-        const { text, logprobs, toolCalls } = event;
+        const { text, logprobs, toolCalls, reasoning = '', refusal = '' } = event;
         const calls = toolCalls ?? [];
-        if (text === '' && logprobs === undefined && calls.length === 0) return [];
+        const isBare = calls.length === 0 && reasoning === '' && refusal === '';
+        if (text === '' && logprobs === undefined && isBare) return [];
         this.#shown = true;
         const delta: Delta = {};
-        if (text !== '' || calls.length === 0) delta.content = text;
+        if (text !== '' || isBare) delta.content = text;
+        if (reasoning !== '') delta.reasoning_content = reasoning;
+        if (refusal !== '') delta.refusal = refusal;
         if (calls.length > 0) delta.tool_calls = calls;
         return [...this.#opening(), this.#chunk(delta, { logprobs, extension: this.#takeSpan() })];
       }
@@ -118,16 +122,22 @@ export async function readCompletion(
   request: ChatRequest,
 ): Promise<ChatCompletion> {
   let content = '';
+  let refusal = '';
+  let reasoning = '';
   let logprobs: TokenLogprobs[] = [];
   let calls: ToolCall[] = [];
   for await (const event of events) {
     if (event.type === 'delta') {
       content += event.text;
+      refusal += event.refusal ?? '';
+      reasoning += event.reasoning ?? '';
       if (event.logprobs !== undefined) logprobs.push(event.logprobs);
       for (const piece of event.toolCalls ?? []) addToolCall(calls, piece);
     } else if (event.type === 'replace') {
       // Nobody has seen any of it.
       content = '';
+      refusal = '';
+      reasoning = '';
       logprobs = [];
       calls = [];
     } else if (event.type === 'end') {
@@ -139,8 +149,9 @@ export async function readCompletion(
             index: 0,
             message: {
               role: 'assistant',
-              content: content === '' && calls.length > 0 ? null : content,
-              refusal: null,
+              content: content === '' && (calls.length > 0 || refusal !== '') ? null : content,
+              refusal: refusal === '' ? null : refusal,
+              ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
               // An endpoint's indices may have gaps.
               ...(calls.length > 0 ? { tool_calls: Object.values(calls) } : {}),
             },
@@ -155,9 +166,6 @@ export async function readCompletion(
   }
   throw truncated();
 }
-
-/** Calls in one answer at most: an index comes from outside. */
-const MAX_TOOL_CALLS = 128;
 
 function addToolCall(calls: ToolCall[], piece: ToolCallDelta): void {
   if (!Number.isInteger(piece.index) || piece.index < 0 || piece.index >= MAX_TOOL_CALLS)

@@ -30,7 +30,15 @@ export interface ChatCompletion {
   model: string;
   choices: {
     index: 0;
-    message: { role: 'assistant'; content: string | null; refusal: null; tool_calls?: ToolCall[] };
+    message: {
+      role: 'assistant';
+      content: string | null;
+      /** Only models in the cloud refuse in a field of its own. */
+      refusal: string | null;
+      /** What a model in the cloud said to itself. */
+      reasoning_content?: string;
+      tool_calls?: ToolCall[];
+    };
     logprobs: Logprobs | null;
     finish_reason: FinishReason;
   }[];
@@ -56,7 +64,13 @@ export interface ChatCompletionChunk {
   /** Empty in the chunk with the token counts. */
   choices: {
     index: 0;
-    delta: { role?: 'assistant'; content?: string; tool_calls?: ToolCallDelta[] };
+    delta: {
+      role?: 'assistant';
+      content?: string;
+      reasoning_content?: string;
+      refusal?: string;
+      tool_calls?: ToolCallDelta[];
+    };
     logprobs: Logprobs | null;
     finish_reason: FinishReason | null;
   }[];

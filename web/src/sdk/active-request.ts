@@ -13,6 +13,8 @@ export type RequestOrder = Extract<Order, { request: number }>;
 
 /** Signs of life come with every chunk of reasoning; the policy, whose shortest patience is seconds, is told so often. */
 const ALIVE_EVERY_MS = 250;
+/** A leg that waits for a slow reader shows so often that it lives. */
+const HELD_BEAT_MS = 1_000;
 
 /** A leg that was ordered and has not ended. */
 interface LiveLeg {
@@ -132,6 +134,7 @@ export class ActiveRequest {
     const sink: LegSink = {
       piece: (piece) => this.#piece(live, piece),
       alive: () => this.#alive(live),
+      room: () => this.#room(live),
       finished: (end) => this.#finished(live, end),
       failed: (error) => this.#failed(live, error),
     };
@@ -180,12 +183,20 @@ export class ActiveRequest {
     this.#tell(live);
   }
 
+  /** While the reader is slow, the leg is silent for that reason, and lives. */
+  #room(live: LiveLeg): Promise<void> | undefined {
+    const room = this.#current === live ? this.running.room() : undefined;
+    if (room === undefined) return undefined;
+    const beat = setInterval(() => this.#alive(live), HELD_BEAT_MS);
+    return room.finally(() => clearInterval(beat));
+  }
+
   #alive(live: LiveLeg): void {
     const now = this.#host.now();
     if (now - live.heardMs < ALIVE_EVERY_MS) return;
     live.heardMs = now;
     const { request, leg } = live.order;
-    this.#host.report({ type: 'alive', request, leg });
+    if (this.#legs.get(leg) === live) this.#host.report({ type: 'alive', request, leg });
   }
 
   /** Passes on what came on the adopted leg. */

@@ -1,16 +1,16 @@
 import { InshoreError } from '../error';
+import { isEventStream } from '../protocol/event-stream';
+import { findPeerError } from '../protocol/peer-error';
+import { ChatStreamError } from '../protocol/stream-error';
 import type { Continuation, RequestSpec, Snapshot } from '../route/types';
-import { type Chunk, readChunk } from './cloud-chunk';
+import { relayAnswer } from './cloud-answer';
 import { cloudBody } from './cloud-request';
-import type { CloudOptions, FinishReason } from './contract';
-import { httpFailure } from './http-failure';
+import type { CloudOptions } from './contract';
+import { httpFailure, parseJson, readText, streamFailure } from './http-failure';
 import { type Leg, LegError, type LegSink, type LegTask } from './leg';
-import { readEvents } from './sse';
+import { whenAborted } from './sse';
 import { StopText } from './stop-text';
 import { type TokenSource, tokenSource } from './token-source';
-
-/** After the finish reason, an endpoint may still tell the usage; but it need not hold up the end. */
-const USAGE_GRACE_MS = 1_000;
 
 /** What forbids the network; asked again for each leg, whatever was ordered. */
 export interface Gates {
@@ -66,6 +66,7 @@ export class CloudEndpoint {
     const guarded: LegSink = {
       piece: (piece) => unlessAborted(() => sink.piece(piece)),
       alive: () => unlessAborted(() => sink.alive()),
+      room: () => sink.room(),
       finished: (end) => unlessAborted(() => sink.finished(end)),
       failed: (error) => unlessAborted(() => sink.failed(error)),
     };
@@ -90,7 +91,7 @@ export class CloudEndpoint {
     );
     // With token ids, the host's own stop texts keep ids and text in step; any other stream is watched here as well.
     const stops = new StopText(this.#cloud.continuation === 'token_ids' ? [] : task.request.stop);
-    await relay(body, stops, modelSha256, sink);
+    await relayAnswer(body, { stops, modelSha256, signal }, sink);
   }
 
   async #ask(
@@ -98,88 +99,62 @@ export class CloudEndpoint {
     token: string | undefined,
     signal: AbortSignal,
   ): Promise<ReadableStream<Uint8Array>> {
-    let response: Response;
-    try {
-      response = await this.#fetch(this.#url, {
-        method: 'POST',
-        body,
-        signal,
-        // No cookies, no answer from a cache, and nobody sends prompt and token on to another address.
-        credentials: 'omit',
-        cache: 'no-store',
-        redirect: 'error',
-        headers: {
-          ...this.#cloud.headers,
-          'Content-Type': 'application/json',
-          Accept: 'text/event-stream',
-          ...(token !== undefined && { Authorization: `Bearer ${token}` }),
-        },
-      });
-    } catch (cause) {
-      throw networkFailed(cause);
-    }
+    const call = this.#fetch(this.#url, {
+      method: 'POST',
+      body,
+      signal,
+      // No cookies, no answer from a cache, and nobody sends prompt and token on to another address.
+      credentials: 'omit',
+      cache: 'no-store',
+      redirect: 'error',
+      headers: {
+        ...this.#cloud.headers,
+        'Content-Type': 'application/json',
+        Accept: 'text/event-stream',
+        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+      },
+    });
+    const response = await unlessAborted(call, signal);
     if (!response.ok) throw await httpFailure(response);
-    const type = response.headers.get('content-type') ?? '';
-    if (!/^text\/event-stream\b/i.test(type.trim()) || response.body === null) {
-      response.body?.cancel().catch(() => {});
-      throw new LegError(
-        'protocol',
-        'protocol',
-        `The endpoint answered with ${JSON.stringify(type.slice(0, 80))} instead of a stream of events. Check its address.`,
-      );
-    }
-    return response.body;
+    const type = response.headers.get('content-type');
+    // Without a type, the events tell whether it is a stream: anything else has no finish reason.
+    if ((type === null || isEventStream(type)) && response.body !== null) return response.body;
+    throw await notAStream(response, type ?? '');
   }
 }
 
-/**
- * Passes an answer's chunks on. Only a finish reason makes it whole: a stream that just ends is a failure. Token ids are
- * passed on only where the endpoint runs the very model of the device; those of another one would mean other words.
- */
-async function relay(
-  body: ReadableStream<Uint8Array>,
-  stops: StopText,
-  modelSha256: string | undefined,
-  sink: LegSink,
-): Promise<void> {
-  let sameModel = false;
-  const grace = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let finishReason: FinishReason | undefined;
-  let usage: Chunk['usage'];
+/** The response, or an error; a response that comes after an abort is dropped unread. */
+async function unlessAborted(call: Promise<Response>, signal: AbortSignal): Promise<Response> {
+  const aborted = whenAborted([signal]);
+  call.then(
+    (late) => {
+      if (signal.aborted) late.body?.cancel().catch(() => {});
+    },
+    () => {},
+  );
   try {
-    for await (const data of readEvents(body, grace.signal)) {
-      if (data === '[DONE]') break;
-      const chunk = readChunk(data);
-      usage = chunk.usage ?? usage;
-      if (chunk.modelSha256 !== undefined) sameModel = chunk.modelSha256 === modelSha256;
-      if (finishReason === undefined) {
-        finishReason = passOn(chunk, stops, sameModel, sink);
-        if (finishReason !== undefined) timer = setTimeout(() => grace.abort(), USAGE_GRACE_MS);
-      }
-      if (finishReason !== undefined && usage !== undefined) break;
-    }
-  } catch (error) {
-    // With the finish reason the answer is whole; whatever goes wrong later takes nothing from it.
-    if (finishReason === undefined) throw error instanceof LegError ? error : connectionLost(error);
+    const response = await Promise.race([call, aborted.promise]);
+    if (response !== undefined) return response;
+  } catch (cause) {
+    throw networkFailed(cause);
   } finally {
-    clearTimeout(timer);
+    aborted.forget();
   }
-  if (finishReason === undefined) throw connectionLost();
-  sink.finished({ finishReason, ...usage });
+  throw networkFailed(signal.reason);
 }
 
-/** Gives the chunk's pieces to `sink`, up to a stop text; the finish reason, if this was the last chunk. */
-function passOn(chunk: Chunk, stops: StopText, sameModel: boolean, sink: LegSink): FinishReason | undefined {
-  for (const piece of chunk.pieces) {
-    const { text, stopped } = stops.push(piece.text);
-    sink.piece({ ...piece, text, ids: sameModel ? piece.ids : undefined });
-    if (stopped) return 'stop';
-  }
-  if (chunk.finishReason === undefined) return undefined;
-  const rest = stops.finish();
-  if (rest !== '') sink.piece({ text: rest, tokens: 0, ids: [] });
-  return chunk.finishReason;
+/** A response with status 200 and no stream: an error in a body of JSON, or another protocol. */
+async function notAStream(response: Response, type: string): Promise<LegError> {
+  const text = /json/i.test(type) ? await readText(response) : '';
+  response.body?.cancel().catch(() => {});
+  const said = findPeerError(parseJson(text));
+  if (said !== undefined)
+    return streamFailure(new ChatStreamError('peer_error', 'The endpoint answered with an error.', said));
+  return new LegError(
+    'protocol',
+    'protocol',
+    `The endpoint answered with ${JSON.stringify(type.slice(0, 80))} instead of a stream of events. Check its address.`,
+  );
 }
 
 /** The last look before anything leaves the device. */
@@ -220,9 +195,4 @@ function networkFailed(cause: unknown): LegError {
     'The endpoint cannot be reached. Check the connection, its address and its CORS rules.',
     { cause },
   );
-}
-
-function connectionLost(cause?: unknown): LegError {
-  const message = 'The connection ended in the middle of the answer. Try again.';
-  return new LegError('network', 'network', message, { cause });
 }

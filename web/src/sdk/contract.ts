@@ -173,6 +173,10 @@ export type AnswerEvent =
       logprobs?: TokenLogprobs | undefined;
       /** Pieces of tool calls as a cloud endpoint sent them (`delta.tool_calls`); the engine here makes none. */
       toolCalls?: ToolCallDelta[] | undefined;
+      /** What a model in the cloud said to itself; not part of the answer. */
+      reasoning?: string | undefined;
+      /** That and why a model in the cloud does not answer; it comes as a whole. */
+      refusal?: string | undefined;
     }
   /** What was shown is void; the answer begins again. */
   | { type: 'replace'; source: Source; reason: Reason }

@@ -1,3 +1,6 @@
+import { findPeerError, peerStatus } from '../protocol/peer-error';
+import { parseRetryAfter, retryAfterMs } from '../protocol/retry-after';
+import type { ChatStreamError, PeerError } from '../protocol/stream-error';
 import type { FailureKind } from '../route/types';
 import { LegError } from './leg';
 
@@ -5,7 +8,6 @@ import { LegError } from './leg';
 const MAX_BODY_BYTES = 64 << 10;
 /** An error's body may trickle; its status is what counts. */
 const BODY_TIMEOUT_MS = 2_000;
-const MAX_DETAIL_CHARS = 300;
 
 /** What a status means for the policy, and what to do about it. */
 const STATUSES: Record<number, [kind: FailureKind, code: string, advice: string]> = {
@@ -24,7 +26,7 @@ const STATUSES: Record<number, [kind: FailureKind, code: string, advice: string]
 /** A response that is no answer, as a failed leg. Reads a bounded piece of its body for the endpoint's own words. */
 export async function httpFailure(response: Response, who = 'The endpoint'): Promise<LegError> {
   const { status } = response;
-  const said = readApiError(parseJson(await readText(response)));
+  const said = bodyError(await readText(response));
   let [kind, code, advice] = STATUSES[status] ?? unlisted(status);
   if (said.code === 'model_mismatch') [kind, code, advice] = MISMATCH;
   // Some providers use 429 for an empty account too.
@@ -48,35 +50,15 @@ const MISMATCH: [FailureKind, string, string] = [
 ];
 
 /**
- * An error object inside a stream, after the status was 200. A worker that had to begin its stream before the upstream
+ * An error that came inside a stream, after the status was 200. A worker that had to begin its stream before the upstream
  * answered tells the upstream's `status` and `retry_after` there.
  */
-export function streamFailure(error: unknown): LegError {
-  const said = readApiError({ error });
-  const status = typeof said.status === 'number' ? STATUSES[said.status] : undefined;
-  const limited = said.code === 'rate_limit_exceeded' || said.kind === 'rate_limit_error';
-  const mismatch = said.code === 'model_mismatch' ? MISMATCH : undefined;
-  const [kind, code] = mismatch ??
-    status ??
-    (limited ? STATUSES[429] : undefined) ?? ['server_error', 'server_error'];
-  const headers = new Headers(said.retryAfter === undefined ? {} : { 'retry-after': said.retryAfter });
-  return new LegError(kind, code, 'The endpoint broke off its answer with an error. Try again.', {
-    retryAfterMs: retryAfterMs(headers),
-  });
-}
-
-/** Waiting time that a response asks for, in ms; understands seconds, dates and OpenAI's `retry-after-ms`. */
-export function retryAfterMs(headers: Headers, now: () => number = Date.now): number | undefined {
-  const ms = Number(headers.get('retry-after-ms') ?? Number.NaN);
-  if (Number.isFinite(ms) && ms >= 0) return ms;
-  const value = headers.get('retry-after')?.trim();
-  if (value === undefined || value === '') return undefined;
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const until = Date.parse(value);
-  if (Number.isNaN(until)) return undefined;
-  // Against the server's own clock where it tells it: the device's may be off.
-  const served = Date.parse(headers.get('date') ?? '');
-  return Math.max(0, until - (Number.isNaN(served) ? now() : served));
+export function streamFailure({ message, said }: ChatStreamError): LegError {
+  const status = peerStatus(said);
+  const listed = status === undefined ? undefined : (STATUSES[status] ?? unlisted(status));
+  const [kind, code, advice] = said.code === 'model_mismatch' ? MISMATCH : (listed ?? unlisted(500));
+  const retryAfterMs = parseRetryAfter(said.retryAfter, Date.now());
+  return new LegError(kind, code, `${message} ${advice}`, { retryAfterMs });
 }
 
 /** Up to `maxBytes` of a body as text; what comes later or too slowly is left. */
@@ -102,6 +84,9 @@ export async function readText(response: Response, maxBytes = MAX_BODY_BYTES): P
   return text.slice(0, maxBytes);
 }
 
+/** The error in a response's body, where there is one. */
+export const bodyError = (text: string): PeerError => findPeerError(parseJson(text)) ?? {};
+
 /** `text` as JSON, or undefined. */
 export function parseJson(text: string): unknown {
   try {
@@ -110,31 +95,3 @@ export function parseJson(text: string): unknown {
     return undefined;
   }
 }
-
-interface ApiErrorFields {
-  message?: string;
-  code?: string;
-  kind?: string;
-  status?: number;
-  retryAfter?: string;
-}
-
-function readApiError(body: unknown): ApiErrorFields {
-  const error = isRecord(body) ? body.error : undefined;
-  if (!isRecord(error)) return {};
-  const { message, code, type, status, retry_after } = error;
-  return {
-    ...(typeof message === 'string' && { message: message.slice(0, MAX_DETAIL_CHARS) }),
-    ...(typeof code === 'string' && { code }),
-    ...(typeof type === 'string' && { kind: type }),
-    ...(typeof code === 'number' && { status: code }),
-    ...(typeof status === 'number' && { status }),
-    ...((typeof retry_after === 'string' || typeof retry_after === 'number') && {
-      retryAfter: String(retry_after).replace(/[^\x20-\x7e]/g, ''),
-    }),
-  };
-}
-
-/** Whether `value` is an object with fields. */
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -61,6 +61,7 @@ export function collector() {
     alive: () => {
       signs.alive += 1;
     },
+    room: () => undefined,
     finished: (end) => settle({ end }),
     failed: (error) => settle({ error }),
   };

@@ -29,6 +29,10 @@ export interface LegPiece {
   ids?: readonly number[] | undefined;
   logprobs?: TokenLogprobs | undefined;
   toolCalls?: ToolCallDelta[] | undefined;
+  /** What the model said to itself; not part of the answer. */
+  reasoning?: string | undefined;
+  /** That and why the model does not answer: the whole of it. */
+  refusal?: string | undefined;
 }
 
 /** How a leg ended well. */
@@ -48,6 +52,8 @@ export interface LegSink {
   piece(piece: LegPiece): void;
   /** The leg works, without a token for the answer: a keep-alive, reasoning, a piece of the prompt that was read. */
   alive(): void;
+  /** Resolves when the answer's reader has room again; undefined: it has. A leg waits for it before it takes more. */
+  room(): Promise<void> | undefined;
   finished(end: LegEnd): void;
   failed(error: LegError): void;
 }

@@ -43,6 +43,7 @@ export class LocalLeg implements Leg {
     return {
       piece: (piece) => unlessAborted(() => this.#sink.piece(piece)),
       alive: () => unlessAborted(() => this.#sink.alive()),
+      room: () => this.#sink.room(),
       finished: (end) => unlessAborted(() => this.#sink.finished(end)),
       failed: (error) => unlessAborted(() => this.#sink.failed(error)),
     };
@@ -69,6 +70,9 @@ export class LocalLeg implements Leg {
     for await (const step of answer) {
       const logprobs = topLogprobs === undefined ? undefined : readLogprobs(step);
       this.sink.piece({ text: step.text, tokens: 1, ids: [step.id], logprobs });
+      // The engine goes on and the token log keeps what it makes, which the context bounds; only nobody is told of it yet.
+      const room = this.#sink.room();
+      if (room !== undefined) await Promise.race([room, this.#aborted]);
     }
     return answer.done;
   }

@@ -16,6 +16,9 @@ interface RunningListener {
   onEnd(): void;
 }
 
+/** Events that wait for a slow reader; with more of them, legs take no more from their engine or connection. */
+const MAX_WAITING_EVENTS = 256;
+
 /** A span while it grows. */
 interface OpenSpan extends Span {
   startedMs: number;
@@ -48,6 +51,8 @@ export class Running implements RunningAnswer {
   #ended = false;
   #error: InshoreError | undefined;
   #wake: (() => void) | undefined;
+  /** Told when the reader has taken enough. */
+  #waitingForRoom: (() => void)[] = [];
   #iterated = false;
 
   constructor(
@@ -133,9 +138,17 @@ export class Running implements RunningAnswer {
     }
     span.tokens += piece.tokens;
     span.end = this.text.length;
-    const { text, logprobs, toolCalls, tokens } = piece;
-    if (text === '' && logprobs === undefined && toolCalls === undefined) return;
-    this.#push({ type: 'delta', text, source: span.source, tokens, logprobs, toolCalls });
+    const { text, logprobs, toolCalls, tokens, reasoning, refusal } = piece;
+    const isSilent = [logprobs, toolCalls, reasoning, refusal].every((field) => field === undefined);
+    if (text === '' && isSilent) return;
+    const more = { ...(reasoning !== undefined && { reasoning }), ...(refusal !== undefined && { refusal }) };
+    this.#push({ type: 'delta', text, source: span.source, tokens, logprobs, toolCalls, ...more });
+  }
+
+  /** Resolves when the reader has taken enough; undefined: there is room. */
+  room(): Promise<void> | undefined {
+    if (this.#ended || this.#events.length < MAX_WAITING_EVENTS) return undefined;
+    return new Promise((resolve) => this.#waitingForRoom.push(resolve));
   }
 
   /** What was shown is void. */
@@ -210,6 +223,7 @@ export class Running implements RunningAnswer {
     try {
       for (;;) {
         const event = this.#events.shift();
+        if (this.#events.length <= MAX_WAITING_EVENTS / 2) this.#makeRoom();
         if (event !== undefined) yield event;
         else if (this.#error !== undefined) throw this.#error;
         else if (this.#ended) return;
@@ -234,6 +248,11 @@ export class Running implements RunningAnswer {
     this.#ended = true;
     this.#listener.onEnd();
     this.#wake?.();
+    this.#makeRoom();
+  }
+
+  #makeRoom(): void {
+    for (const resolve of this.#waitingForRoom.splice(0)) resolve();
   }
 }
 

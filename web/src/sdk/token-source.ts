@@ -1,4 +1,5 @@
-import { httpFailure, isRecord, parseJson, readText } from './http-failure';
+import { isRecord } from '../protocol/values';
+import { httpFailure, parseJson, readText } from './http-failure';
 import { LegError } from './leg';
 
 /** Gives a fresh bearer token for one request. */

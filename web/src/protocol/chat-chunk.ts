@@ -1,0 +1,262 @@
+import { type ContentText, readContent, readReasoning } from './content';
+import type { StreamEvent } from './event-stream';
+import { type FinishReason, readFinishReason } from './finish-reason';
+import { findPeerError } from './peer-error';
+import { ChatStreamError, garbage, quoted } from './stream-error';
+import { type ToolCallPiece, ToolCallReader } from './tool-calls';
+import { asCount, isEmpty, isRecord } from './values';
+
+/** Token counts, as far as the peer told them. */
+export interface ChatUsage {
+  promptTokens?: number | undefined;
+  cachedTokens?: number | undefined;
+  completionTokens?: number | undefined;
+}
+
+/** What one event adds to the answer. */
+export interface ChatPiece extends ContentText {
+  toolCalls: ToolCallPiece[];
+  /** With the event that ends the answer. */
+  finishReason: FinishReason | undefined;
+  /** `[DONE]`: nothing follows. */
+  isDone: boolean;
+  /** The event has the shape of a chunk: `choices` is a list. */
+  isChunk: boolean;
+  /** It brought token counts. */
+  hasUsage: boolean;
+  /** The event's JSON, for fields beside OpenAI's; undefined where there is none. */
+  json: Record<string, unknown> | undefined;
+  /** The choice of the answer. */
+  choice: Record<string, unknown> | undefined;
+}
+
+/** Names of events that only keep a connection open, whatever their data. */
+const KEEP_ALIVES = /^(ping|keep-?alive|heartbeat)$/i;
+
+/**
+ * Fields in which other protocols and other versions of this one put an answer. Where they hold something and this reader
+ * does not know it, text would be lost.
+ */
+const FOREIGN_TEXT = [
+  'answer',
+  'audio',
+  'candidates',
+  'completion',
+  'generated_text',
+  'images',
+  'output',
+  'output_text',
+  'parts',
+  'response',
+  'token',
+] as const;
+/** Without `choices`, these are an answer in another protocol too. */
+const FOREIGN_EVENT = [...FOREIGN_TEXT, 'content', 'delta', 'message', 'text', 'tool_calls'] as const;
+
+/**
+ * Reads a chat completion, streamed or whole, event by event. It accepts what vendors do differently as long as nothing of
+ * the answer can be lost, and skips events that carry no answer. Everything else is an error: there is no shorter answer.
+ */
+export class ChatStreamReader {
+  /** Why the answer ended; undefined while it goes on. */
+  finishReason: FinishReason | undefined;
+  /** The latest counts. */
+  readonly usage: ChatUsage = {};
+  readonly #tools = new ToolCallReader();
+  /** The answer so far: a `message` repeats it. */
+  #text = '';
+  #refusal = '';
+  #hasReasoning = false;
+  /** A `message` came before any delta with text: there is one an answer. */
+  #isWhole = false;
+
+  /**
+   * Reads one event.
+   *
+   * @throws ChatStreamError. After the finish reason only where more of the answer comes: whatever else goes wrong then takes
+   * nothing from the answer.
+   */
+  read({ event, data }: StreamEvent): ChatPiece {
+    const hadFinished = this.finishReason !== undefined;
+    let piece: ChatPiece;
+    try {
+      piece = this.#event(event, data.trim());
+    } catch (error) {
+      if (hadFinished) return emptyPiece();
+      throw error;
+    }
+    const hasMore = piece.text !== '' || piece.refusal !== '' || piece.toolCalls.length > 0;
+    if (hadFinished && hasMore) throw garbage('more of its answer after the finish reason');
+    return piece;
+  }
+
+  /** The stream has ended. @throws ChatStreamError `truncated` without a finish reason, also after `[DONE]` */
+  end(): FinishReason {
+    if (this.finishReason !== undefined) return this.finishReason;
+    throw new ChatStreamError('truncated', 'The answer ended before it was complete.');
+  }
+
+  #event(name: string | undefined, data: string): ChatPiece {
+    const piece = emptyPiece();
+    if (data === '[DONE]') return { ...piece, isDone: true };
+    const json = parseJson(data);
+    const isKeepAlive = data === '' || KEEP_ALIVES.test(name ?? '');
+    if (isKeepAlive && !(isRecord(json) && Array.isArray(json.choices))) return piece;
+    const error = findPeerError(json) ?? (name === 'error' ? {} : undefined);
+    if (error !== undefined) throw peerError(error);
+    if (json === undefined) throw garbage('an event that is no JSON');
+    for (const chunk of Array.isArray(json) ? json : [json]) this.#chunk(chunk, piece);
+    return piece;
+  }
+
+  #chunk(json: unknown, piece: ChatPiece): void {
+    if (json === null) return;
+    if (!isRecord(json)) throw garbage(`an event that is no JSON object (${quoted(json)})`);
+    piece.json = json;
+    piece.hasUsage = this.#readUsage(json);
+    if (json.choices === undefined || json.choices === null) {
+      refuse(json, FOREIGN_EVENT);
+      return;
+    }
+    if (!Array.isArray(json.choices)) throw garbage('`choices` that are no list');
+    piece.isChunk = true;
+    if (json.choices.length === 0) refuse(json, FOREIGN_EVENT);
+    for (const choice of json.choices) {
+      if (!isRecord(choice)) throw garbage(`a choice that is no object (${quoted(choice)})`);
+      this.#choice(choice, piece);
+    }
+  }
+
+  #choice(choice: Record<string, unknown>, piece: ChatPiece): void {
+    const failed = isEmpty(choice.error) ? undefined : findPeerError({ error: choice.error });
+    if (failed !== undefined) throw peerError(failed);
+    const index = choice.index ?? 0;
+    if (index !== 0 && index !== '0') {
+      refuseOther(choice);
+      return;
+    }
+    piece.choice = choice;
+    refuse(choice, [...FOREIGN_TEXT, 'content']);
+    this.#delta(choice, piece);
+    this.#message(choice.message, piece);
+    const details = isRecord(choice.finish_details) ? choice.finish_details.type : undefined;
+    const reason = readFinishReason(choice.finish_reason ?? details);
+    if (reason === undefined || this.finishReason !== undefined) return;
+    this.#tools.end(reason === 'tool_calls');
+    this.finishReason = reason;
+    piece.finishReason = reason;
+  }
+
+  #delta(choice: Record<string, unknown>, piece: ChatPiece): void {
+    const delta = choice.delta ?? {};
+    if (!isRecord(delta)) throw garbage(`a delta that is no object (${quoted(delta)})`);
+    refuse(delta, [...FOREIGN_TEXT, 'message']);
+    const content = readContent(delta.content);
+    // Some servers fill the field of the older completions too, or only that.
+    const text = oneText(content.text, readContent(delta.text).text, readContent(choice.text).text);
+    const refusal = content.refusal + readContent(delta.refusal).text;
+    const reasoning = content.reasoning + reasoningOf(delta);
+    const calls = [...this.#tools.read(delta.tool_calls), ...this.#tools.readLegacy(delta.function_call)];
+    this.#add(piece, { text, refusal, reasoning }, calls);
+  }
+
+  /** A whole message: the answer itself, or the answer so far beside or after its deltas. */
+  #message(message: unknown, piece: ChatPiece): void {
+    if (message === undefined || message === null) return;
+    if (!isRecord(message)) throw garbage(`a message that is no object (${quoted(message)})`);
+    refuse(message, FOREIGN_TEXT);
+    const content = readContent(message.content);
+    const refusal = content.refusal + readContent(message.refusal).text;
+    const reasoning = this.#hasReasoning ? '' : content.reasoning + reasoningOf(message);
+    const hasCalls = this.#tools.hasCalls;
+    const calls = hasCalls
+      ? []
+      : [...this.#tools.read(message.tool_calls), ...this.#tools.readLegacy(message.function_call)];
+    if (this.#isWhole && content.text !== '') throw garbage('a second message');
+    this.#isWhole ||= this.#text === '' && content.text !== '';
+    const rest = {
+      text: beyond(this.#text, content.text),
+      refusal: beyond(this.#refusal, refusal),
+      reasoning,
+    };
+    this.#add(piece, rest, calls);
+  }
+
+  #add(piece: ChatPiece, { text, refusal, reasoning }: ContentText, calls: ToolCallPiece[]): void {
+    piece.text += text;
+    piece.refusal += refusal;
+    piece.reasoning += reasoning;
+    piece.toolCalls.push(...calls);
+    this.#text += text;
+    this.#refusal += refusal;
+    this.#hasReasoning ||= reasoning !== '';
+  }
+
+  #readUsage(json: Record<string, unknown>): boolean {
+    const vendor = isRecord(json.x_groq) ? json.x_groq.usage : undefined;
+    const usage = json.usage ?? vendor;
+    if (!isRecord(usage)) return false;
+    const details = isRecord(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {};
+    this.usage.promptTokens = asCount(usage.prompt_tokens) ?? this.usage.promptTokens;
+    this.usage.cachedTokens = asCount(details.cached_tokens) ?? this.usage.cachedTokens;
+    this.usage.completionTokens = asCount(usage.completion_tokens) ?? this.usage.completionTokens;
+    return true;
+  }
+}
+
+const emptyPiece = (): ChatPiece => ({
+  text: '',
+  refusal: '',
+  reasoning: '',
+  toolCalls: [],
+  finishReason: undefined,
+  isDone: false,
+  isChunk: false,
+  hasUsage: false,
+  json: undefined,
+  choice: undefined,
+});
+
+const peerError = (said: ChatStreamError['said']): ChatStreamError =>
+  new ChatStreamError('peer_error', 'The endpoint broke off its answer with an error.', said);
+
+/** Reasoning by the names that DeepSeek, OpenRouter, vLLM, Groq and Ollama give it. */
+const reasoningOf = (from: Record<string, unknown>): string =>
+  readReasoning(from.reasoning_content ?? from.reasoning ?? from.thinking);
+
+function refuse(from: Record<string, unknown>, fields: readonly string[]): void {
+  const field = fields.find((name) => !isEmpty(from[name]));
+  if (field !== undefined)
+    throw garbage(`an answer in a field that is not part of this protocol (\`${field}\`)`);
+}
+
+/** One answer was asked for. Another choice may be there, but not with text: which of them is the answer? */
+function refuseOther(choice: Record<string, unknown>): void {
+  const reader = new ChatStreamReader();
+  const data = JSON.stringify({ choices: [{ ...choice, index: 0, finish_reason: null }] });
+  const { text, refusal, toolCalls } = reader.read({ data });
+  if (text !== '' || refusal !== '' || toolCalls.length > 0)
+    throw garbage('a second choice; one was asked for');
+}
+
+/** The one text that several fields hold. */
+function oneText(...texts: string[]): string {
+  const [first = '', ...others] = texts.filter((text) => text !== '');
+  if (others.some((other) => other !== first)) throw garbage('two texts that differ in one choice');
+  return first;
+}
+
+/** What `whole` has beyond `begun`: nothing if it repeats it or a part of it. */
+function beyond(begun: string, whole: string): string {
+  if (whole === '' || begun.startsWith(whole)) return '';
+  if (!whole.startsWith(begun)) throw garbage('a message that differs from its pieces');
+  return whole.slice(begun.length);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+import type { ChatPiece } from '../../web/src/protocol/chat-chunk';
+import { isRecord } from '../../web/src/protocol/values';
+
+/**
+ * What a client gets for a chunk, as JSON: the chunk itself where any OpenAI client reads the whole of it, else the same in
+ * OpenAI's shape, so that no client drops what it does not know. Undefined: the event carried nothing of the answer.
+ */
+export function openAiChunk(piece: ChatPiece, data: string): string | undefined {
+  const { json, choice } = piece;
+  if (json === undefined || (!piece.isChunk && !piece.hasUsage)) return undefined;
+  if (!piece.isChunk) return JSON.stringify({ ...json, choices: [] });
+  if (choice === undefined || isPlain(piece, choice)) return data;
+  const delta = isRecord(choice.delta) ? choice.delta : {};
+  const { content, text, reasoning, reasoning_content, thinking, refusal, tool_calls, ...others } = delta;
+  const { message, text: legacy, ...rest } = choice;
+  const plain = {
+    ...rest,
+    index: 0,
+    delta: { ...others, ...fields(piece), content: piece.text },
+    finish_reason: piece.finishReason ?? null,
+  };
+  return JSON.stringify({ ...json, choices: [plain] });
+}
+
+/** A whole answer as {@link openAiChunk}. */
+export function openAiCompletion(piece: ChatPiece, data: string): string {
+  const { json, choice } = piece;
+  const message = choice?.message;
+  if (choice === undefined || !isRecord(message)) return data;
+  const isText = typeof message.content === 'string' || message.content === null;
+  if (isText && isSameReason(piece, choice) && hasSameCalls(piece, message.tool_calls)) return data;
+  const content = piece.text === '' && typeof message.content !== 'string' ? null : piece.text;
+  const plain = {
+    ...choice,
+    index: 0,
+    message: { ...message, ...fields(piece), content },
+    finish_reason: piece.finishReason ?? null,
+  };
+  return JSON.stringify({ ...json, choices: [plain] });
+}
+
+function fields({ refusal, reasoning, toolCalls }: ChatPiece): Record<string, unknown> {
+  return {
+    ...(refusal !== '' && { refusal }),
+    ...(reasoning !== '' && { reasoning_content: reasoning }),
+    ...(toolCalls.length > 0 && { tool_calls: toolCalls }),
+  };
+}
+
+/** Whether the chunk has OpenAI's shape already. */
+function isPlain(piece: ChatPiece, choice: Record<string, unknown>): boolean {
+  const delta = choice.delta ?? {};
+  if (!isRecord(delta) || choice.index !== 0) return false;
+  const hasOther = [choice.message, choice.text, delta.text].some((field) => field !== undefined);
+  const isOneChoice = Array.isArray(piece.json?.choices) && piece.json.choices.length === 1;
+  return (
+    isOneChoice &&
+    !hasOther &&
+    (delta.content ?? '') === piece.text &&
+    (delta.refusal ?? '') === piece.refusal &&
+    isSameReason(piece, choice) &&
+    hasSameCalls(piece, delta.function_call === undefined ? delta.tool_calls : undefined)
+  );
+}
+
+function isSameReason({ finishReason }: ChatPiece, choice: Record<string, unknown>): boolean {
+  const said = choice.finish_reason ?? undefined;
+  // OpenAI's own word for the function calls of old.
+  return said === finishReason || (said === 'function_call' && finishReason === 'tool_calls');
+}
+
+function hasSameCalls({ toolCalls }: ChatPiece, said: unknown): boolean {
+  // Legacy function calls are OpenAI's own, too.
+  if (said === undefined || said === null) return toolCalls.length === 0 || toolCalls[0]?.id === 'call_0';
+  return (
+    Array.isArray(said) &&
+    said.length === toolCalls.length &&
+    toolCalls.every((call, at) => {
+      const one = said[at];
+      if (!isRecord(one) || one.index !== call.index || (call.id !== undefined && one.id !== call.id))
+        return false;
+      const fn = isRecord(one.function) ? one.function : {};
+      return (
+        (fn.arguments ?? '') === call.function?.arguments && (fn.name ?? '') === (call.function?.name ?? '')
+      );
+    })
+  );
+}
