@@ -28,7 +28,7 @@ export function openAiCompletion(piece: ChatPiece, data: string): string {
   const message = choice?.message;
   if (choice === undefined || !isRecord(message)) return data;
   const isText = typeof message.content === 'string' || message.content === null;
-  if (isText && isSameReason(piece, choice) && hasSameCalls(piece, message.tool_calls)) return data;
+  if (isText && isSameReason(piece, choice) && hasPlainCalls(piece, message)) return data;
   const content = piece.text === '' && typeof message.content !== 'string' ? null : piece.text;
   const plain = {
     ...choice,
@@ -59,7 +59,7 @@ function isPlain(piece: ChatPiece, choice: Record<string, unknown>): boolean {
     (delta.content ?? '') === piece.text &&
     (delta.refusal ?? '') === piece.refusal &&
     isSameReason(piece, choice) &&
-    hasSameCalls(piece, delta.function_call === undefined ? delta.tool_calls : undefined)
+    hasPlainCalls(piece, delta)
   );
 }
 
@@ -69,9 +69,11 @@ function isSameReason({ finishReason }: ChatPiece, choice: Record<string, unknow
   return said === finishReason || (said === 'function_call' && finishReason === 'tool_calls');
 }
 
-function hasSameCalls({ toolCalls }: ChatPiece, said: unknown): boolean {
-  // Legacy function calls are OpenAI's own, too.
-  if (said === undefined || said === null) return toolCalls.length === 0 || toolCalls[0]?.id === 'call_0';
+function hasPlainCalls({ toolCalls }: ChatPiece, from: Record<string, unknown>): boolean {
+  const { function_call: legacy, tool_calls: said } = from;
+  // OpenAI's own form of function calls before there were tools.
+  if (isRecord(legacy)) return typeof (legacy.arguments ?? '') === 'string';
+  if (said === undefined || said === null) return toolCalls.length === 0;
   return (
     Array.isArray(said) &&
     said.length === toolCalls.length &&

@@ -158,8 +158,9 @@ class Relay {
   /** An error event and no `[DONE]`: what was cut must not look complete. */
   #fail(thrown: unknown): string {
     this.#options.abort.abort();
-    // All words had come; only the farewell is missing.
-    if (this.#watch.finished) return this.#close(false);
+    // All words had come; only the farewell is missing. Unless more words come: then the answer was not finished.
+    const hasMore = thrown instanceof ApiError && thrown.code === 'upstream_garbage';
+    if (this.#watch.finished && !hasMore) return this.#close(false);
     const error = thrown instanceof EventStreamError ? garbage() : ApiError.from(thrown);
     this.#end(error.code);
     return sseEvent(JSON.stringify(error.event));

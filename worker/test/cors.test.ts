@@ -10,7 +10,9 @@ onEveryHost({}, (world) => {
       for (const origin of [ORIGIN, OTHER_ORIGIN]) {
         const { headers } = await world().page.send(path, { origin });
         expect(headers['access-control-allow-origin'], path).toBe(origin);
-        expect(headers['access-control-expose-headers']).toBe('retry-after, x-request-id');
+        expect(headers['access-control-expose-headers']).toBe(
+          'retry-after, retry-after-ms, x-request-id, x-should-retry',
+        );
       }
     }
   });
@@ -26,20 +28,38 @@ onEveryHost({}, (world) => {
     }
   });
 
-  it('answers the preflight of an allowed origin with what is needed and no more', async () => {
+  it.each([
+    ['nothing', undefined, []],
+    ['the page’s own client', 'authorization,content-type', []],
+    [
+      'OpenAI’s client',
+      'authorization,content-type,x-stainless-arch,x-stainless-lang,x-stainless-os,x-stainless-retry-count,x-stainless-timeout',
+      [
+        'x-stainless-arch',
+        'x-stainless-lang',
+        'x-stainless-os',
+        'x-stainless-retry-count',
+        'x-stainless-timeout',
+      ],
+    ],
+    ['`cloud.headers`', 'X-Tenant, x-app-version', ['x-tenant', 'x-app-version']],
+    ['a header twice', 'x-tenant,X-TENANT', ['x-tenant']],
+    ['what is no name of a header', 'x-tenant, x y, , ü, *()', ['x-tenant']],
+  ])('answers the preflight of an allowed origin for what is asked: %s', async (_, asked, more) => {
     const { status, headers, text } = await world().page.send('/v1/chat/completions', {
       method: 'OPTIONS',
       headers: {
         'access-control-request-method': 'POST',
-        'access-control-request-headers': 'authorization,x-evil',
+        ...(asked !== undefined && { 'access-control-request-headers': asked }),
       },
     });
     expect([status, text]).toEqual([204, '']);
     expect(headers).toMatchObject({
       'access-control-allow-origin': ORIGIN,
       'access-control-allow-methods': 'GET, POST',
-      'access-control-allow-headers': 'authorization, content-type',
+      'access-control-allow-headers': ['authorization', 'content-type', ...more].join(', '),
       'access-control-max-age': '600',
+      vary: 'Origin, Access-Control-Request-Headers',
     });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { InshoreError } from '../error';
+import { openDispatcher } from '../sdk/dispatcher.testing';
 import { LegError } from '../sdk/leg';
 import { createOpenAIFetch } from './fetch';
 import { MAX_BODY_BYTES } from './request-body';
@@ -188,7 +189,7 @@ describe('a stream', () => {
     expect(dispatcher.requests.map(({ extension }) => extension.accept_replace)).toEqual([undefined, false]);
   });
 
-  test('a slow reader holds the answer back', async () => {
+  test('each read takes one chunk from the answer', async () => {
     const texts = Array.from({ length: 1000 }, (_, index) => `${index} `);
     const { fetch, dispatcher } = setUp(answer(...texts));
     const response = await fetch(URL_OF_CHAT, post({ stream: true }));
@@ -199,6 +200,73 @@ describe('a stream', () => {
     await reader?.cancel();
     expect(dispatcher.aborted).toBe(1);
     await expect.poll(() => dispatcher.closed).toBe(1);
+  });
+});
+
+describe('a slow reader of a real answer', () => {
+  /** A connection that gives one chunk a read, as many as are taken. */
+  const connection = (chunks: number) => {
+    const state = { taken: 0, cancelled: false };
+    const encoder = new TextEncoder();
+    const choice = (content: string, finish_reason: string | null) =>
+      encoder.encode(
+        `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content }, finish_reason }] })}\n\n`,
+      );
+    const body = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          await new Promise((resolve) => setTimeout(resolve, 0));
+          if (state.taken === chunks) return controller.close();
+          state.taken += 1;
+          const isLast = state.taken === chunks;
+          controller.enqueue(choice(`${state.taken} `, isLast ? 'stop' : null));
+        },
+        cancel() {
+          state.cancelled = true;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const headers = { 'content-type': 'text/event-stream' };
+    const fetcher = (async () => new Response(body, { headers })) as typeof fetch;
+    return { state, fetcher };
+  };
+  const open = async (chunks: number) => {
+    const { state, fetcher } = connection(chunks);
+    const cloud = { baseURL: 'https://cloud.example/v1', model: 'remote', fetch: fetcher };
+    const { dispatcher } = await openDispatcher({ cloud, settings: { mode: 'only_in_cloud' } });
+    return { state, fetch: createOpenAIFetch(dispatcher, 'org/tiny') };
+  };
+
+  test('holds its connection back, and loses nothing', async () => {
+    const { state, fetch } = await open(2000);
+    const response = await fetch(URL_OF_CHAT, post({ stream: true }));
+    const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+    const decoder = new TextDecoder();
+    let text = decoder.decode((await reader.read()).value);
+    await expect.poll(() => state.taken).toBeGreaterThan(200);
+    let before = -1;
+    // Until nothing is taken any more.
+    while (before !== state.taken) {
+      before = state.taken;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(state.taken).toBeLessThan(300);
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      text += decoder.decode(part.value);
+    const chunks = eventsOf(text).slice(0, -1);
+    const words = chunks.map((event) => JSON.parse(event.slice(1)).choices[0]?.delta.content ?? '');
+    expect(words.join('')).toBe(Array.from({ length: 2000 }, (_, index) => `${index + 1} `).join(''));
+    expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
+  });
+
+  test('that leaves cuts a connection that was held back', async () => {
+    const { state, fetch } = await open(2000);
+    const response = await fetch(URL_OF_CHAT, post({ stream: true }));
+    await expect.poll(() => state.taken).toBeGreaterThan(200);
+    await response.body?.cancel();
+    await expect.poll(() => state.cancelled).toBe(true);
+    expect(state.taken).toBeLessThan(2000);
   });
 });
 

@@ -60,6 +60,68 @@ describe('an answer on the device', () => {
     expect(site.requests).toEqual([]);
   });
 
+  it('waits for a slow reader without a stall, and goes on when it reads', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+    try {
+      let nowMs = 0;
+      const { dispatcher, legs, decided } = await openDispatcher({ now: () => nowMs });
+      const running = dispatcher.run(checkedRequest());
+      for (let turns = 0; legs.length === 0 && turns < 50; turns++) await vi.advanceTimersByTimeAsync(0);
+      const [leg] = legs as [HandDriven];
+      expect(leg.sink.room()).toBeUndefined();
+      for (let id = 0; id < 300; id++) {
+        nowMs += 10;
+        leg.sink.piece({ text: 'x', tokens: 1, ids: [id] });
+      }
+      const room = leg.sink.room();
+      expect(room).toBeDefined();
+      let hasRoom = false;
+      room?.then(() => {
+        hasRoom = true;
+      });
+      for (let second = 0; second < 60; second++) {
+        nowMs += 1_000;
+        await vi.advanceTimersByTimeAsync(1_000);
+      }
+      expect([running.ended, leg.aborted, hasRoom]).toEqual([false, false, false]);
+      expect(decided.filter(({ type }) => type === 'start')).toHaveLength(1);
+      const reading = readAnswer(running);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(hasRoom).toBe(true);
+      leg.sink.finished({ finishReason: 'stop' });
+      expect((await reading).text).toBe('x'.repeat(300));
+      // Held back no more, nothing says any longer that the leg lives; the policy's last wake is left.
+      expect(vi.getTimerCount()).toBeLessThanOrEqual(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('thinks for 40 s without a stall', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+    try {
+      let nowMs = 0;
+      const { dispatcher, legs } = await openDispatcher({ now: () => nowMs });
+      const reading = readAnswer(dispatcher.run(checkedRequest()));
+      for (let turns = 0; legs.length === 0 && turns < 50; turns++) await vi.advanceTimersByTimeAsync(0);
+      const [leg] = legs as [HandDriven];
+      for (let step = 0; step < 200; step++) {
+        nowMs += 200;
+        await vi.advanceTimersByTimeAsync(200);
+        leg.sink.piece({ text: '', tokens: 0, ids: [], reasoning: 'Hm. ' });
+        leg.sink.alive();
+      }
+      leg.sink.piece({ text: 'So.', tokens: 1, ids: [1] });
+      leg.sink.finished({ finishReason: 'stop' });
+      const { text, error, events } = await reading;
+      expect([text, error]).toEqual(['So.', undefined]);
+      const reasoning = events.map((event) => (event.type === 'delta' ? (event.reasoning ?? '') : ''));
+      expect(reasoning.join('')).toBe('Hm. '.repeat(200));
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('is read once; leaving the loop ends it', async () => {
     const { dispatcher, legs } = await open();
     const running = dispatcher.run(checkedRequest());

@@ -91,6 +91,25 @@ async function worker(workers: ReturnType<typeof fakeWorker>[], number: number, 
 }
 
 describe('LocalSide', () => {
+  it('takes no more tokens than the reader has room for, and loses none', async () => {
+    const { side, workers } = openSide();
+    const seen = collector();
+    let makeRoom: () => void = () => {};
+    const full = new Promise<void>((resolve) => {
+      makeRoom = resolve;
+    });
+    side.start(task(), { ...seen.sink, room: () => (seen.pieces.length === 3 ? full : undefined) });
+    const engine = await worker(workers, 1);
+    for (let id = 0; id < 10; id++) engine.step(id);
+    engine.finish();
+    await expect.poll(() => seen.pieces.length).toBe(3);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(seen.pieces).toHaveLength(3);
+    makeRoom();
+    expect((await seen.over).error).toBeUndefined();
+    expect(seen.pieces.map(({ ids }) => ids?.[0])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
   it('opens the engine when it is first needed, and keeps it', async () => {
     const { side, workers, states } = openSide();
     expect(await side.snapshot()).toMatchObject({ availability: 'available', queue_ms: 0 });
