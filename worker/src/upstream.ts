@@ -1,6 +1,6 @@
 import { isEventStream } from '../../web/src/protocol/event-stream';
 import { findPeerError } from '../../web/src/protocol/peer-error';
-import { retryAfterMs, retryAfterSeconds } from '../../web/src/protocol/retry-after';
+import { forwardRetryAfter } from '../../web/src/protocol/retry-after';
 import type { AdmittedRequest } from './admission';
 import { failed } from './answer_watch';
 import type { Config } from './config';
@@ -110,8 +110,7 @@ async function refusalOf(response: Response, body: UpstreamBody): Promise<ApiErr
   const { status } = response;
   const code = STATUSES_WITH_CODE.has(status) ? await codeOf(body) : undefined;
   body.drop();
-  const waitMs = retryAfterMs(response.headers);
-  const retryAfter = waitMs === undefined ? undefined : retryAfterSeconds(waitMs);
+  const retryAfter = forwardRetryAfter(response.headers);
   const refusal = (outStatus: number, name: string, message: string) =>
     new UpstreamRefusal(outStatus, name, message, { retryAfter }, status);
   const quota = () =>

@@ -4,6 +4,7 @@ import { type FinishReason, readFinishReason } from './finish-reason';
 import { findPeerError } from './peer-error';
 import { ChatStreamError, garbage, quoted } from './stream-error';
 import { type ToolCallPiece, ToolCallReader } from './tool-calls';
+import { refuseForeignEvent, refuseForeignText, refuseUnknownText } from './unknown-text';
 import { asCount, isEmpty, isRecord } from './values';
 
 /** Token counts, as far as the peer told them. */
@@ -33,25 +34,18 @@ export interface ChatPiece extends ContentText {
 /** Names of events that only keep a connection open, whatever their data. */
 const KEEP_ALIVES = /^(ping|keep-?alive|heartbeat)$/i;
 
-/**
- * Fields in which other protocols and other versions of this one put an answer. Where they hold something and this reader
- * does not know it, text would be lost.
- */
-const FOREIGN_TEXT = [
-  'answer',
-  'audio',
-  'candidates',
-  'completion',
-  'generated_text',
-  'images',
-  'output',
-  'output_text',
-  'parts',
-  'response',
-  'token',
-] as const;
-/** Without `choices`, these are an answer in another protocol too. */
-const FOREIGN_EVENT = [...FOREIGN_TEXT, 'content', 'delta', 'message', 'text', 'tool_calls'] as const;
+/** Where a delta or a message holds its part of the answer, and what the model said to itself. */
+const ANSWER_FIELDS = ['content', 'text', 'refusal', 'tool_calls', 'function_call'] as const;
+/** Names of the latter at DeepSeek, OpenRouter, vLLM, Groq, Ollama and Copilot. */
+const REASONING_FIELDS = [
+  'reasoning_content',
+  'reasoning',
+  'thinking',
+  'reasoning_text',
+  'thought',
+  'thoughts',
+];
+const SPEECH_FIELDS = [...ANSWER_FIELDS, ...REASONING_FIELDS];
 
 /**
  * Reads a chat completion, streamed or whole, event by event. It accepts what vendors do differently as long as nothing of
@@ -115,12 +109,12 @@ export class ChatStreamReader {
     piece.json = json;
     piece.hasUsage = this.#readUsage(json);
     if (json.choices === undefined || json.choices === null) {
-      refuse(json, FOREIGN_EVENT);
+      refuseForeignEvent(json);
       return;
     }
     if (!Array.isArray(json.choices)) throw garbage('`choices` that are no list');
     piece.isChunk = true;
-    if (json.choices.length === 0) refuse(json, FOREIGN_EVENT);
+    if (json.choices.length === 0) refuseForeignEvent(json);
     for (const choice of json.choices) {
       if (!isRecord(choice)) throw garbage(`a choice that is no object (${quoted(choice)})`);
       this.#choice(choice, piece);
@@ -136,7 +130,10 @@ export class ChatStreamReader {
       return;
     }
     piece.choice = choice;
-    refuse(choice, [...FOREIGN_TEXT, 'content']);
+    // Moonshot tells the counts there.
+    this.#readCounts(choice.usage);
+    refuseForeignText(choice, ['content']);
+    refuseUnknownText(choice, ['delta', 'message', 'text']);
     this.#delta(choice, piece);
     this.#message(choice.message, piece);
     const details = isRecord(choice.finish_details) ? choice.finish_details.type : undefined;
@@ -150,7 +147,8 @@ export class ChatStreamReader {
   #delta(choice: Record<string, unknown>, piece: ChatPiece): void {
     const delta = choice.delta ?? {};
     if (!isRecord(delta)) throw garbage(`a delta that is no object (${quoted(delta)})`);
-    refuse(delta, [...FOREIGN_TEXT, 'message']);
+    refuseForeignText(delta, ['message']);
+    refuseUnknownText(delta, SPEECH_FIELDS);
     const content = readContent(delta.content);
     // Some servers fill the field of the older completions too, or only that.
     const text = oneText(content.text, readContent(delta.text).text, readContent(choice.text).text);
@@ -164,7 +162,8 @@ export class ChatStreamReader {
   #message(message: unknown, piece: ChatPiece): void {
     if (message === undefined || message === null) return;
     if (!isRecord(message)) throw garbage(`a message that is no object (${quoted(message)})`);
-    refuse(message, FOREIGN_TEXT);
+    refuseForeignText(message);
+    refuseUnknownText(message, SPEECH_FIELDS);
     const content = readContent(message.content);
     const refusal = content.refusal + readContent(message.refusal).text;
     const reasoning = this.#hasReasoning ? '' : content.reasoning + reasoningOf(message);
@@ -194,7 +193,10 @@ export class ChatStreamReader {
 
   #readUsage(json: Record<string, unknown>): boolean {
     const vendor = isRecord(json.x_groq) ? json.x_groq.usage : undefined;
-    const usage = json.usage ?? vendor;
+    return this.#readCounts(json.usage ?? vendor);
+  }
+
+  #readCounts(usage: unknown): boolean {
     if (!isRecord(usage)) return false;
     const details = isRecord(usage.prompt_tokens_details) ? usage.prompt_tokens_details : {};
     this.usage.promptTokens = asCount(usage.prompt_tokens) ?? this.usage.promptTokens;
@@ -220,14 +222,10 @@ const emptyPiece = (): ChatPiece => ({
 const peerError = (said: ChatStreamError['said']): ChatStreamError =>
   new ChatStreamError('peer_error', 'The endpoint broke off its answer with an error.', said);
 
-/** Reasoning by the names that DeepSeek, OpenRouter, vLLM, Groq and Ollama give it. */
-const reasoningOf = (from: Record<string, unknown>): string =>
-  readReasoning(from.reasoning_content ?? from.reasoning ?? from.thinking);
-
-function refuse(from: Record<string, unknown>, fields: readonly string[]): void {
-  const field = fields.find((name) => !isEmpty(from[name]));
-  if (field !== undefined)
-    throw garbage(`an answer in a field that is not part of this protocol (\`${field}\`)`);
+/** The first field of reasoning that is filled: some servers fill two of them alike. */
+function reasoningOf(from: Record<string, unknown>): string {
+  const field = REASONING_FIELDS.find((name) => !isEmpty(from[name]));
+  return field === undefined ? '' : readReasoning(from[field]);
 }
 
 /** One answer was asked for. Another choice may be there, but not with text: which of them is the answer? */

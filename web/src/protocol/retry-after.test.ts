@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_RETRY_AFTER_MS, parseRetryAfter, retryAfterMs, retryAfterSeconds } from './retry-after';
+import {
+  forwardRetryAfter,
+  MAX_RETRY_AFTER_MS,
+  parseRetryAfter,
+  retryAfterMs,
+  retryAfterSeconds,
+} from './retry-after';
 
 const NOW = Date.UTC(2026, 10, 28, 12, 0, 0);
 const of = (headers: Record<string, string>) => retryAfterMs(new Headers(headers), NOW);
@@ -61,6 +67,19 @@ describe('Retry-After', () => {
     expect(of({ 'retry-after': retry, date: 'nonsense' })).toBe(MAX_RETRY_AFTER_MS);
     expect(of({})).toBeUndefined();
     expect(parseRetryAfter(null, NOW)).toBeUndefined();
+  });
+
+  it.each([
+    [{ 'retry-after': '1.5' }, '2'],
+    [{ 'retry-after': 'Sat, 28 Nov 2026 12:00:09 GMT' }, 'Sat, 28 Nov 2026 12:00:09 GMT'],
+    [{ 'retry-after': 'Sat Nov 28 12:00:09 2026' }, 'Sat, 28 Nov 2026 12:00:09 GMT'],
+    [{ 'retry-after-ms': '250', 'retry-after': 'Sat, 28 Nov 2026 12:00:09 GMT' }, '1'],
+    [{ 'retry-after-ms': 'x', 'retry-after': '7' }, '7'],
+    [{ 'retry-after': '99999999' }, '3600'],
+    [{ 'retry-after': 'soon' }, undefined],
+    [{}, undefined],
+  ])('is passed on as %j says', (headers, expected) => {
+    expect(forwardRetryAfter(new Headers(headers as Record<string, string>))).toBe(expected);
   });
 
   it('is written in whole seconds that are never too short', () => {

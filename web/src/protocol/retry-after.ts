@@ -25,6 +25,18 @@ export function parseRetryAfter(value: string | null | undefined, nowMs: number)
   return untilMs === undefined ? undefined : Math.min(Math.max(0, untilMs - nowMs), MAX_RETRY_AFTER_MS);
 }
 
+/**
+ * The `Retry-After` of a response for whoever asked: a date as a date, for the clock that it was meant for is not ours, any other
+ * wait in whole seconds. Undefined where the response asks for none that makes sense.
+ */
+export function forwardRetryAfter(headers: HeaderSource): string | undefined {
+  const hasMs = parseNumber(headers.get('retry-after-ms')) !== undefined;
+  const untilMs = hasMs ? undefined : parseHttpDate(headers.get('retry-after'));
+  if (untilMs !== undefined) return new Date(untilMs).toUTCString();
+  const waitMs = retryAfterMs(headers);
+  return waitMs === undefined ? undefined : retryAfterSeconds(waitMs);
+}
+
 /** A wait in ms as a value of `Retry-After`: whole seconds, rounded up. */
 export const retryAfterSeconds = (waitMs: number): string => String(Math.ceil(waitMs / 1000));
 

@@ -74,9 +74,17 @@ export function readStream(pieces: readonly Uint8Array[]): StreamReading {
     isDone = piece.isDone;
   };
   const parser = new EventStreamParser(take);
+  const parse = (work: () => void): void => {
+    try {
+      if (!isDone) work();
+    } catch (error) {
+      // What follows `[DONE]` is read by nobody.
+      if (!isDone) throw error;
+    }
+  };
   try {
-    for (const piece of pieces) if (!isDone) parser.push(piece);
-    if (!isDone) parser.end();
+    for (const piece of pieces) parse(() => parser.push(piece));
+    parse(() => parser.end());
     const finish = reader.end();
     return { verdict: verdictOf(sum, calls, finish, reader.usage), textBefore: sum.text };
   } catch (error) {

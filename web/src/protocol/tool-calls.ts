@@ -1,4 +1,5 @@
 import { garbage, quoted } from './stream-error';
+import { refuseUnknownText } from './unknown-text';
 import { asCount, isRecord } from './values';
 
 /** Calls in one answer at most: an index comes from outside. */
@@ -62,6 +63,8 @@ export class ToolCallReader {
     if (value.type !== undefined && value.type !== null && value.type !== '' && value.type !== 'function')
       throw garbage(`a tool call of an unknown type (${quoted(value.type)})`);
     const said = isRecord(value.function) ? value.function : value;
+    // Arguments under another name would be lost.
+    refuseUnknownText(said, ['arguments']);
     const name = textOf(said.name, 'name');
     const text = readArguments(said.arguments);
     const id = textOf(value.id, 'id');

@@ -1,5 +1,8 @@
 import { InshoreError } from '../error';
+import { parseRetryAfter } from '../protocol/retry-after';
 import { compareValidators, isValidator, type Validator } from './record';
+
+export { parseRetryAfter };
 
 /** Failures in a row, without a byte between them, after which a download gives up. */
 export const MAX_FAILURES = 6;
@@ -151,15 +154,6 @@ function refusal(answer: ServerAnswer, url: string, nowMs: number): Error {
     });
   }
   return new InshoreError('http_status', `The server answered HTTP ${status} for ${url}. Check the address.`);
-}
-
-/** Reads `Retry-After`: seconds, or a date. */
-export function parseRetryAfter(text: string | null, nowMs: number): number | undefined {
-  if (text === null) return undefined;
-  const seconds = parseCount(text.trim());
-  if (seconds !== undefined) return seconds * 1000;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }
 
 /** Pause before attempt number `failures + 1`, in milliseconds: doubles from a quarter of a second to 8 s. */
