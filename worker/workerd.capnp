@@ -27,6 +27,7 @@ const worker :Workerd.Worker = (
     (name = "INSHORE_MAX_BODY_BYTES", fromEnvironment = "INSHORE_MAX_BODY_BYTES"),
     (name = "INSHORE_FIRST_BYTE_TIMEOUT_MS", fromEnvironment = "INSHORE_FIRST_BYTE_TIMEOUT_MS"),
     (name = "INSHORE_IDLE_TIMEOUT_MS", fromEnvironment = "INSHORE_IDLE_TIMEOUT_MS"),
+    (name = "INSHORE_ALIVE_TIMEOUT_MS", fromEnvironment = "INSHORE_ALIVE_TIMEOUT_MS"),
     (name = "INSHORE_HEARTBEAT_MS", fromEnvironment = "INSHORE_HEARTBEAT_MS"),
     (name = "INSHORE_EARLY_STREAM_MS", fromEnvironment = "INSHORE_EARLY_STREAM_MS"),
     (name = "INSHORE_MINTS_PER_MINUTE", fromEnvironment = "INSHORE_MINTS_PER_MINUTE"),

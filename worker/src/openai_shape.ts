@@ -9,29 +9,33 @@ export function openAiChunk(piece: ChatPiece, data: string): string | undefined 
   const { json, choice } = piece;
   if (json === undefined || (!piece.isChunk && !piece.hasUsage)) return undefined;
   if (!piece.isChunk) return JSON.stringify({ ...json, choices: [] });
-  if (choice === undefined || isPlain(piece, choice)) return data;
+  // A list of chunks in one event is no chunk.
+  const isList = data.trimStart().startsWith('[');
+  if (choice === undefined || isPlain(piece, choice)) return isList ? JSON.stringify(json) : data;
   const delta = isRecord(choice.delta) ? choice.delta : {};
   const { content, text, reasoning, reasoning_content, thinking, refusal, tool_calls, ...others } = delta;
-  const { message, text: legacy, ...rest } = choice;
+  const { message, text: legacy, usage, ...rest } = choice;
   const plain = {
     ...rest,
     index: 0,
     delta: { ...others, ...fields(piece), content: piece.text },
     finish_reason: piece.finishReason ?? null,
   };
-  return JSON.stringify({ ...json, choices: [plain] });
+  const counts = usage === undefined ? {} : { usage: json.usage ?? usage };
+  return JSON.stringify({ ...json, choices: [plain], ...counts });
 }
 
 /** A whole answer as {@link openAiChunk}. */
 export function openAiCompletion(piece: ChatPiece, data: string): string {
   const { json, choice } = piece;
-  const message = choice?.message;
-  if (choice === undefined || !isRecord(message)) return data;
-  const isText = typeof message.content === 'string' || message.content === null;
+  if (choice === undefined) return data;
+  const { message: said, text, ...rest } = choice;
+  const message: Record<string, unknown> = isRecord(said) ? said : { role: 'assistant' };
+  const isText = message.content === piece.text || (message.content === null && piece.text === '');
   if (isText && isSameReason(piece, choice) && hasPlainCalls(piece, message)) return data;
   const content = piece.text === '' && typeof message.content !== 'string' ? null : piece.text;
   const plain = {
-    ...choice,
+    ...rest,
     index: 0,
     message: { ...message, ...fields(piece), content },
     finish_reason: piece.finishReason ?? null,
@@ -51,13 +55,16 @@ function fields({ refusal, reasoning, toolCalls }: ChatPiece): Record<string, un
 function isPlain(piece: ChatPiece, choice: Record<string, unknown>): boolean {
   const delta = choice.delta ?? {};
   if (!isRecord(delta) || choice.index !== 0) return false;
-  const hasOther = [choice.message, choice.text, delta.text].some((field) => field !== undefined);
+  const hasOther = [choice.message, choice.text, choice.usage, delta.text].some(
+    (field) => field !== undefined,
+  );
   const isOneChoice = Array.isArray(piece.json?.choices) && piece.json.choices.length === 1;
   return (
     isOneChoice &&
     !hasOther &&
     (delta.content ?? '') === piece.text &&
     (delta.refusal ?? '') === piece.refusal &&
+    (delta.reasoning_content || delta.reasoning || '') === piece.reasoning &&
     isSameReason(piece, choice) &&
     hasPlainCalls(piece, delta)
   );

@@ -1,6 +1,7 @@
 import { isEventStream } from '../../web/src/protocol/event-stream';
 import { findPeerError } from '../../web/src/protocol/peer-error';
 import { forwardRetryAfter } from '../../web/src/protocol/retry-after';
+import { parseShallowJson } from '../../web/src/protocol/values';
 import type { AdmittedRequest } from './admission';
 import { failed } from './answer_watch';
 import type { Config } from './config';
@@ -78,17 +79,9 @@ const isJson = (type: string | null): boolean =>
 async function otherForm(response: Response, body: UpstreamBody): Promise<ApiError> {
   const text = isJson(response.headers.get('content-type')) ? await body.text(MAX_REFUSAL_BYTES) : '';
   body.drop();
-  const said = findPeerError(parsed(text));
+  const said = findPeerError(parseShallowJson(text));
   if (said !== undefined) return failed(said);
   return new ApiError(502, 'upstream_garbage', 'The model answered in a form that is none of this protocol.');
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const mediaType = (stream: boolean): string => (stream ? 'text/event-stream' : 'application/json');
@@ -164,7 +157,7 @@ export class UpstreamRefusal extends ApiError {
 /** The refusal's code, if it is one that may be passed on. */
 async function codeOf(body: UpstreamBody): Promise<string | undefined> {
   try {
-    const refusal = recordOf(JSON.parse(await body.text(MAX_REFUSAL_BYTES)));
+    const refusal = recordOf(parseShallowJson(await body.text(MAX_REFUSAL_BYTES)));
     const code = recordOf(refusal?.error)?.code;
     return typeof code === 'string' && PASSED_CODES.has(code) ? code : undefined;
   } catch {

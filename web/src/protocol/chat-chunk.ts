@@ -5,7 +5,7 @@ import { findPeerError } from './peer-error';
 import { ChatStreamError, garbage, quoted } from './stream-error';
 import { type ToolCallPiece, ToolCallReader } from './tool-calls';
 import { refuseForeignEvent, refuseForeignText, refuseUnknownText } from './unknown-text';
-import { asCount, isEmpty, isRecord } from './values';
+import { asCount, isEmpty, isRecord, parseShallowJson } from './values';
 
 /** Token counts, as far as the peer told them. */
 export interface ChatUsage {
@@ -93,12 +93,12 @@ export class ChatStreamReader {
   #event(name: string | undefined, data: string): ChatPiece {
     const piece = emptyPiece();
     if (data === '[DONE]') return { ...piece, isDone: true };
-    const json = parseJson(data);
+    const json = parseShallowJson(data);
     const isKeepAlive = data === '' || KEEP_ALIVES.test(name ?? '');
     if (isKeepAlive && !(isRecord(json) && Array.isArray(json.choices))) return piece;
     const error = findPeerError(json) ?? (name === 'error' ? {} : undefined);
     if (error !== undefined) throw peerError(error);
-    if (json === undefined) throw garbage('an event that is no JSON');
+    if (json === undefined) throw garbage('an event that is no JSON, or nests too deeply');
     for (const chunk of Array.isArray(json) ? json : [json]) this.#chunk(chunk, piece);
     return piece;
   }
@@ -249,12 +249,4 @@ function beyond(begun: string, whole: string): string {
   if (whole === '' || begun.startsWith(whole)) return '';
   if (!whole.startsWith(begun)) throw garbage('a message that differs from its pieces');
   return whole.slice(begun.length);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser';
+import { parseShallowJson } from './values';
 
 /** Longest line, and longest data of one event, in characters: far above any honest chunk of an answer. */
 export const MAX_EVENT_CHARS = 1 << 20;
@@ -116,12 +117,7 @@ const tooLarge = (): EventStreamError => new EventStreamError('a line or an even
 function isWhole(data: string): boolean {
   if (data.trim() === '[DONE]') return true;
   if (!data.trimStart().startsWith('{')) return false;
-  try {
-    JSON.parse(data);
-    return true;
-  } catch {
-    return false;
-  }
+  return parseShallowJson(data) !== undefined;
 }
 
 /** Decodes UTF-8 piece by piece, and gives the text in front of the first invalid byte too. */

@@ -11,3 +11,34 @@ export function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '' || value === false) return true;
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
+
+/** Deeper than this no event of an answer nests; recursion over one is safe. */
+const MAX_NESTING = 64;
+
+/** Whether JSON nests more deeply than an answer does: a few kilobytes of brackets would overflow the stack of whoever walks them. */
+export function nestsTooDeeply(json: string): boolean {
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < json.length; at++) {
+    const char = json[at];
+    if (isText) {
+      if (char === '\\') at += 1;
+      else if (char === '"') isText = false;
+    } else if (char === '"') isText = true;
+    else if (char === '[' || char === '{') {
+      depth += 1;
+      if (depth > MAX_NESTING) return true;
+    } else if (char === ']' || char === '}') depth -= 1;
+  }
+  return false;
+}
+
+/** `text` as JSON; undefined where it is none, or nests too deeply. */
+export function parseShallowJson(text: string): unknown {
+  if (nestsTooDeeply(text)) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

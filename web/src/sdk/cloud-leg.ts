@@ -2,11 +2,12 @@ import { InshoreError } from '../error';
 import { isEventStream } from '../protocol/event-stream';
 import { findPeerError } from '../protocol/peer-error';
 import { ChatStreamError } from '../protocol/stream-error';
+import { parseShallowJson } from '../protocol/values';
 import type { Continuation, RequestSpec, Snapshot } from '../route/types';
 import { relayAnswer } from './cloud-answer';
 import { cloudBody } from './cloud-request';
 import type { CloudOptions } from './contract';
-import { httpFailure, parseJson, readText, streamFailure } from './http-failure';
+import { httpFailure, readText, streamFailure } from './http-failure';
 import { type Leg, LegError, type LegSink, type LegTask } from './leg';
 import { whenAborted } from './sse';
 import { StopText } from './stop-text';
@@ -147,7 +148,7 @@ async function unlessAborted(call: Promise<Response>, signal: AbortSignal): Prom
 async function notAStream(response: Response, type: string): Promise<LegError> {
   const text = /json/i.test(type) ? await readText(response) : '';
   response.body?.cancel().catch(() => {});
-  const said = findPeerError(parseJson(text));
+  const said = findPeerError(parseShallowJson(text));
   if (said !== undefined)
     return streamFailure(new ChatStreamError('peer_error', 'The endpoint answered with an error.', said));
   return new LegError(

@@ -1,6 +1,7 @@
 import { findPeerError, peerStatus } from '../protocol/peer-error';
 import { parseRetryAfter, retryAfterMs } from '../protocol/retry-after';
 import type { ChatStreamError, PeerError } from '../protocol/stream-error';
+import { parseShallowJson } from '../protocol/values';
 import type { FailureKind } from '../route/types';
 import { LegError } from './leg';
 
@@ -85,13 +86,4 @@ export async function readText(response: Response, maxBytes = MAX_BODY_BYTES): P
 }
 
 /** The error in a response's body, where there is one. */
-export const bodyError = (text: string): PeerError => findPeerError(parseJson(text)) ?? {};
-
-/** `text` as JSON, or undefined. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+export const bodyError = (text: string): PeerError => findPeerError(parseShallowJson(text)) ?? {};

@@ -1,5 +1,5 @@
-import { isRecord } from '../protocol/values';
-import { httpFailure, parseJson, readText } from './http-failure';
+import { isRecord, parseShallowJson } from '../protocol/values';
+import { httpFailure, readText } from './http-failure';
 import { LegError } from './leg';
 
 /** Gives a fresh bearer token for one request. */
@@ -61,7 +61,7 @@ async function fromRoute(url: string, fetcher: typeof fetch, signal: AbortSignal
     );
   }
   if (!response.ok) throw await httpFailure(response, 'The token route');
-  const body = parseJson(await readText(response));
+  const body = parseShallowJson(await readText(response));
   return checked(isRecord(body) ? body.token : undefined);
 }
 
