@@ -61,6 +61,65 @@ onEveryHost({ INSHORE_HEARTBEAT_MS: '40' }, (world) => {
     });
   });
 
+  it.each(['Text/Event-Stream; charset=utf-8', 'text/event-stream;x=y', 'TEXT/EVENT-STREAM'])(
+    'takes a stream of type %s',
+    async (type) => {
+      const { page, upstream } = world();
+      upstream.next(({ response }) => {
+        response.writeHead(200, { 'content-type': type });
+        response.end(chunk('A shore.', 'stop') + DONE);
+      });
+      const answer = await page.chat(BODY);
+      expect([answer.status, eventsOf(answer.text).at(-1)]).toEqual([200, '[DONE]']);
+    },
+  );
+
+  it('takes a stream without a type', async () => {
+    const { page, upstream } = world();
+    upstream.next(({ response }) => {
+      response.writeHead(200);
+      response.end(chunk('A shore.', 'stop') + DONE);
+    });
+    expect(eventsOf((await page.chat(BODY)).text).at(-1)).toBe('[DONE]');
+  });
+
+  it('tells an error that comes as JSON with status 200 by its code', async () => {
+    const { page, upstream } = world();
+    upstream.next(({ response }) => {
+      response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
+      response.end(JSON.stringify({ error: { code: 429, message: KEY, retry_after: 3 } }));
+    });
+    const answer = await page.chat(BODY);
+    expect(answer.text).toContain('upstream_rate_limited');
+  });
+
+  it('gives an answer in parts to clients as OpenAI writes it, streamed or whole', async () => {
+    const { page, upstream } = world();
+    const content = [
+      { type: 'text', text: 'A ' },
+      { type: 'text', text: 'shore.' },
+    ];
+    upstream.next(({ response }) => {
+      beginStream(response);
+      response.end(
+        `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content }, finish_reason: 'STOP' }] })}\n\n${DONE}`,
+      );
+    });
+    const [first = ''] = eventsOf((await page.chat(BODY)).text);
+    expect(JSON.parse(first).choices[0]).toMatchObject({
+      delta: { content: 'A shore.' },
+      finish_reason: 'stop',
+    });
+    upstream.next(({ response }) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(
+        JSON.stringify({ choices: [{ message: { role: 'assistant', content }, finish_reason: 'end_turn' }] }),
+      );
+    });
+    const whole = JSON.parse((await page.chat({ ...BODY, stream: false })).text);
+    expect(whole.choices[0]).toMatchObject({ message: { content: 'A shore.' }, finish_reason: 'stop' });
+  });
+
   it('logs numbers, names of ours and an outcome', async () => {
     const { page, upstream, host } = world();
     upstream.next(({ response }) => answerWhole(response, ANSWER_MARK));
