@@ -33,6 +33,40 @@ const codeOf = async (promise: Promise<unknown>): Promise<string> =>
     (error: unknown) => (InshoreError.is(error) ? error.code : String(error)),
   );
 
+describe('what models in the cloud say beside the answer', () => {
+  const steps: Step[] = [
+    span,
+    { type: 'delta', text: '', source: 'in_cloud', tokens: 0, reasoning: 'Hm. ' },
+    { type: 'delta', text: '', source: 'in_cloud', tokens: 0, reasoning: 'So.' },
+    { type: 'delta', text: '', source: 'in_cloud', tokens: 2, refusal: 'I will not.' },
+    end(),
+  ];
+
+  test('is in its own fields of a stream', async () => {
+    const chunks = await collect((await chatOf(steps).create({ messages, stream: true })) as ChatStream);
+    const deltas = chunks.map((chunk) => chunk.choices[0]?.delta);
+    expect(textOf(chunks)).toBe('');
+    expect(deltas.map((found) => found?.reasoning_content ?? '').join('')).toBe('Hm. So.');
+    expect(deltas.map((found) => found?.refusal ?? '').join('')).toBe('I will not.');
+    expect(deltas.slice(1, 4).every((found) => found?.content === undefined)).toBe(true);
+  });
+
+  test('is in its own fields of a whole answer, and void after a replacement', async () => {
+    const message = async (list: Step[]) => (await chatOf(list).create({ messages })).choices[0]?.message;
+    expect(await message(steps)).toEqual({
+      role: 'assistant',
+      content: null,
+      refusal: 'I will not.',
+      reasoning_content: 'Hm. So.',
+    });
+    expect(await message([...steps.slice(0, 4), replace, delta('Yes.'), end()])).toEqual({
+      role: 'assistant',
+      content: 'Yes.',
+      refusal: null,
+    });
+  });
+});
+
 describe('a whole answer', () => {
   test('has the shape of OpenAI and the report', async () => {
     const { create, dispatcher } = chatOf([

@@ -92,7 +92,9 @@ export class LanguageModelSession extends EventTarget {
     return this.#inTurn(signal, async () => {
       const body = { ...(await this.#body(asked)), stream: false as const };
       const completion = await this.#parts.chat.completions.create(body, { signal });
-      const text = completion.choices[0]?.message.content ?? '';
+      const message = completion.choices[0]?.message;
+      // This interface has no field for a refusal, and the caller must see it.
+      const text = (message?.content ?? '') + (message?.refusal ?? '');
       this.#remember(asked, text, completion.usage);
       return text;
     });
@@ -169,7 +171,8 @@ export class LanguageModelSession extends EventTarget {
       let text = '';
       let usage: Usage | undefined;
       for await (const chunk of stream) {
-        const piece = chunk.choices[0]?.delta.content ?? '';
+        const delta = chunk.choices[0]?.delta;
+        const piece = (delta?.content ?? '') + (delta?.refusal ?? '');
         usage = chunk.usage ?? usage;
         text += piece;
         if (piece !== '') yield piece;

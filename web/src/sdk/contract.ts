@@ -1,9 +1,21 @@
 /** The public contract of the package: types only. */
 import type { DeviceReport, ModelInfo } from '../engine/protocol';
 import type { InshoreError } from '../error';
+import type { FinishReason } from '../protocol/finish-reason';
+import type { ToolCallPiece as ToolCallDelta } from '../protocol/tool-calls';
 import type { Availability, Continuation, Mode, Reason, RouteConfig, Slo, Source } from '../route/types';
 
-export type { Availability, Continuation, Mode, Reason, RouteConfig, Slo, Source };
+export type {
+  Availability,
+  Continuation,
+  FinishReason,
+  Mode,
+  Reason,
+  RouteConfig,
+  Slo,
+  Source,
+  ToolCallDelta,
+};
 
 /** Where the model's file is: an address, `hf:owner/repo/file.gguf[@revision]`, a file of the user's, or a manifest of shards. */
 export type ModelSource = string | File | ModelManifest;
@@ -181,17 +193,6 @@ export type AnswerEvent =
   /** What was shown is void; the answer begins again. */
   | { type: 'replace'; source: Source; reason: Reason }
   | { type: 'end'; finishReason: FinishReason; usage: Usage; report: Report };
-
-/** Why an answer ended. The last two come from cloud endpoints only. */
-export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
-
-/** A piece of a tool call in OpenAI's shape: the first of an index brings id and name, the others more arguments. */
-export interface ToolCallDelta {
-  index: number;
-  id?: string;
-  type?: 'function';
-  function?: { name?: string; arguments?: string };
-}
 
 export interface Usage {
   prompt_tokens: number;

@@ -116,7 +116,8 @@ export class ChatAnswer {
         return undefined;
       }
       case 'delta':
-        this.#step(event.text, event.tokens ?? 1, event.source);
+        // A refusal is what the model says instead of an answer.
+        this.#step(event.text + (event.refusal ?? ''), event.tokens ?? 1, event.source);
         return undefined;
       case 'replace':
         this.#replace(event.reason);
