@@ -6,9 +6,9 @@ use inshore_route::{Manner, Order, RouteEvent, Router};
 
 use crate::traces::{Disturbance, LegEnd, LegScript, Script};
 
-/// A leg that only pings does so this often, for an hour.
+/// A leg that only pings does so this often, for longer than the policy bears.
 const PING_MS: f64 = 20_000.0;
-const PINGS: u32 = 180;
+const PINGS: u32 = 40;
 
 /// What came out.
 pub struct Outcome {
@@ -212,7 +212,7 @@ impl<'a> Executor<'a> {
             LegEnd::Fails(kind, retry_after_ms) => {
                 say(at_ms, RouteEvent::Failed { request, leg, kind, retry_after_ms })
             }
-            // Its connection is kept alive for an hour: the policy has to end that before.
+            // The policy has to end that before.
             LegEnd::Pings => {
                 for beat in 0..PINGS {
                     say(at_ms + PING_MS * f64::from(beat), RouteEvent::Alive { request, leg });
