@@ -475,6 +475,20 @@ describe('a `fetch` that ignores its signal', () => {
     expect([pulled, seen.pieces.length]).toEqual([read, said]);
   });
 
+  it.each([
+    [
+      'throws at once',
+      () => {
+        throw new TypeError('blocked');
+      },
+    ],
+    ['gives nothing', async () => undefined],
+  ])('or that %s, fails the leg with `network`', async (_, broken) => {
+    const seen = collector();
+    endpoint({ fetch: broken as unknown as typeof fetch }).start(cloudTask(), seen.sink, undefined);
+    expect((await seen.over).error?.kind).toBe('network');
+  });
+
   it('is dropped unread where it answers after the abort', async () => {
     let cancelled = false;
     const body = new ReadableStream<Uint8Array>({

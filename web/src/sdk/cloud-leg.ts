@@ -100,22 +100,24 @@ export class CloudEndpoint {
     token: string | undefined,
     signal: AbortSignal,
   ): Promise<ReadableStream<Uint8Array>> {
-    const call = this.#fetch(this.#url, {
-      method: 'POST',
-      body,
-      signal,
-      // No cookies, no answer from a cache, and nobody sends prompt and token on to another address.
-      credentials: 'omit',
-      cache: 'no-store',
-      redirect: 'error',
-      headers: {
-        ...this.#cloud.headers,
-        'Content-Type': 'application/json',
-        Accept: 'text/event-stream',
-        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
-      },
-    });
-    const response = await unlessAborted(call, signal);
+    // Async, so that a `fetch` of the page's own that throws at once fails like any other.
+    const send = async (): Promise<Response> =>
+      this.#fetch(this.#url, {
+        method: 'POST',
+        body,
+        signal,
+        // No cookies, no answer from a cache, and nobody sends prompt and token on to another address.
+        credentials: 'omit',
+        cache: 'no-store',
+        redirect: 'error',
+        headers: {
+          ...this.#cloud.headers,
+          'Content-Type': 'application/json',
+          Accept: 'text/event-stream',
+          ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+        },
+      });
+    const response = await unlessAborted(send(), signal);
     if (!response.ok) throw await httpFailure(response);
     const type = response.headers.get('content-type');
     // Without a type, the events tell whether it is a stream: anything else has no finish reason.
@@ -129,7 +131,7 @@ async function unlessAborted(call: Promise<Response>, signal: AbortSignal): Prom
   const aborted = whenAborted([signal]);
   call.then(
     (late) => {
-      if (signal.aborted) late.body?.cancel().catch(() => {});
+      if (signal.aborted) late?.body?.cancel().catch(() => {});
     },
     () => {},
   );
