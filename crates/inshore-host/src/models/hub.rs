@@ -76,12 +76,18 @@ impl HubFile {
         )
     }
 
-    fn address(&self) -> String {
+    fn address(&self) -> Result<String, ModelFileError> {
         let endpoint = std::env::var("HF_ENDPOINT").ok().filter(|value| !value.is_empty());
-        let endpoint = endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT).trim_end_matches('/');
+        let endpoint = endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT);
+        let bad = || ModelFileError::BadAddress { url: endpoint.to_owned() };
+        let parsed = Url::parse(endpoint).map_err(|_| bad())?;
+        if !matches!(parsed.scheme(), "http" | "https") || parsed.query().is_some() || parsed.fragment().is_some() {
+            return Err(bad());
+        }
         let Self { owner, repo, file, revision } = self;
+        let endpoint = parsed.as_str().trim_end_matches('/');
         // A revision may hold a slash (refs/pr/1), which must not count as a path separator.
-        format!("{endpoint}/{owner}/{repo}/resolve/{}/{file}", revision.replace('/', "%2F"))
+        Ok(format!("{endpoint}/{owner}/{repo}/resolve/{}/{file}", revision.replace('/', "%2F")))
     }
 }
 
@@ -111,7 +117,7 @@ pub fn obtain(file: &HubFile, cache: &Cache) -> Result<PathBuf, ModelFileError> 
     if place.is_file() {
         Stamp::remove_if_false(&place);
     }
-    let url = file.address();
+    let url = file.address()?;
     let token = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty());
     download::on_runtime(async {
         let expected = look_up(&url, token.as_deref()).await?;
@@ -138,8 +144,7 @@ fn adopt(place: &Path, expected: &Expected) -> bool {
 /// second.
 async fn look_up(url: &str, token: Option<&str>) -> Result<Expected, ModelFileError> {
     let client = download::client(reqwest::redirect::Policy::none())?;
-    let home = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let home = home.ok_or_else(|| ModelFileError::BadAddress { url: url.to_owned() })?;
+    let home = Url::parse(url).map_err(|_| ModelFileError::BadAddress { url: url.to_owned() })?;
     for tries in 1.. {
         match ask(&client, &home, token).await {
             Err(error) if tries < LOOK_UP_TRIES && download::is_worth_retrying(&error) => {
