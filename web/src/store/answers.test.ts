@@ -55,7 +55,7 @@ describe('judge: a range', () => {
 
   it.each([
     ['starts elsewhere', range({ contentRange: 'bytes 41-79/100' })],
-    ['is not told', answer(206)],
+    ['is missing', answer(206)],
     ['is nonsense', range({ contentRange: 'bytes 40-/100' })],
     ['ends before it starts', range({ contentRange: 'bytes 40-39/100' })],
     ['ends after the file', range({ contentRange: 'bytes 40-100/100' })],

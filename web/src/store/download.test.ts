@@ -238,7 +238,7 @@ describe('what is refused', () => {
   });
 });
 
-describe('a disk that does not keep what it is given', () => {
+describe('a disk that does not keep what is written to it', () => {
   it('has its damaged chunk fetched again, and only that', async () => {
     serve();
     // Killed just before the commit: all is here.

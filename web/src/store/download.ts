@@ -1,6 +1,6 @@
 import { InshoreError } from '../error';
 import { backoffMs, Interrupted, MAX_FAILURES } from './answers';
-import { cancelled, networkFailed } from './failures';
+import { BROKEN, cancelled, networkFailed } from './failures';
 import { checkGguf } from './gguf-header';
 import { askHub } from './hub';
 import { type DiskFile, Ledger } from './ledger';
@@ -29,7 +29,7 @@ export interface DownloadWorld extends Pick<TransferWorld, 'origin' | 'fetch' | 
 /** Chunks that the disk gives back changed are fetched again so many times in one download. */
 const MAX_REPAIRS = 3;
 /** After these nothing that arrived is of use. */
-const HOPELESS = new Set(['not_gguf', 'truncated', 'invalid_gguf', 'wrong_size', 'wrong_hash', 'bad_range']);
+const HOPELESS = new Set([...BROKEN, 'wrong_size', 'wrong_hash', 'bad_range']);
 
 /**
  * Brings `model` to `storage`: goes on with what is there, fetches the rest, checks all of it on disk, and only then

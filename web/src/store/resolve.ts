@@ -6,7 +6,7 @@ import { type ModelRef, modelFromUrl, nameOfFile, readModel } from './model';
 
 const HUB = 'hf:';
 
-/** What {@link resolveModel} can be told. */
+/** Options of {@link resolveModel}. */
 export interface ResolveOptions {
   /** Address of the model hub for `hf:` references. */
   hub?: string | undefined;

@@ -45,7 +45,7 @@ const MAX_RESTARTS = 3;
  * bytes keep coming.
  *
  * @throws InshoreError `cancelled` (what arrived is kept), `network_failed`, `server_busy`, `model_not_found`,
- * `access_denied`, `http_status`, `wrong_size`, `not_gguf`, `model_changed`, `quota_exceeded`, `write_failed`
+ * `access_denied`, `http_status`, `bad_range`, `wrong_size`, `not_gguf`, `model_changed`, `quota_exceeded`, `write_failed`
  */
 export async function transfer(job: TransferJob, world: TransferWorld): Promise<number> {
   const support: RangeSupport[] = job.sources.map(() => 'unknown');
