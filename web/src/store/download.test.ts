@@ -271,6 +271,29 @@ describe('a disk that does not keep what is written to it', () => {
   });
 });
 
+describe('files of the store that were damaged', () => {
+  const contents: [string, Uint8Array][] = [
+    ['empty', new Uint8Array(0)],
+    ['zeros', new Uint8Array(400)],
+    ['text', new TextEncoder().encode('{"version":1,')],
+    ['another record', new TextEncoder().encode('{"version":1,"name":"x","url":"x","parts":[{"bytes":5}]}')],
+    ['random', ggufBytes(5000, 77).slice(8)],
+  ];
+  const cases = ['json', 'sums', 'part'].flatMap((file) =>
+    contents.map(([what, bytes]): [string, string, Uint8Array] => [file, what, bytes]),
+  );
+
+  it.each(cases)('%s: %s', async (file, _, bytes) => {
+    serve();
+    storage.revive(30);
+    await expect(run()).rejects.toBeInstanceOf(Killed);
+    storage.revive();
+    storage.files.set(file, bytes.slice());
+    await run();
+    expect(keptSha256()).toBe(SHA256);
+  });
+});
+
 describe('a tab killed at every single write', () => {
   it.each([
     ['hashed', model()],
@@ -358,6 +381,18 @@ describe('a model on a hub', () => {
     pointer('c'.repeat(64));
     storage.files.clear();
     await expect(code(run(onHub))).resolves.toBe('wrong_hash');
+  });
+
+  it('keeps the hash that the hub has said, where the hub says none later', async () => {
+    pointer(SHA256);
+    serve();
+    storage.revive(20);
+    await expect(run(onHub)).rejects.toBeInstanceOf(Killed);
+    storage.revive();
+    server.files.delete('/raw');
+    serve({ bytes: ggufBytes(3_000_000, 2) });
+    await expect(code(run(onHub))).resolves.toBe('wrong_hash');
+    expect(kept()).toBeUndefined();
   });
 
   it('is finished without a request where only the commit is left', async () => {

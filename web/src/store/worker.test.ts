@@ -1,5 +1,7 @@
 // The store's worker itself, with a browser's storage that answers when the test says so.
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { sha256Of } from './memory.testing';
+import { modelBytes } from './scripted-server.testing';
 
 type Message = { kind: string; id?: number; value?: unknown; error?: { code: string } };
 
@@ -12,13 +14,17 @@ function gate(): { until: Promise<void>; open(): void } {
   return { until, open };
 }
 
-async function startWorker(opening: Promise<void>) {
+async function startWorker(opening: Promise<void>, files = new Map<string, Uint8Array>()) {
   const posted: Message[] = [];
   const listeners = new Map<string, (event: unknown) => void>();
-  const notFound = (): never => {
-    throw new DOMException('none', 'NotFoundError');
+  const folder = {
+    getFileHandle: async (name: string) => {
+      const bytes = files.get(name);
+      if (bytes === undefined) throw new DOMException('none', 'NotFoundError');
+      return { getFile: async () => new File([bytes.slice()], name) };
+    },
+    async *keys() {},
   };
-  const folder = { getFileHandle: async () => notFound(), async *keys() {} };
   const requested: string[] = [];
   vi.stubGlobal('self', {
     location: { origin: 'https://page.test' },
@@ -94,5 +100,35 @@ describe('a download that is cancelled', () => {
     expect(await answer(1)).toMatchObject({ kind: 'refusal', error: { code: 'cancelled' } });
     send(4, 'cancel', { download: 8 });
     expect(await answer(2)).toMatchObject({ kind: 'refusal', error: { code: 'cancelled' } });
+  });
+});
+
+describe('a model that an older version kept', () => {
+  const page = new TextEncoder().encode('<!doctype html><title>Sign in');
+  it.each([
+    ['a whole one', modelBytes(1), {}, true],
+    ['a page', page, {}, false],
+    ['a Git LFS pointer', new TextEncoder().encode('version https://git-lfs.github.com/spec/v1'), {}, false],
+    ['one that is cut short', modelBytes(1).subarray(0, 400_000), {}, false],
+    ['nothing', new Uint8Array(0), {}, false],
+    // Its chunks are checked whenever they are read.
+    ['one that has passed the checks', page, { checks: 1 }, true],
+  ])('is looked at again: %s', async (_, bytes, more, complete) => {
+    const sha256 = sha256Of(bytes);
+    const record = {
+      version: 1,
+      name: 'm',
+      url: model.url,
+      sha256,
+      parts: [{ bytes: bytes.length || 1 }],
+      ...more,
+    };
+    const files = new Map([
+      [`${sha256}.gguf`, bytes],
+      [`${sha256}.json`, new TextEncoder().encode(JSON.stringify(record))],
+    ]);
+    const { send, answer } = await startWorker(Promise.resolve(), files);
+    send(1, 'find', { model: { ...model, sha256 } });
+    expect(await answer(1)).toMatchObject({ kind: 'reply', value: { complete } });
   });
 });
