@@ -81,12 +81,18 @@ function isPart(part: RecordedPart | null): boolean {
 
 const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
 
-/** `same`, `changed`, or `unknown` where the server did not say enough. */
+/**
+ * `same`, `changed`, or `unknown` where the server did not say enough. Equal weak ETags leave open whether the bytes are
+ * equal, so the date decides.
+ */
 export function compareValidators(
   a: Validator | undefined,
   b: Validator | undefined,
 ): 'same' | 'changed' | 'unknown' {
-  if (a?.etag !== undefined && b?.etag !== undefined) return a.etag === b.etag ? 'same' : 'changed';
+  if (a?.etag !== undefined && b?.etag !== undefined) {
+    if (a.etag !== b.etag) return 'changed';
+    if (!a.etag.startsWith('W/')) return 'same';
+  }
   if (a?.lastModified !== undefined && b?.lastModified !== undefined)
     return a.lastModified === b.lastModified ? 'same' : 'changed';
   return 'unknown';

@@ -31,18 +31,24 @@ pub enum Comparison {
 }
 
 impl Validator {
-    /// Compares by ETag where both have one, else by date.
+    /// Compares by ETag where both have one, else by date. Equal weak ETags leave open whether the bytes are equal, so the
+    /// date decides.
     pub fn compare(&self, other: &Self) -> Comparison {
-        let pair = match (&self.etag, &other.etag, &self.last_modified, &other.last_modified) {
-            (Some(one), Some(two), ..) | (_, _, Some(one), Some(two)) => one == two,
-            _ => return Comparison::Unknown,
-        };
-        if pair { Comparison::Same } else { Comparison::Changed }
+        match (&self.etag, &other.etag) {
+            (Some(one), Some(two)) if one != two => return Comparison::Changed,
+            (Some(one), Some(_)) if !is_weak(one) => return Comparison::Same,
+            _ => {}
+        }
+        match (&self.last_modified, &other.last_modified) {
+            (Some(one), Some(two)) if one == two => Comparison::Same,
+            (Some(_), Some(_)) => Comparison::Changed,
+            _ => Comparison::Unknown,
+        }
     }
 
     /// Value for `If-Range`. A weak ETag is not allowed there.
     pub fn if_range(&self) -> Option<&str> {
-        let strong = self.etag.as_deref().filter(|etag| !etag.starts_with("W/"));
+        let strong = self.etag.as_deref().filter(|etag| !is_weak(etag));
         strong.or(self.last_modified.as_deref())
     }
 }
@@ -75,6 +81,10 @@ pub struct Asked {
     pub validator: Validator,
     /// A hash is known, which in the end tells whether the bytes are of one version.
     pub hashed: bool,
+}
+
+fn is_weak(etag: &str) -> bool {
+    etag.starts_with("W/")
 }
 
 /// What an answer is good for.

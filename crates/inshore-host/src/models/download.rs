@@ -28,6 +28,8 @@ use super::stamp::Stamp;
 const FRUITLESS_TRIES: u32 = 4;
 /// Times that a download may begin anew because the server's answers do not fit together.
 const MAX_RESTARTS: u32 = 3;
+/// How often the disk is looked at while nobody has said how long the body is, in bytes.
+const LOOK_AT_DISK_EVERY: u64 = 64 << 20;
 /// A connection that is silent for so long is given up.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -98,11 +100,11 @@ pub fn broken(url: &str, done_bytes: u64, source: reqwest::Error) -> ModelFileEr
     ModelFileError::Network { url, done_bytes, source: source.without_url() }
 }
 
-/// The error for an answer that is no file. `retry_after` is the header of that name.
-pub fn refused(url: &str, status: StatusCode, retry_after: Option<&str>) -> ModelFileError {
+/// The failure of an answer that is no file. `retry_after` is the header of that name.
+pub fn refused(url: &str, status: StatusCode, retry_after: Option<&str>) -> Failure {
     let (url, status) = (shown_url(url), status.as_u16());
     let wait_s = retry_after.and_then(|text| retry_after_s(text, SystemTime::now()));
-    match (status, wait_s) {
+    let error = match (status, wait_s) {
         (404 | 410, _) => ModelFileError::NotFound { url },
         (401 | 403, _) => ModelFileError::Forbidden { url, status },
         (_, Some(wait_s)) if is_transient(status) && wait_s > MAX_RETRY_AFTER_S => {
@@ -110,7 +112,8 @@ pub fn refused(url: &str, status: StatusCode, retry_after: Option<&str>) -> Mode
         }
         _ if is_transient(status) => ModelFileError::ServerFails { url, status },
         _ => ModelFileError::Status { url, status },
-    }
+    };
+    (error, wait_s.unwrap_or(0))
 }
 
 /// `url` without query, fragment, user and password.
@@ -195,8 +198,13 @@ pub async fn fetch(job: &Download<'_>) -> Result<Stamp, ModelFileError> {
 }
 
 /// Whether another request may succeed.
-pub const fn is_worth_retrying(error: &ModelFileError) -> bool {
-    matches!(error, ModelFileError::Network { .. } | ModelFileError::Short { .. } | ModelFileError::ServerFails { .. })
+pub fn is_worth_retrying(error: &ModelFileError) -> bool {
+    match error {
+        // A request that cannot even be written (a token with a line break) fails every time.
+        ModelFileError::Network { source, .. } => !source.is_builder(),
+        ModelFileError::Short { .. } | ModelFileError::ServerFails { .. } => true,
+        _ => false,
+    }
 }
 
 /// Whether what arrived is of no use.
@@ -211,7 +219,7 @@ const fn is_hopeless(error: &ModelFileError) -> bool {
 }
 
 /// An error, and how many seconds the server asks to wait.
-type Failure = (ModelFileError, u64);
+pub type Failure = (ModelFileError, u64);
 
 /// One request, and its body into the part.
 async fn request(client: &Client, job: &Download<'_>, part: &Part, tries: &mut Tries) -> Result<Step, Failure> {
@@ -243,9 +251,7 @@ async fn request(client: &Client, job: &Download<'_>, part: &Part, tries: &mut T
             return Err((ModelFileError::BadRange { url, status: head.status, content_range }, 0));
         }
         Verdict::Refused => {
-            let retry_after = header(&answer, RETRY_AFTER);
-            let wait_s = retry_after.as_deref().and_then(|text| retry_after_s(text, SystemTime::now()));
-            return Err((refused(job.url, answer.status(), retry_after.as_deref()), wait_s.unwrap_or(0)));
+            return Err(refused(job.url, answer.status(), header(&answer, RETRY_AFTER).as_deref()));
         }
     };
     disk_space::require(part.folder(), total_bytes.unwrap_or(0).saturating_sub(begin)).map_err(no_wait)?;
@@ -327,6 +333,12 @@ async fn receive(body: Body, job: &Download<'_>, part: &Part) -> Result<Step, Mo
                     {
                         break Err(error);
                     }
+                }
+                // A body without end must not fill the disk to the last byte.
+                let is_unannounced =
+                    end.is_none() && (done - bytes.len() as u64) / LOOK_AT_DISK_EVERY < done / LOOK_AT_DISK_EVERY;
+                if is_unannounced && let Err(error) = disk_space::require(part.folder(), LOOK_AT_DISK_EVERY) {
+                    break Err(error);
                 }
                 if let Err(source) = file.write_all(&bytes).await {
                     break Err(ModelFileError::write(part.path())(source));

@@ -118,7 +118,7 @@ pub enum ModelFileError {
     },
     /// The server sent part of a file where the whole was asked for.
     #[error(
-        "{url} sent a part of the file where the whole was asked for (HTTP {status}, Content-Range `{content_range}`); a \
+        "{url} sent a part of the file where the whole was asked for (HTTP {status}, Content-Range {content_range:?}); a \
          proxy or the server is at fault: try another network, or give another source"
     )]
     BadRange {
@@ -131,7 +131,7 @@ pub enum ModelFileError {
     },
     /// The server compressed the file although it was asked not to.
     #[error(
-        "{url} sent the file compressed (Content-Encoding `{encoding}`) although it was asked not to; switch that off on \
+        "{url} sent the file compressed (Content-Encoding {encoding:?}) although it was asked not to; switch that off on \
          the server or proxy, or give another source"
     )]
     Encoded {

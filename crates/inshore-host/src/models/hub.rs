@@ -9,7 +9,7 @@ use reqwest::{StatusCode, Url};
 use super::answer::is_transient;
 use super::cache::{Cache, FetchLock};
 use super::contents::Contents;
-use super::download::{self, Download, Expected};
+use super::download::{self, Download, Expected, Failure};
 use super::error::ModelFileError;
 use super::redirect;
 use super::stamp::{Stamp, is_sha256};
@@ -118,7 +118,7 @@ pub fn obtain(file: &HubFile, cache: &Cache) -> Result<PathBuf, ModelFileError> 
         Stamp::remove_if_false(&place);
     }
     let url = file.address()?;
-    let token = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty());
+    let token = std::env::var("HF_TOKEN").ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
     download::on_runtime(async {
         let expected = look_up(&url, token.as_deref()).await?;
         if adopt(&place, &expected) {
@@ -147,10 +147,11 @@ async fn look_up(url: &str, token: Option<&str>) -> Result<Expected, ModelFileEr
     let home = Url::parse(url).map_err(|_| ModelFileError::BadAddress { url: url.to_owned() })?;
     for tries in 1.. {
         match ask(&client, &home, token).await {
-            Err(error) if tries < LOOK_UP_TRIES && download::is_worth_retrying(&error) => {
-                tokio::time::sleep(Duration::from_millis(250) * 2u32.pow(tries)).await;
+            Err((error, wait_s)) if tries < LOOK_UP_TRIES && download::is_worth_retrying(&error) => {
+                let pause = Duration::from_millis(250) * 2u32.pow(tries);
+                tokio::time::sleep(pause.max(Duration::from_secs(wait_s))).await;
             }
-            answer => return answer,
+            answer => return answer.map_err(|(error, _)| error),
         }
     }
     Ok(Expected::default())
@@ -159,14 +160,14 @@ async fn look_up(url: &str, token: Option<&str>) -> Result<Expected, ModelFileEr
 /// One chain of HEAD requests. Size and hash are in the headers of the hub's redirect to the storage, which a client that
 /// follows redirects does not see. Where HEAD brings nothing (no hash, a refusal, a redirect that leads nowhere), GET
 /// decides.
-async fn ask(client: &reqwest::Client, home: &Url, token: Option<&str>) -> Result<Expected, ModelFileError> {
+async fn ask(client: &reqwest::Client, home: &Url, token: Option<&str>) -> Result<Expected, Failure> {
     let mut at = home.clone();
     for followed in 0..redirect::MAX_REDIRECTS {
         let mut request = client.head(at.clone()).header(ACCEPT_ENCODING, "identity");
         if let Some(token) = token.filter(|_| redirect::is_same_origin(home, &at)) {
             request = request.bearer_auth(token);
         }
-        let answer = request.send().await.map_err(|source| download::broken(home.as_str(), 0, source))?;
+        let answer = request.send().await.map_err(|source| (download::broken(home.as_str(), 0, source), 0))?;
         let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
         // Only the hub itself knows; a storage or a page that it leads to is not asked.
         let hash =

@@ -62,6 +62,18 @@ fn a_range_of_another_version_is_not_taken() {
 }
 
 #[test]
+fn equal_weak_etags_do_not_prove_equal_bytes() {
+    let weak =
+        |date: Option<&str>| Validator { etag: Some("W/\"a\"".to_owned()), last_modified: date.map(str::to_owned) };
+    assert_eq!(weak(None).compare(&weak(None)), Comparison::Unknown);
+    assert_eq!(weak(Some("x")).compare(&weak(Some("x"))), Comparison::Same);
+    assert_eq!(weak(Some("x")).compare(&weak(Some("y"))), Comparison::Changed);
+    assert_eq!(weak(Some("x")).compare(&etag("W/\"b\"")), Comparison::Changed);
+    let strong = Validator { last_modified: Some("y".to_owned()), ..etag("\"a\"") };
+    assert_eq!(strong.compare(&Validator { last_modified: Some("x".to_owned()), ..strong.clone() }), Comparison::Same);
+}
+
+#[test]
 fn a_200_that_says_it_is_a_part_is_not_the_whole() {
     assert_eq!(judge(&ok(None, Some(100)), &asked()), Verdict::Whole { total_bytes: Some(100) });
     assert_eq!(judge(&ok(Some("bytes 0-99/100"), None), &asked()), Verdict::Whole { total_bytes: Some(100) });
