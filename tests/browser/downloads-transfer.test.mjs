@@ -92,7 +92,7 @@ describe('a download', () => {
 
   test('is not misled by compression, here or across origins', async () => {
     // Compresses well, so that the length on the wire is far from the file's.
-    useModel(Buffer.alloc(SIZE, 'GGUF and the like '));
+    useModel(Buffer.alloc(SIZE, 'GGUF\u0004\0\0\0 and the like '));
     const other = await serveModels({ sources: false });
     const page = await tab();
     // The other origin says neither its validators nor that it compresses.

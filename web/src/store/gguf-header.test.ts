@@ -106,8 +106,16 @@ describe('checkGguf', () => {
     expect(await codeOf(file)).toBe('invalid_gguf');
   });
 
+  it.each(['GGUF is a format', 'GGUF\0\0\0\0', 'GGUF\u00ff\u00ff\u00ff\u00ff', 'GGUF<html>'])(
+    'takes no text for a version: %j',
+    async (content) => {
+      expect(await codeOf(new Uint8Array(Buffer.from(content.padEnd(100), 'latin1')))).toBe('invalid_gguf');
+    },
+  );
+
   it('does not judge versions and tensor types that it does not know', async () => {
     expect(await codeOf(concat([Buffer.from('GGUF'), u32(4), u64(1), u64(1)]))).toBeUndefined();
+    expect(await codeOf(concat([Buffer.from('GGUF'), u32(3 << 24), u64(1), u64(1)]))).toBeUndefined();
     expect(await codeOf(build([], [tensor(39, [32], 0)], 17))).toBeUndefined();
     // Where it begins is known all the same.
     expect(await codeOf(build([], [tensor(39, [32], 320)], 17))).toBe('truncated');

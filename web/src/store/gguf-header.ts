@@ -8,6 +8,8 @@ import { notGguf, startsLikeGguf } from './first-bytes';
 export type ReadBytes = (offset: number, length: number) => Uint8Array | Promise<Uint8Array>;
 
 const WINDOW_BYTES = 1 << 20;
+/** Largest version of the format that counts as one. */
+const MAX_PLAUSIBLE_VERSION = 99;
 const MAX_ENTRIES = 65_536;
 const MAX_KEY_BYTES = 65_535;
 const MAX_TENSOR_NAME_BYTES = 512;
@@ -48,7 +50,11 @@ export async function checkGguf(read: ReadBytes, size: number, name: string): Pr
   if (size < 4 || !startsLikeGguf(head)) throw notGguf(head, name);
   header.skip(4);
   const version = await header.u32();
-  if (version !== 2 && version !== 3) return;
+  if (version !== 2 && version !== 3) {
+    // The format may move on, but not to a version that is four letters of a text.
+    if (isPlausible(version) || isPlausible(swapped(version))) return;
+    throw header.invalid(`${version} is no version of the format`);
+  }
   const tensors = await header.u64();
   const entries = header.count(await header.u64(), LEAST_ENTRY_BYTES, MAX_ENTRIES, 'metadata entries');
   let alignment = 32;
@@ -58,6 +64,15 @@ export async function checkGguf(read: ReadBytes, size: number, name: string): Pr
   const end = await readTensors(header, tensors, alignment);
   const needed = Math.ceil(header.position / alignment) * alignment + end;
   if (needed > size) throw header.truncated(needed);
+}
+
+const isPlausible = (version: number): boolean => version >= 1 && version <= MAX_PLAUSIBLE_VERSION;
+
+/** Reads a number as big-endian machines write it. */
+function swapped(value: number): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint32(0, value, true);
+  return view.getUint32(0, false);
 }
 
 /** Skips an entry; gives its value if it is the alignment. */

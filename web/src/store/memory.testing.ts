@@ -166,7 +166,8 @@ export function ggufBytes(length: number, seed = 1): Uint8Array {
   const words = new Uint32Array(Math.ceil(length / 4));
   for (let at = 0; at < words.length; at++) words[at] = next() * 2 ** 32;
   const bytes = new Uint8Array(words.buffer, 0, length);
-  bytes.set(new TextEncoder().encode('GGUF').subarray(0, length));
+  // Of a version that is not known, so that nothing behind it is judged.
+  bytes.set(new TextEncoder().encode('GGUF\u0004\0\0\0').subarray(0, length));
   return bytes;
 }
 

@@ -10,6 +10,9 @@ use inshore_gguf::{FileSource, Gguf, GgufError};
 use super::error::ModelFileError;
 use super::first_bytes::{FirstBytes, HEAD_BYTES, shown};
 
+/// Largest version of the format that counts as one.
+const MAX_PLAUSIBLE_VERSION: u32 = 99;
+
 /// What a download must contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contents {
@@ -72,10 +75,9 @@ fn check_gguf(path: &Path, from: &str) -> Result<(), ModelFileError> {
     let source = FileSource::new(file).map_err(|error| unreadable(std::io::Error::other(error)))?;
     match pollster::block_on(Gguf::read(&source)) {
         // A sound file that this version cannot run is still the file that was asked for.
-        Ok(_)
-        | Err(GgufError::UnsupportedTensorType { .. } | GgufError::UnsupportedVersion { .. } | GgufError::BigEndian) => {
-            Ok(())
-        }
+        Ok(_) | Err(GgufError::UnsupportedTensorType { .. } | GgufError::BigEndian) => Ok(()),
+        // The format may move on, but not to a version that is four letters of a text.
+        Err(GgufError::UnsupportedVersion { version: 1..=MAX_PLAUSIBLE_VERSION }) => Ok(()),
         Err(GgufError::Read(error)) => Err(unreadable(std::io::Error::other(error))),
         Err(source) => Err(ModelFileError::BadModel { from: from.to_owned(), source: Box::new(source) }),
     }
