@@ -44,7 +44,8 @@ fn main() -> ExitCode {
 
 /// The error and its causes, a line each. A cause that its parent's message repeats is left out.
 fn report(error: &anyhow::Error) {
-    eprintln!("error: {error}");
+    let code = error.downcast_ref::<models::ModelFileError>().map(|error| format!("[{}]", error.code()));
+    eprintln!("error{}: {error}", code.unwrap_or_default());
     let mut said = error.to_string();
     for cause in error.chain().skip(1) {
         let text = cause.to_string();

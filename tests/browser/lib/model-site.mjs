@@ -24,13 +24,13 @@ export function randomFrom(seed) {
   };
 }
 
-/** Bytes that start like a GGUF file and are none; the same for the same seed. */
+/** Bytes that start like a GGUF file of a version that is not known, so that only the start is judged; the same for the same seed. */
 export function ggufBytes(length, seed = 1) {
   const random = randomFrom(seed);
   const bytes = Buffer.from(
     Uint32Array.from({ length: Math.ceil(length / 4) }, () => random() * 2 ** 32).buffer,
   );
-  bytes.write('GGUF');
+  bytes.write('GGUF\u0004\0\0\0');
   return bytes.subarray(0, length);
 }
 

@@ -9,7 +9,6 @@ import {
   parseRetryAfter,
   readAnswer,
   type ServerAnswer,
-  startsLikeGguf,
 } from './answers';
 import { checkQuota } from './quota';
 
@@ -56,7 +55,7 @@ describe('judge: a range', () => {
 
   it.each([
     ['starts elsewhere', range({ contentRange: 'bytes 41-79/100' })],
-    ['is not told', answer(206)],
+    ['is missing', answer(206)],
     ['is nonsense', range({ contentRange: 'bytes 40-/100' })],
     ['ends before it starts', range({ contentRange: 'bytes 40-39/100' })],
     ['ends after the file', range({ contentRange: 'bytes 40-100/100' })],
@@ -80,7 +79,9 @@ describe('judge: a range', () => {
   });
 
   it('that nobody asked for is an error', () => {
-    expect(code(() => verdict(range(), { start: undefined }))).toBe('http_status');
+    expect(code(() => verdict(range(), { start: undefined }))).toBe('bad_range');
+    const all = answer(206, { contentRange: 'bytes 0-99/100' });
+    expect(verdict(all, { start: undefined })).toEqual({ kind: 'whole', totalBytes: 100 });
   });
 
   it('past the end means another version, or another size', () => {
@@ -117,6 +118,44 @@ describe('judge: a whole file', () => {
   });
 });
 
+describe('judge: a 200 that says it is a part', () => {
+  it.each([
+    ['bytes 40-99/100', '60'],
+    ['bytes 40-99/100', '100'],
+    ['bytes 0-59/100', '60'],
+    ['bytes 0-99/100', '60'],
+    ['bytes 0-99/*', '100'],
+    ['nonsense', '100'],
+  ])('%s of length %s is not the whole', (contentRange, contentLength) => {
+    const lie = answer(200, { contentRange, contentLength });
+    expect(verdict(lie)).toEqual({ kind: 'no_ranges' });
+    expect(code(() => verdict(lie, { start: undefined }))).toBe('bad_range');
+  });
+
+  it('is the whole where it says just that', () => {
+    expect(verdict(answer(200, { contentRange: 'bytes 0-99/100', contentLength: '100' }))).toEqual({
+      kind: 'whole',
+      totalBytes: 100,
+    });
+  });
+});
+
+describe('judge: a range that contradicts itself', () => {
+  it('by the length of its body is not taken', () => {
+    expect(verdict(range({ contentLength: '100' }))).toEqual({ kind: 'no_ranges' });
+    expect(verdict(range({ contentLength: '40' }))).toMatchObject({ kind: 'range' });
+  });
+
+  it('by losing the validator of what is here is not taken without a hash', () => {
+    const validator = { etag: '"a"' };
+    expect(verdict(range(), { hashed: false, validator })).toEqual({ kind: 'no_ranges' });
+    expect(verdict(range({ lastModified: 'x' }), { hashed: false, validator })).toEqual({
+      kind: 'no_ranges',
+    });
+    expect(verdict(range({ etag: '"a"' }), { hashed: false, validator })).toMatchObject({ kind: 'range' });
+  });
+});
+
 describe('judge: refusals', () => {
   it.each([
     [404, 'model_not_found'],
@@ -129,7 +168,7 @@ describe('judge: refusals', () => {
     expect(code(() => verdict(answer(status)))).toBe(expected);
   });
 
-  it.each([408, 429, 500, 503])('HTTP %i may pass', (status) => {
+  it.each([408, 425, 429, 500, 503])('HTTP %i may pass', (status) => {
     expect(() => verdict(answer(status))).toThrow(Interrupted);
   });
 
@@ -144,6 +183,9 @@ describe('judge: refusals', () => {
     expect(parseRetryAfter('120', NOW)).toBe(120_000);
     expect(parseRetryAfter(new Date(NOW + 5000).toUTCString(), NOW)).toBe(5000);
     expect(parseRetryAfter(new Date(NOW - 5000).toUTCString(), NOW)).toBe(0);
+    expect(parseRetryAfter('1.5', NOW)).toBe(1500);
+    for (const text of ['-3', '+3', '1.2.3', '.', '', 'soon', '5 minutes'])
+      expect(parseRetryAfter(text, NOW), text).toBeUndefined();
     expect(parseRetryAfter(null, NOW)).toBeUndefined();
   });
 });
@@ -170,14 +212,6 @@ describe('the checks around a download', () => {
     expect(() => checkQuota(5e6, -3)).toThrow(
       /needs 5\.0 MB more, the browser grants this page 0\.0 MB\. Free/,
     );
-  });
-
-  it('knows GGUF by its first bytes, however few there are', () => {
-    const bytes = (text: string) => new TextEncoder().encode(text);
-    expect(startsLikeGguf(bytes('GGUF...'))).toBe(true);
-    expect(startsLikeGguf(bytes('GG'))).toBe(true);
-    expect(startsLikeGguf(bytes('<!do'))).toBe(false);
-    expect(startsLikeGguf(bytes('GGU'.concat('X')))).toBe(false);
   });
 
   it('waits longer each time, up to 8 s', () => {

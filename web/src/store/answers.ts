@@ -1,5 +1,6 @@
 import { InshoreError } from '../error';
 import { parseRetryAfter } from '../protocol/retry-after';
+import { isWholeFile, parseContentRange, parseCount, parseUnsatisfiedRange } from './content-range';
 import { compareValidators, isValidator, type Validator } from './record';
 
 export { parseRetryAfter };
@@ -28,6 +29,8 @@ export interface Asked {
   start: number | undefined;
   /** Size of the file where it is known for sure: another one is refused. */
   expectedBytes: number | undefined;
+  /** Size of the version that is here in part. */
+  knownBytes?: number | undefined;
   /** Of the version that is here in part. */
   validator: Validator | undefined;
   /** A hash of the file is known: pieces may be put together without a validator, for the hash tells in the end. */
@@ -84,34 +87,73 @@ export function readAnswer({ status, headers, type }: Response): ServerAnswer {
 export function judge(answer: ServerAnswer, asked: Asked, nowMs: number): Verdict {
   const validator = validatorOf(answer);
   const changed = compareValidators(asked.validator, validator) === 'changed';
-  const encoded = answer.contentEncoding !== null && answer.contentEncoding !== 'identity';
+  const encoded = isEncoded(answer.contentEncoding);
   switch (answer.status) {
     case 200: {
       if (changed) return { kind: 'changed' };
-      const totalBytes = encoded ? undefined : parseCount(answer.contentLength);
-      checkSize(totalBytes, asked.expectedBytes);
-      return { kind: 'whole', totalBytes };
+      return judgeWhole(answer, asked, encoded);
     }
     case 206: {
-      if (asked.start === undefined) throw refusal(answer, asked.url, nowMs);
       // A range of compressed bytes is no range of the file.
-      const range = encoded ? undefined : parseRange(answer.contentRange);
-      if (range === undefined || range.start !== asked.start) return { kind: 'no_ranges' };
+      const range = encoded ? undefined : parseContentRange(answer.contentRange ?? '');
+      // Nobody asked for a part; one that is the whole file is that.
+      if (asked.start === undefined && range !== undefined && isWholeFile(range))
+        return judgeWhole(answer, asked, encoded);
+      if (
+        range === undefined ||
+        range.start !== asked.start ||
+        !fits(answer.contentLength, range.end - range.start)
+      )
+        return refuseRange(answer, asked);
       if (changed) return { kind: 'changed' };
       checkSize(range.totalBytes, asked.expectedBytes);
-      const totalBytes = range.totalBytes ?? asked.expectedBytes;
-      const trusted = asked.hashed || isValidator(validator);
-      if (totalBytes === undefined || !trusted) return { kind: 'no_ranges' };
+      const totalBytes = range.totalBytes ?? asked.expectedBytes ?? asked.knownBytes;
+      if (totalBytes === undefined || !isTrusted(asked, validator)) return { kind: 'no_ranges' };
       return { kind: 'range', start: range.start, end: range.end, totalBytes, validator };
     }
     case 416: {
-      const total = parseCount(/^bytes \*\/(\d+)$/.exec(answer.contentRange ?? '')?.[1] ?? null);
-      checkSize(total, asked.expectedBytes);
+      if (asked.start === undefined) throw refusal(answer, asked.url, nowMs);
+      checkSize(parseUnsatisfiedRange(answer.contentRange ?? ''), asked.expectedBytes);
       return { kind: asked.start === 0 ? 'no_ranges' : 'changed' };
     }
     default:
       throw refusal(answer, asked.url, nowMs);
   }
+}
+
+/** A 200 is the whole file. One that carries `Content-Range` contradicts itself unless the range is the whole file. */
+function judgeWhole(answer: ServerAnswer, asked: Asked, encoded: boolean): Verdict {
+  let totalBytes = encoded ? undefined : parseCount(answer.contentLength);
+  if (answer.contentRange !== null) {
+    const range = parseContentRange(answer.contentRange);
+    const sound = range !== undefined && isWholeFile(range);
+    if (!sound || (!encoded && !fits(answer.contentLength, range.end))) return refuseRange(answer, asked);
+    totalBytes = encoded ? undefined : range.end;
+  }
+  checkSize(totalBytes, asked.expectedBytes);
+  return { kind: 'whole', totalBytes };
+}
+
+/** A part that does not fit the request. @throws InshoreError `bad_range` where nothing milder can be asked for. */
+function refuseRange({ status, contentRange }: ServerAnswer, { start, url }: Asked): Verdict {
+  if (start !== undefined) return { kind: 'no_ranges' };
+  throw new InshoreError(
+    'bad_range',
+    `The server sent a part of ${url} where the whole was asked for (HTTP ${status}, Content-Range ${JSON.stringify(contentRange)}). It or a proxy is at fault: try another network, or ask whoever runs the server.`,
+  );
+}
+
+/** Whether the bytes of an answer may be put together with others: a hash tells in the end, or the version is the same. */
+function isTrusted({ hashed, validator: known }: Asked, validator: Validator | undefined): boolean {
+  if (hashed) return true;
+  return isValidator(known) ? compareValidators(known, validator) === 'same' : isValidator(validator);
+}
+
+const fits = (contentLength: string | null, bytes: number): boolean =>
+  contentLength === null || parseCount(contentLength) === bytes;
+
+function isEncoded(encoding: string | null): boolean {
+  return (encoding ?? '').split(',').some((name) => !['', 'identity'].includes(name.trim().toLowerCase()));
 }
 
 function validatorOf({ etag, lastModified }: ServerAnswer): Validator | undefined {
@@ -125,7 +167,10 @@ export function ifRange(validator: Validator | undefined): string | undefined {
   return etag !== undefined && !etag.startsWith('W/') ? etag : lastModified;
 }
 
-function refusal(answer: ServerAnswer, url: string, nowMs: number): Error {
+/**
+ * The error for an answer that is no file: {@link Interrupted} where another attempt may succeed.
+ */
+export function refusal(answer: ServerAnswer, url: string, nowMs: number): Error {
   const { status } = answer;
   if (status === 404 || status === 410) {
     return new InshoreError(
@@ -139,7 +184,7 @@ function refusal(answer: ServerAnswer, url: string, nowMs: number): Error {
       `The server denies access to ${url} (HTTP ${status}). Use a public address.`,
     );
   }
-  if (status === 408 || status === 429 || status >= 500) {
+  if (isTransient(status)) {
     const retryAfterMs = parseRetryAfter(answer.retryAfter, nowMs);
     if (retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS) {
       return new InshoreError(
@@ -156,6 +201,10 @@ function refusal(answer: ServerAnswer, url: string, nowMs: number): Error {
   return new InshoreError('http_status', `The server answered HTTP ${status} for ${url}. Check the address.`);
 }
 
+/** Whether another attempt may succeed after this status. */
+export const isTransient = (status: number): boolean =>
+  status === 408 || status === 425 || status === 429 || (status >= 500 && status < 600);
+
 /** Pause before attempt number `failures + 1`, in milliseconds: doubles from a quarter of a second to 8 s. */
 export function backoffMs(failures: number): number {
   return Math.min(8000, 250 * 2 ** (failures - 1));
@@ -168,28 +217,4 @@ export function checkSize(actual: number | undefined, expected: number | undefin
     'wrong_size',
     `The file on the server has ${actual} bytes, the model has ${expected}. It is cut off or another version: ask whoever runs the server to replace it.`,
   );
-}
-
-const MAGIC = [0x47, 0x47, 0x55, 0x46];
-
-/** Whether the first bytes can be those of a GGUF file; fewer than four are judged as far as they go. */
-export function startsLikeGguf(head: Uint8Array): boolean {
-  return MAGIC.every((byte, index) => index >= head.length || head[index] === byte);
-}
-
-function parseRange(
-  text: string | null,
-): { start: number; end: number; totalBytes: number | undefined } | undefined {
-  const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(text ?? '');
-  const start = parseCount(range?.[1] ?? null);
-  const last = parseCount(range?.[2] ?? null);
-  if (start === undefined || last === undefined || last < start) return undefined;
-  const totalBytes = parseCount(range?.[3] ?? null);
-  return totalBytes !== undefined && last >= totalBytes ? undefined : { start, end: last + 1, totalBytes };
-}
-
-function parseCount(text: string | null): number | undefined {
-  if (text === null || !/^\d+$/.test(text)) return undefined;
-  const count = Number(text);
-  return Number.isSafeInteger(count) ? count : undefined;
 }

@@ -40,14 +40,14 @@ describe('CheckedFile', () => {
   it('gives out no byte of a damaged chunk, and is of no use after that', async () => {
     const flipped = BYTES.slice();
     flipped[1_000_000] = (flipped[1_000_000] ?? 0) ^ 0x10;
-    let told = 0;
+    let calls = 0;
     const file = await open(flipped, async () => {
-      told += 1;
+      calls += 1;
       return damaged();
     });
     await expect(file.read(0, 700_000)).resolves.toHaveLength(700_000);
     await expect(file.read(999_999, 1)).rejects.toMatchObject({ code: 'model_damaged' });
-    expect(told).toBe(1);
+    expect(calls).toBe(1);
     await expect(file.read(0, 4)).rejects.toMatchObject({ code: 'model_damaged' });
     const asEngineSees = Promise.reject(new Error('reading failed'));
     await expect(file.guard(asEngineSees)).rejects.toMatchObject({ code: 'model_damaged' });

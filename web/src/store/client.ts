@@ -4,7 +4,7 @@ import { type WorkerLike, WorkerPort } from '../worker-port';
 import type { ModelRef } from './model';
 import type { DownloadProgress, StoreCalls, Stored, StoredModel, StoreEvent, StoreUsage } from './protocol';
 
-/** What {@link ModelStore.fetch} can be told. */
+/** Options of {@link ModelStore.fetch}. */
 export interface FetchOptions {
   onProgress?: (progress: DownloadProgress) => void;
   /** Pauses the download: what arrived is kept. */
@@ -34,8 +34,8 @@ export class ModelStore {
    * waits for that one and takes over where it dies. Of a damaged model only what is damaged is fetched.
    *
    * @throws InshoreError `cancelled`, `network_failed`, `server_busy`, `model_not_found`, `access_denied`,
-   * `http_status`, `wrong_size`, `wrong_hash`, `not_gguf`, `model_changed`, `quota_exceeded`, `write_failed`,
-   * `store_busy`, `storage_unavailable`
+   * `http_status`, `bad_range`, `wrong_size`, `wrong_hash`, `not_gguf`, `truncated`, `invalid_gguf`, `model_changed`,
+   * `quota_exceeded`, `write_failed`, `store_busy`, `storage_unavailable`
    */
   async fetch(model: ModelRef, options: FetchOptions = {}): Promise<Stored> {
     const { onProgress, signal } = options;

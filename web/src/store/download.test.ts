@@ -5,8 +5,8 @@ import { CHUNK_BYTES } from './layout';
 import {
   ggufBytes,
   Killed,
-  MemoryPlace,
   MemoryServer,
+  MemoryStorage,
   randomFrom,
   type Served,
   sha256Of,
@@ -26,11 +26,11 @@ const model = (more: Partial<ModelRef> = {}): ModelRef => ({
 const unhashed = model({ sha256: undefined, bytes: undefined });
 
 let server: MemoryServer;
-let place: MemoryPlace;
+let storage: MemoryStorage;
 let waits: number[];
 beforeEach(() => {
   server = new MemoryServer();
-  place = new MemoryPlace();
+  storage = new MemoryStorage();
   waits = [];
 });
 
@@ -54,8 +54,8 @@ function world(more: Partial<DownloadWorld> = {}): DownloadWorld {
   };
 }
 
-const run = (what = model(), more: Partial<DownloadWorld> = {}) => download(what, place, world(more));
-const kept = () => place.files.get('gguf');
+const run = (what = model(), more: Partial<DownloadWorld> = {}) => download(what, storage, world(more));
+const kept = () => storage.files.get('gguf');
 /** Comparing arrays of millions element by element takes seconds. */
 const keptSha256 = () => sha256Of(kept() ?? new Uint8Array(0));
 const code = async (work: Promise<unknown>): Promise<string> => {
@@ -136,7 +136,7 @@ describe('a download', () => {
     server.fault = () => ({ refuse: true });
     await expect(code(run())).resolves.toBe('network_failed');
     expect(waits).toEqual([250, 500, 1000, 2000, 4000, 8000]);
-    expect(place.files.size).toBe(0);
+    expect(storage.files.size).toBe(0);
   });
 
   it('waits as long as a busy server asks, and asks less at once', async () => {
@@ -181,14 +181,14 @@ describe('a file that changes on the server', () => {
     serve();
     changeAfter(2);
     await expect(code(run())).resolves.toBe('wrong_hash');
-    expect(place.files.size).toBe(0);
+    expect(storage.files.size).toBe(0);
   });
 
   it('between two visits is not put together with the old one', async () => {
     serve();
-    place.revive(20);
+    storage.revive(20);
     await expect(run(unhashed)).rejects.toBeInstanceOf(Killed);
-    place.revive();
+    storage.revive();
     serve({ bytes: NEW, etag: '"v2"' });
     await run(unhashed);
     expect(keptSha256()).toBe(sha256Of(NEW));
@@ -224,31 +224,31 @@ describe('what is refused', () => {
   ])('%s, and nothing is kept', async (_, file, more, expected) => {
     serve(file);
     await expect(code(run(model(more)))).resolves.toBe(expected);
-    expect(place.files.size).toBe(0);
+    expect(storage.files.size).toBe(0);
   });
 
   it('a download without room, before the server is asked', async () => {
     serve();
-    place.limit = FILE.length - 1;
+    storage.limit = FILE.length - 1;
     await expect(code(run())).resolves.toBe('quota_exceeded');
     expect(server.requests).toEqual([]);
-    place.limit = FILE.length;
+    storage.limit = FILE.length;
     await run();
     expect(keptSha256()).toBe(SHA256);
   });
 });
 
-describe('a disk that does not keep what it is given', () => {
+describe('a disk that does not keep what is written to it', () => {
   it('has its damaged chunk fetched again, and only that', async () => {
     serve();
     // Killed just before the commit: all is here.
     await run();
-    const operations = place.operations;
-    place.files.clear();
-    place.revive(operations - 1);
+    const operations = storage.operations;
+    storage.files.clear();
+    storage.revive(operations - 1);
     await expect(run()).rejects.toBeInstanceOf(Killed);
-    place.revive();
-    const part = place.files.get('part');
+    storage.revive();
+    const part = storage.files.get('part');
     if (part !== undefined) part[1_500_000] = (part[1_500_000] ?? 0) ^ 1;
     server.requests.length = 0;
     await run();
@@ -258,8 +258,8 @@ describe('a disk that does not keep what it is given', () => {
 
   it('ends in an error where it stays so', async () => {
     serve();
-    const { open } = place;
-    place.open = async () => {
+    const { open } = storage;
+    storage.open = async () => {
       const files = await open();
       const { read } = files.data;
       const flipped = (length: number, at: number): Uint8Array =>
@@ -268,6 +268,29 @@ describe('a disk that does not keep what it is given', () => {
     };
     await expect(code(run())).resolves.toBe('write_failed');
     expect(kept()).toBeUndefined();
+  });
+});
+
+describe('files of the store that were damaged', () => {
+  const contents: [string, Uint8Array][] = [
+    ['empty', new Uint8Array(0)],
+    ['zeros', new Uint8Array(400)],
+    ['text', new TextEncoder().encode('{"version":1,')],
+    ['another record', new TextEncoder().encode('{"version":1,"name":"x","url":"x","parts":[{"bytes":5}]}')],
+    ['random', ggufBytes(5000, 77).slice(8)],
+  ];
+  const cases = ['json', 'sums', 'part'].flatMap((file) =>
+    contents.map(([what, bytes]): [string, string, Uint8Array] => [file, what, bytes]),
+  );
+
+  it.each(cases)('%s: %s', async (file, _, bytes) => {
+    serve();
+    storage.revive(30);
+    await expect(run()).rejects.toBeInstanceOf(Killed);
+    storage.revive();
+    storage.files.set(file, bytes.slice());
+    await run();
+    expect(keptSha256()).toBe(SHA256);
   });
 });
 
@@ -280,14 +303,14 @@ describe('a tab killed at every single write', () => {
     async (_, what) => {
       serve();
       await run(what);
-      const operations = place.operations;
+      const operations = storage.operations;
       expect(operations).toBeGreaterThan(20);
       for (let life = 0; life < operations; life++) {
-        place.files.clear();
-        place.revive(life);
+        storage.files.clear();
+        storage.revive(life);
         await expect(run(what)).rejects.toBeInstanceOf(Killed);
         expect(kept()).toBeUndefined();
-        place.revive();
+        storage.revive();
         await run(what);
         expect(keptSha256()).toBe(SHA256);
       }
@@ -321,7 +344,7 @@ describe('shards', () => {
   it('are checked each by itself: a wrong one costs itself alone', async () => {
     serveShards();
     serve({ bytes: ggufBytes(300_000, 9), etag: '"wrong"' }, '/s1');
-    await expect(download(sharded(), place, world())).rejects.toThrow(/Shard 2 of 3/);
+    await expect(download(sharded(), storage, world())).rejects.toThrow(/Shard 2 of 3/);
     expect(kept()).toBeUndefined();
     serveShards();
     const before = server.sentBytes;
@@ -333,7 +356,7 @@ describe('shards', () => {
   it('are checked as a whole too', async () => {
     serveShards();
     await expect(code(run({ ...sharded(), sha256: 'b'.repeat(64) }))).resolves.toBe('wrong_hash');
-    expect(place.files.size).toBe(0);
+    expect(storage.files.size).toBe(0);
   });
 });
 
@@ -356,19 +379,31 @@ describe('a model on a hub', () => {
     await run(onHub);
     expect(keptSha256()).toBe(SHA256);
     pointer('c'.repeat(64));
-    place.files.clear();
+    storage.files.clear();
     await expect(code(run(onHub))).resolves.toBe('wrong_hash');
+  });
+
+  it('keeps the hash that the hub has said, where the hub says none later', async () => {
+    pointer(SHA256);
+    serve();
+    storage.revive(20);
+    await expect(run(onHub)).rejects.toBeInstanceOf(Killed);
+    storage.revive();
+    server.files.delete('/raw');
+    serve({ bytes: ggufBytes(3_000_000, 2) });
+    await expect(code(run(onHub))).resolves.toBe('wrong_hash');
+    expect(kept()).toBeUndefined();
   });
 
   it('is finished without a request where only the commit is left', async () => {
     pointer(SHA256);
     serve();
     await run(onHub);
-    const { operations } = place;
-    place.files.clear();
-    place.revive(operations - 1);
+    const { operations } = storage;
+    storage.files.clear();
+    storage.revive(operations - 1);
     await expect(run(onHub)).rejects.toBeInstanceOf(Killed);
-    place.revive();
+    storage.revive();
     server.requests.length = 0;
     await run(onHub);
     expect([server.requests, keptSha256()]).toEqual([[], SHA256]);
@@ -381,7 +416,7 @@ describe('random faults', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = randomFrom(seed);
       server = new MemoryServer();
-      place = new MemoryPlace();
+      storage = new MemoryStorage();
       const bytes = ggufBytes(1 + Math.floor(random() * 600_000), seed);
       const what = model({ bytes: bytes.length, sha256: sha256Of(bytes) });
       const ranges = random() < 0.7;
@@ -397,7 +432,7 @@ describe('random faults', () => {
       };
       let outcome = 'whole';
       for (let visit = 0; visit < 20 && kept() === undefined; visit++) {
-        place.revive(random() < 0.5 ? Math.floor(random() * 40) : Number.POSITIVE_INFINITY);
+        storage.revive(random() < 0.5 ? Math.floor(random() * 40) : Number.POSITIVE_INFINITY);
         outcome = await run(what).then(
           () => 'whole',
           (error: unknown) => {

@@ -1,16 +1,17 @@
 import { InshoreError } from '../error';
 import { backoffMs, Interrupted, MAX_FAILURES } from './answers';
-import { cancelled, networkFailed } from './failures';
+import { BROKEN, cancelled, networkFailed } from './failures';
+import { checkGguf } from './gguf-header';
 import { askHub } from './hub';
 import { type DiskFile, Ledger } from './ledger';
 import type { ModelRef } from './model';
 import type { DownloadProgress } from './protocol';
-import { isValidator, layoutOf, type RecordedPart, type StoreRecord } from './record';
+import { CHECKS, isValidator, layoutOf, type RecordedPart, type StoreRecord } from './record';
 import { type PartSource, type TransferWorld, transfer } from './transfer';
 import { type Finding, Verifier } from './verify';
 
 /** Where one model is kept; OPFS in the browser. */
-export interface Place {
+export interface ModelStorage {
   record(): Promise<StoreRecord | undefined>;
   writeRecord(record: StoreRecord): Promise<void>;
   open(): Promise<{ data: DiskFile; sums: DiskFile; close(): void }>;
@@ -28,35 +29,39 @@ export interface DownloadWorld extends Pick<TransferWorld, 'origin' | 'fetch' | 
 /** Chunks that the disk gives back changed are fetched again so many times in one download. */
 const MAX_REPAIRS = 3;
 /** After these nothing that arrived is of use. */
-const HOPELESS = new Set(['not_gguf', 'wrong_size', 'wrong_hash']);
+const HOPELESS = new Set([...BROKEN, 'wrong_size', 'wrong_hash', 'bad_range']);
 
 /**
- * Brings `model` to `place`: goes on with what is there, fetches the rest, checks all of it on disk, and only then
+ * Brings `model` to `storage`: goes on with what is there, fetches the rest, checks all of it on disk, and only then
  * commits. Returns the size. Ended at any moment, it leaves a model that is not there or one that is whole.
  *
- * @throws InshoreError of {@link transfer}, and `wrong_hash`
+ * @throws InshoreError of {@link transfer}, and `wrong_hash`, `truncated`, `invalid_gguf`
  */
-export async function download(model: ModelRef, place: Place, world: DownloadWorld): Promise<number> {
-  const part = await place.open();
-  const attempt = new Attempt(model, place, part.data, new Ledger(part.sums), world);
+export async function download(
+  model: ModelRef,
+  storage: ModelStorage,
+  world: DownloadWorld,
+): Promise<number> {
+  const part = await storage.open();
+  const job = new DownloadJob(model, storage, part.data, new Ledger(part.sums), world);
   let bytes: number;
   try {
-    bytes = await attempt.run();
+    bytes = await job.run();
   } catch (error) {
     part.close();
     const hopeless = InshoreError.is(error) && HOPELESS.has(error.code);
-    if (attempt.doneBytes === 0 || (hopeless && !attempt.keepsRest)) await place.remove();
+    if (job.doneBytes === 0 || (hopeless && !job.keepsRest)) await storage.remove();
     throw error;
   }
   part.close();
-  await attempt.writeRecord(new Date(world.now()).toISOString());
-  await place.commit();
+  await job.writeRecord(new Date(world.now()).toISOString());
+  await storage.commit();
   return bytes;
 }
 
-class Attempt {
+class DownloadJob {
   readonly #model: ModelRef;
-  readonly #place: Place;
+  readonly #storage: ModelStorage;
   readonly #data: DiskFile;
   readonly #ledger: Ledger;
   readonly #world: DownloadWorld;
@@ -66,9 +71,9 @@ class Attempt {
   /** The failure concerns a shard: the others are sound. */
   keepsRest = false;
 
-  constructor(model: ModelRef, place: Place, data: DiskFile, ledger: Ledger, world: DownloadWorld) {
+  constructor(model: ModelRef, storage: ModelStorage, data: DiskFile, ledger: Ledger, world: DownloadWorld) {
     this.#model = model;
-    this.#place = place;
+    this.#storage = storage;
     this.#data = data;
     this.#ledger = ledger;
     this.#world = world;
@@ -95,12 +100,12 @@ class Attempt {
   }
 
   async writeRecord(storedAt: string): Promise<void> {
-    await this.#place.writeRecord({ ...this.#record, storedAt });
+    await this.#storage.writeRecord({ ...this.#record, checks: CHECKS, storedAt });
   }
 
   /** Takes up what an earlier visit left, as far as it is of the same file. */
   async #resume(): Promise<void> {
-    const found = await this.#place.record();
+    const found = await this.#storage.record();
     if (found === undefined || !sameShape(found, this.#record)) {
       await this.#beginAnew();
     } else {
@@ -112,7 +117,7 @@ class Attempt {
     }
     const whole = this.doneBytes === layoutOf(this.#record.parts).totalBytes;
     if (this.#model.pointerUrl !== undefined && !whole) await this.#askHub();
-    await this.#place.writeRecord(this.#record);
+    await this.#storage.writeRecord(this.#record);
   }
 
   async #beginAnew(): Promise<void> {
@@ -120,20 +125,23 @@ class Attempt {
     this.#ledger.clear(0, Number.POSITIVE_INFINITY);
     this.#ledger.flush();
     this.#record = freshRecord(this.#model);
-    await this.#place.writeRecord(this.#record);
+    await this.#storage.writeRecord(this.#record);
   }
 
   async #askHub(): Promise<void> {
     const { url, pointerUrl = '' } = this.#model;
-    const { signal, fetch } = this.#world;
-    const { bytes, sha256 } = await this.#patiently(() => askHub({ url, pointerUrl }, fetch, signal));
+    const { signal, fetch, now } = this.#world;
+    const { bytes, sha256 } = await this.#patiently(() =>
+      askHub({ url, pointerUrl }, { fetch, now, signal }),
+    );
     const known = this.#record;
     const moved = sha256 !== undefined && known.sha256 !== undefined && sha256 !== known.sha256;
     if (moved || (bytes !== undefined && (known.parts[0]?.bytes ?? bytes) !== bytes)) await this.#beginAnew();
-    this.#record.sha256 = sha256;
+    // A hub that says nothing today does not take back the hash that it said before.
+    this.#record.sha256 = sha256 ?? this.#record.sha256;
     const [part] = this.#record.parts;
     if (part !== undefined && bytes !== undefined) part.bytes = bytes;
-    await this.#place.writeRecord(this.#record);
+    await this.#storage.writeRecord(this.#record);
   }
 
   async #patiently<T>(work: () => Promise<T>): Promise<T> {
@@ -162,6 +170,11 @@ class Attempt {
       onProgress(0);
       const finding = await verifier.finish(layoutOf(this.#record.parts), onProgress, this.#world.signal);
       if (finding.kind === 'sound') {
+        await checkGguf(
+          (at, length) => this.#data.read(length, at),
+          totalBytes,
+          withoutQuery(this.#model.url),
+        );
         this.#data.flush();
         this.#ledger.flush();
         return totalBytes;
@@ -189,7 +202,7 @@ class Attempt {
       {
         ...this.#world,
         reserve: (totalBytes) => this.#reserve(totalBytes),
-        record: () => this.#place.writeRecord(this.#record),
+        record: () => this.#storage.writeRecord(this.#record),
         onProgress: (doneBytes, totalBytes) => {
           verifier.advance(layoutOf(parts));
           this.#world.onProgress({ phase: 'downloading', doneBytes, totalBytes });

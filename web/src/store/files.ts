@@ -3,11 +3,12 @@
 // (the record). Only a checked file is ever renamed to `KEY.gguf`, and only that is ever opened.
 import { InshoreError } from '../error';
 import { CheckedFile, type OpenedModel, UserFile } from './checked';
-import { damaged, notStored } from './failures';
+import { BROKEN, damaged, notStored } from './failures';
+import { checkGguf } from './gguf-header';
 import type { DiskFile } from './ledger';
 import type { StoredKey } from './protocol';
 import { quotaExceeded } from './quota';
-import { layoutOf, parseRecord, type StoreRecord } from './record';
+import { CHECKS, layoutOf, parseRecord, type StoreRecord } from './record';
 import { lockName } from './share';
 
 const FOLDER = 'inshore-models';
@@ -32,6 +33,9 @@ async function folder(): Promise<FileSystemDirectoryHandle> {
   }
 }
 
+/** Results of {@link ModelDir.isSound}. */
+const checkedNow = new Map<string, boolean>();
+
 /** A model's files while they are written, open for this worker alone. */
 export interface OpenPart {
   data: DiskFile;
@@ -39,8 +43,8 @@ export interface OpenPart {
   close(): void;
 }
 
-/** The place of one model on disk. */
-export class Shelf {
+/** The files of one model on disk. */
+export class ModelDir {
   readonly key: string;
   #written: Promise<void> = Promise.resolve();
 
@@ -51,6 +55,28 @@ export class Shelf {
   /** The checked model, if it is here. */
   model(): Promise<File | undefined> {
     return this.#file('gguf');
+  }
+
+  /**
+   * Whether `file`, which is this model, has passed today's checks. A record of an older version does not say so: then
+   * the file is checked now, once for as long as this worker lives.
+   */
+  async isSound(file: File, record: StoreRecord): Promise<boolean> {
+    if (record.checks === CHECKS) return true;
+    const version = `${this.key} ${file.size} ${file.lastModified}`;
+    const known = checkedNow.get(version);
+    if (known !== undefined) return known;
+    const read = async (at: number, length: number): Promise<Uint8Array> =>
+      new Uint8Array(await file.slice(at, at + length).arrayBuffer());
+    const sound = await checkGguf(read, file.size, record.name).then(
+      () => true,
+      (error: unknown) => {
+        if (InshoreError.is(error) && BROKEN.has(error.code)) return false;
+        throw error;
+      },
+    );
+    checkedNow.set(version, sound);
+    return sound;
   }
 
   /** What is known of it; `undefined` where nothing is, or the record is damaged. */
@@ -159,13 +185,13 @@ export class Shelf {
 }
 
 /** Everything that is kept here, whole or not. */
-export async function allShelves(): Promise<Shelf[]> {
+export async function allModelDirs(): Promise<ModelDir[]> {
   const keys = new Set<string>();
   for await (const name of (await folder()).keys()) {
     const [, key, ending] = /^(.*)\.([a-z-]+)$/.exec(name) ?? [];
     if (key !== undefined && (ENDINGS as readonly string[]).includes(ending ?? '')) keys.add(key);
   }
-  return [...keys].sort().map((key) => new Shelf(key));
+  return [...keys].sort().map((key) => new ModelDir(key));
 }
 
 /**
@@ -176,18 +202,18 @@ export async function allShelves(): Promise<Shelf[]> {
  */
 export async function openStored(key: StoredKey): Promise<OpenedModel> {
   if (typeof key !== 'string') return new UserFile(key);
-  const shelf = new Shelf(key);
-  const file = await shelf.model();
+  const dir = new ModelDir(key);
+  const file = await dir.model();
   if (file === undefined) throw notStored();
-  const record = await shelf.record();
+  const record = await dir.record();
   const layout = layoutOf(record?.parts ?? []);
   if (record === undefined || layout.totalBytes !== file.size) {
-    await alone(key, () => shelf.remove());
+    await alone(key, () => dir.remove());
     throw damaged();
   }
-  return new CheckedFile(file, layout, await shelf.sums(), async (cause) => {
-    if ((await shelf.model()) === undefined) return notStored(cause);
-    await alone(key, () => shelf.demote());
+  return new CheckedFile(file, layout, await dir.sums(), async (cause) => {
+    if ((await dir.model()) === undefined) return notStored(cause);
+    await alone(key, () => dir.demote());
     return damaged(cause);
   });
 }

@@ -1,11 +1,14 @@
-import { InshoreError } from '../error';
-import { Interrupted } from './answers';
+import { Interrupted, isTransient, readAnswer, refusal } from './answers';
 import { isSha256 } from './model';
 
 /** The hub's address where the caller names no other. */
 export const DEFAULT_HUB = 'https://huggingface.co';
 const DEFAULT_REVISION = 'main';
 const MOST_POINTER_BYTES = 1024;
+/** Longest part of a reference and longest reference, as in the host, whose file systems set the limit. */
+const MAX_PART_CHARS = 200;
+const MAX_REFERENCE_CHARS = 800;
+const NOT_IMPLEMENTED = 501;
 
 /** A file of a repository on a model hub. */
 export interface HubFile {
@@ -22,11 +25,13 @@ export function parseHubFile(text: string): HubFile | undefined {
   const [path, revision] = at < 0 ? [text, DEFAULT_REVISION] : [text.slice(0, at), text.slice(at + 1)];
   const [owner, repo, ...folders] = path.split('/');
   if (owner === undefined || repo === undefined) return undefined;
-  const sound = [owner, repo, ...folders, ...revision.split('/')].every((part) =>
-    /^[\w\-+][\w\-.+]*$/.test(part),
+  const sound = [owner, repo, ...folders, ...revision.split('/')].every(
+    (part) => /^[\w\-+][\w\-.+]*$/.test(part) && part.length <= MAX_PART_CHARS,
   );
   const file = folders.join('/');
-  return sound && /\.gguf$/i.test(file) ? { owner, repo, file, revision } : undefined;
+  return sound && text.length <= MAX_REFERENCE_CHARS && /\.gguf$/i.test(file)
+    ? { owner, repo, file, revision }
+    : undefined;
 }
 
 /** Where `file` and its Git LFS pointer are. */
@@ -35,6 +40,13 @@ export function hubAddresses(file: HubFile, hub: string): { url: string; pointer
   // A revision may hold a slash (refs/pr/1), which must not count as a path separator.
   const path = `${encodeURIComponent(file.revision)}/${file.file}`;
   return { url: `${repository}/resolve/${path}`, pointerUrl: `${repository}/raw/${path}` };
+}
+
+/** What {@link askHub} needs of the world. */
+export interface HubWorld {
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  now(): number;
+  signal: AbortSignal;
 }
 
 /** What the hub says of a file. */
@@ -46,20 +58,25 @@ export interface HubAnswer {
 /**
  * Asks the hub for size and hash. First its Git LFS pointer: the headers (`X-Linked-Etag`, `X-Linked-Size`) stand on
  * a redirect, which no script in a browser gets to see; hubs that answer without one are asked for them after that.
+ * Any other refusal says nothing: the download asks for the file itself, and that answer counts.
  *
- * @throws Interrupted where the hub cannot be reached, InshoreError `model_not_found`, `access_denied`
+ * @throws Interrupted where the hub cannot be reached or is in trouble, InshoreError `server_busy`
  */
 export async function askHub(
   { url, pointerUrl }: { url: string; pointerUrl: string },
-  fetch: (url: string, init: RequestInit) => Promise<Response>,
-  signal: AbortSignal,
+  { fetch, now, signal }: HubWorld,
 ): Promise<HubAnswer> {
-  const ask = (address: string, method: string): Promise<Response> =>
-    fetch(address, { method, signal, cache: 'no-store' }).catch((error: unknown) => {
+  const ask = async (address: string, method: string): Promise<Response> => {
+    const response = await fetch(address, { method, signal, cache: 'no-store' }).catch((error: unknown) => {
       throw new Interrupted('the hub cannot be reached', { cause: error });
     });
+    if (isTransient(response.status) && response.status !== NOT_IMPLEMENTED) {
+      response.body?.cancel().catch(() => {});
+      throw refusal(readAnswer(response), address, now());
+    }
+    return response;
+  };
   const pointer = await ask(pointerUrl, 'GET');
-  refuse(pointer, url, [404, 405]);
   if (pointer.ok) {
     const answer = parsePointer(await readStart(pointer));
     if (answer.sha256 !== undefined) return answer;
@@ -67,31 +84,13 @@ export async function askHub(
     pointer.body?.cancel().catch(() => {});
   }
   const head = await ask(url, 'HEAD');
-  // A hub that does not know HEAD is asked by the download itself, whose status then counts.
-  refuse(head, url, [405]);
-  const hash = head.headers.get('x-linked-etag')?.replaceAll('"', '').toLowerCase() ?? '';
+  if (!head.ok) return {};
+  const hash = head.headers.get('x-linked-etag')?.replace(/^W\//, '').replaceAll('"', '').toLowerCase() ?? '';
   const size = Number(head.headers.get('x-linked-size') ?? Number.NaN);
   return {
     ...(isSha256(hash) ? { sha256: hash } : {}),
     ...(Number.isSafeInteger(size) && size > 0 ? { bytes: size } : {}),
   };
-}
-
-function refuse({ status, ok }: Response, url: string, harmless: readonly number[]): void {
-  if (ok || harmless.includes(status)) return;
-  if (status === 401 || status === 403) {
-    throw new InshoreError(
-      'access_denied',
-      `The hub denies access to ${url} (HTTP ${status}): the repository is private or wants its terms accepted. Use a public one.`,
-    );
-  }
-  if (status === 404 || status === 410) {
-    throw new InshoreError(
-      'model_not_found',
-      `The hub has no model at ${url} (HTTP ${status}). Check the reference.`,
-    );
-  }
-  throw new Interrupted(`the hub answered HTTP ${status}`, { overloaded: status === 429 || status === 503 });
 }
 
 /** Reads a Git LFS pointer; anything else says nothing. */

@@ -1,6 +1,6 @@
 // A disk and a server in memory, for tests of what goes wrong at one exact moment.
 import { createHash } from 'node:crypto';
-import type { Place } from './download';
+import type { ModelStorage } from './download';
 import type { DiskFile } from './ledger';
 import { quotaExceeded } from './quota';
 import { parseRecord } from './record';
@@ -8,8 +8,8 @@ import { parseRecord } from './record';
 /** The page was closed: nothing is done any more. */
 export class Killed extends Error {}
 
-/** A place in memory. What is on it survives {@link MemoryPlace.revive}, as a disk survives a tab. */
-export class MemoryPlace implements Place {
+/** A model's storage in memory. What is on it survives {@link MemoryStorage.revive}, as a disk survives a tab. */
+export class MemoryStorage implements ModelStorage {
   files = new Map<string, Uint8Array>();
   /** Bytes that fit. */
   limit = Number.POSITIVE_INFINITY;
@@ -22,25 +22,29 @@ export class MemoryPlace implements Place {
     this.operations = 0;
   }
 
-  record: Place['record'] = async () => {
+  record: ModelStorage['record'] = async () => {
     const bytes = this.files.get('json');
     return bytes === undefined ? undefined : parseRecord(new TextDecoder().decode(bytes));
   };
 
-  writeRecord: Place['writeRecord'] = async (record) => {
+  writeRecord: ModelStorage['writeRecord'] = async (record) => {
     this.#live();
     this.files.set('json', new TextEncoder().encode(JSON.stringify(record)));
   };
 
-  open: Place['open'] = async () => ({ data: this.#file('part'), sums: this.#file('sums'), close: () => {} });
+  open: ModelStorage['open'] = async () => ({
+    data: this.#file('part'),
+    sums: this.#file('sums'),
+    close: () => {},
+  });
 
-  commit: Place['commit'] = async () => {
+  commit: ModelStorage['commit'] = async () => {
     this.#live();
     this.files.set('gguf', this.files.get('part') ?? new Uint8Array(0));
     this.files.delete('part');
   };
 
-  remove: Place['remove'] = async () => {
+  remove: ModelStorage['remove'] = async () => {
     this.#live();
     this.files.clear();
   };
@@ -162,7 +166,8 @@ export function ggufBytes(length: number, seed = 1): Uint8Array {
   const words = new Uint32Array(Math.ceil(length / 4));
   for (let at = 0; at < words.length; at++) words[at] = next() * 2 ** 32;
   const bytes = new Uint8Array(words.buffer, 0, length);
-  bytes.set(new TextEncoder().encode('GGUF').subarray(0, length));
+  // Of a version that is not known, so that nothing behind it is judged.
+  bytes.set(new TextEncoder().encode('GGUF\u0004\0\0\0').subarray(0, length));
   return bytes;
 }
 

@@ -115,7 +115,7 @@ function checkSha256(value: unknown): string {
   if (!isSha256(hex))
     throw new InshoreError(
       'bad_sha256',
-      'A SHA-256 has 64 hexadecimal digits; correct the one given for the model.',
+      'A SHA-256 has 64 hexadecimal digits; correct the one of the model.',
     );
   return hex;
 }

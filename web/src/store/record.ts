@@ -6,6 +6,9 @@ export interface Validator {
   lastModified?: string | undefined;
 }
 
+/** Version of the checks that a model passes before it is kept. 1: first bytes, hashes, and the length its header needs. */
+export const CHECKS = 1;
+
 /** A part (shard) of a stored file. */
 export interface RecordedPart {
   /** Absent until the server or the list of models has said it. */
@@ -26,6 +29,8 @@ export interface StoreRecord {
   /** Of the whole file, where somebody has said it. */
   sha256?: string | undefined;
   parts: RecordedPart[];
+  /** Version of the checks that the model has passed ({@link CHECKS}); absent in records of older versions. */
+  checks?: number | undefined;
   /** When the model was checked and kept, ISO 8601. Absent while it is downloaded. */
   storedAt?: string | undefined;
 }
@@ -52,6 +57,7 @@ export function parseRecord(text: string): StoreRecord | undefined {
     typeof record.url === 'string' &&
     isText(record.sha256) &&
     isText(record.storedAt) &&
+    (record.checks === undefined || Number.isSafeInteger(record.checks)) &&
     Array.isArray(record.parts) &&
     record.parts.length > 0 &&
     record.parts.every(isPart) &&
@@ -75,12 +81,18 @@ function isPart(part: RecordedPart | null): boolean {
 
 const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
 
-/** `same`, `changed`, or `unknown` where the server did not say enough. */
+/**
+ * `same`, `changed`, or `unknown` where the server did not say enough. Equal weak ETags leave open whether the bytes are
+ * equal, so the date decides.
+ */
 export function compareValidators(
   a: Validator | undefined,
   b: Validator | undefined,
 ): 'same' | 'changed' | 'unknown' {
-  if (a?.etag !== undefined && b?.etag !== undefined) return a.etag === b.etag ? 'same' : 'changed';
+  if (a?.etag !== undefined && b?.etag !== undefined) {
+    if (a.etag !== b.etag) return 'changed';
+    if (!a.etag.startsWith('W/')) return 'same';
+  }
   if (a?.lastModified !== undefined && b?.lastModified !== undefined)
     return a.lastModified === b.lastModified ? 'same' : 'changed';
   return 'unknown';

@@ -94,7 +94,7 @@ describe('references to a hub', () => {
 
 describe('askHub', () => {
   const file = hubAddresses({ owner: 'a', repo: 'b', file: 'c.gguf', revision: 'main' }, 'https://hub.test');
-  const signal = new AbortController().signal;
+  const world = { now: () => 0, signal: new AbortController().signal };
   const asked: string[] = [];
   const hub = (pointer: Response, head: Response) => async (url: string, init: RequestInit) => {
     asked.push(`${init.method} ${url}`);
@@ -104,28 +104,37 @@ describe('askHub', () => {
 
   it('falls back to the headers where there is no pointer', async () => {
     const fetch = hub(new Response('', { status: 404 }), new Response(null, { headers: linked }));
-    await expect(askHub(file, fetch, signal)).resolves.toEqual({ sha256: HASH, bytes: 55 });
+    await expect(askHub(file, { ...world, fetch })).resolves.toEqual({ sha256: HASH, bytes: 55 });
     expect(asked.splice(0)).toEqual([`GET ${file.pointerUrl}`, `HEAD ${file.url}`]);
   });
 
   it('goes on without a hash where the hub has none', async () => {
     const fetch = hub(new Response('GGUF'), new Response(null, { headers: { 'X-Linked-Etag': '"abc"' } }));
-    await expect(askHub(file, fetch, signal)).resolves.toEqual({});
+    await expect(askHub(file, { ...world, fetch })).resolves.toEqual({});
   });
 
-  it.each([
-    [401, 401, 'access_denied'],
-    [404, 404, 'model_not_found'],
-  ])('says why there is no model: HTTP %i, %i', async (pointer, head, code) => {
-    const fetch = hub(new Response('', { status: pointer }), new Response(null, { status: head }));
-    await expect(askHub(file, fetch, signal)).rejects.toMatchObject({ code });
+  it.each([400, 401, 403, 404, 405, 410, 501])(
+    'leaves a refusal to the download itself: HTTP %i',
+    async (status) => {
+      const fetch = hub(new Response('', { status }), new Response(null, { status, headers: linked }));
+      await expect(askHub(file, { ...world, fetch })).resolves.toEqual({});
+    },
+  );
+
+  it('waits as long as it is asked, within reason', async () => {
+    const busy = (retryAfter: string) =>
+      hub(new Response('', { status: 429, headers: { 'Retry-After': retryAfter } }), new Response());
+    await expect(askHub(file, { ...world, fetch: busy('7') })).rejects.toMatchObject({ retryAfterMs: 7000 });
+    await expect(askHub(file, { ...world, fetch: busy('3600') })).rejects.toMatchObject({
+      code: 'server_busy',
+    });
   });
 
   it('leaves what may pass to another attempt', async () => {
     const busy = hub(new Response('', { status: 503 }), new Response());
-    await expect(askHub(file, busy, signal)).rejects.toBeInstanceOf(Interrupted);
-    await expect(askHub(file, () => Promise.reject(new TypeError('x')), signal)).rejects.toBeInstanceOf(
-      Interrupted,
-    );
+    await expect(askHub(file, { ...world, fetch: busy })).rejects.toBeInstanceOf(Interrupted);
+    await expect(
+      askHub(file, { ...world, fetch: () => Promise.reject(new TypeError('x')) }),
+    ).rejects.toBeInstanceOf(Interrupted);
   });
 });

@@ -1,12 +1,12 @@
 import { InshoreError } from '../error';
 import type { ModelSource } from '../sdk/contract';
-import { startsLikeGguf } from './answers';
+import { HEAD_BYTES, notGguf, startsLikeGguf } from './first-bytes';
 import { DEFAULT_HUB, hubAddresses, parseHubFile } from './hub';
 import { type ModelRef, modelFromUrl, nameOfFile, readModel } from './model';
 
 const HUB = 'hf:';
 
-/** What {@link resolveModel} can be told. */
+/** Options of {@link resolveModel}. */
 export interface ResolveOptions {
   /** Address of the model hub for `hf:` references. */
   hub?: string | undefined;
@@ -53,7 +53,7 @@ function fromHub(reference: string, hub: string): ModelRef {
 async function fromFile(file: File): Promise<ModelRef> {
   let head: Uint8Array;
   try {
-    head = new Uint8Array(await file.slice(0, 4).arrayBuffer());
+    head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
   } catch (error) {
     throw new InshoreError(
       'file_unreadable',
@@ -62,10 +62,7 @@ async function fromFile(file: File): Promise<ModelRef> {
     );
   }
   if (head.length < 4 || !startsLikeGguf(head)) {
-    throw new InshoreError(
-      'not_gguf',
-      `The file ${JSON.stringify(file.name)} is not a GGUF model. Choose another one.`,
-    );
+    throw notGguf(head, `The file ${JSON.stringify(file.name)}`);
   }
   return { name: nameOfFile(file.name), url: '', bytes: file.size, file };
 }

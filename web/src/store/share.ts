@@ -14,7 +14,7 @@ type Report = (progress: DownloadProgress) => void;
 type News = { key: string } & ({ progress: DownloadProgress } | { failed: WireError } | { asks: true });
 
 /**
- * Runs `work` in one tab at a time per model. A tab that waits is told how far the other one is; where that one fails,
+ * Runs `work` in one tab at a time per model. A tab that waits hears how far the other one is; where that one fails,
  * it fails alike, and where that one is paused, closed or dies, it takes over.
  */
 export async function oneOfAllTabs<T>(

@@ -1,8 +1,8 @@
 import { InshoreError } from '../error';
 import type { DiskFile, Ledger } from './ledger';
 import { layoutOf, type RecordedPart } from './record';
-import { Restart, Run } from './run';
 import type { RangeSupport } from './schedule';
+import { Restart, TransferRun } from './transfer-run';
 
 /** A part (shard) of the file to fetch. */
 export interface PartSource {
@@ -45,13 +45,13 @@ const MAX_RESTARTS = 3;
  * bytes keep coming.
  *
  * @throws InshoreError `cancelled` (what arrived is kept), `network_failed`, `server_busy`, `model_not_found`,
- * `access_denied`, `http_status`, `wrong_size`, `not_gguf`, `model_changed`, `quota_exceeded`, `write_failed`
+ * `access_denied`, `http_status`, `bad_range`, `wrong_size`, `not_gguf`, `model_changed`, `quota_exceeded`, `write_failed`
  */
 export async function transfer(job: TransferJob, world: TransferWorld): Promise<number> {
   const support: RangeSupport[] = job.sources.map(() => 'unknown');
   for (let restarts = 0; ; restarts++) {
     try {
-      return await new Run(job, world, [...support]).finish();
+      return await new TransferRun(job, world, [...support]).finish();
     } catch (error) {
       if (!(error instanceof Restart)) throw error;
       if (restarts === MAX_RESTARTS) throw keepsChanging();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Layout } from './layout';
 import { digestOf, Ledger } from './ledger';
-import { ggufBytes, MemoryPlace, sha256Of } from './memory.testing';
+import { ggufBytes, MemoryStorage, sha256Of } from './memory.testing';
 import { type Expected, Verifier } from './verify';
 
 const BYTES = ggufBytes(900_001);
@@ -9,7 +9,7 @@ const PARTS = [300_000, 600_001];
 const signal = new AbortController().signal;
 
 async function onDisk() {
-  const { data, sums } = await new MemoryPlace().open();
+  const { data, sums } = await new MemoryStorage().open();
   const layout = new Layout(PARTS);
   const ledger = new Ledger(sums);
   data.write(BYTES, 0);

@@ -3,42 +3,44 @@
 import { InshoreError } from '../error';
 import { answerCalls } from '../worker-port';
 import { download } from './download';
-import { allShelves, Shelf } from './files';
+import { cancelled } from './failures';
+import { allModelDirs, ModelDir } from './files';
 import { Ledger } from './ledger';
 import { type ModelRef, storeKey } from './model';
 import type { DownloadProgress, StoreCalls, Stored, StoredModel, StoreEvent, StoreUsage } from './protocol';
 import { checkQuota } from './quota';
 import { layoutOf } from './record';
+import { RunningDownloads } from './running-downloads';
 import { lockName, oneOfAllTabs } from './share';
 
 declare const self: DedicatedWorkerGlobalScope;
 
 const PROGRESS_MS = 100;
-const running = new Map<number, AbortController>();
+const running = new RunningDownloads();
 
 const post = answerCalls<StoreCalls, StoreEvent>(self, {
-  find: async ({ model }) => find(await shelfOf(model)),
+  find: async ({ model }) => find(await dirOf(model)),
 
   async fetch({ download: number, model }) {
-    const shelf = await shelfOf(model);
-    const stored = await find(shelf);
-    if (stored.complete) return stored;
-    const controller = new AbortController();
-    const { signal } = controller;
-    running.set(number, controller);
+    // First of all: the page may cancel while the folder is still being opened.
+    const signal = running.begin(number);
     const progress = throttled((now) => post({ type: 'progress', download: number, progress: now }));
     try {
-      return await oneOfAllTabs(shelf.key, signal, progress.report, (report) =>
-        obtain(model, shelf, signal, report),
+      const dir = await dirOf(model);
+      const stored = await find(dir);
+      if (signal.aborted) throw cancelled();
+      if (stored.complete) return stored;
+      return await oneOfAllTabs(dir.key, signal, progress.report, (report) =>
+        obtain(model, dir, signal, report),
       );
     } finally {
       progress.end();
-      running.delete(number);
+      running.end(number);
     }
   },
 
   cancel({ download: number }) {
-    running.get(number)?.abort();
+    running.cancel(number);
     return undefined;
   },
 
@@ -50,26 +52,30 @@ const post = answerCalls<StoreCalls, StoreEvent>(self, {
           'This model is being downloaded. Pause that first, in every tab.',
         );
       }
-      await new Shelf(key).remove();
+      await new ModelDir(key).remove();
     });
     return undefined;
   },
 
-  list: async () => Promise.all((await allShelves()).map(describe)),
+  list: async () => Promise.all((await allModelDirs()).map(describe)),
   usage,
 });
 
-const shelfOf = async (model: ModelRef): Promise<Shelf> => new Shelf(await storeKey(model));
+const dirOf = async (model: ModelRef): Promise<ModelDir> => new ModelDir(await storeKey(model));
 
-async function find(shelf: Shelf): Promise<Stored> {
-  const { complete, bytes } = await describe(shelf);
-  return { key: shelf.key, complete, bytes };
+async function find(dir: ModelDir): Promise<Stored> {
+  const { complete, bytes } = await describe(dir);
+  return { key: dir.key, complete, bytes };
 }
 
-async function describe(shelf: Shelf): Promise<StoredModel> {
-  const [file, record, sums] = await Promise.all([shelf.model(), shelf.record(), shelf.sums()]);
+async function describe(dir: ModelDir): Promise<StoredModel> {
+  const [file, record, sums] = await Promise.all([dir.model(), dir.record(), dir.sums()]);
   const totalBytes = layoutOf(record?.parts ?? []).totalBytes;
-  const complete = file !== undefined && file.size === totalBytes;
+  const complete =
+    file !== undefined &&
+    record !== undefined &&
+    file.size === totalBytes &&
+    (await dir.isSound(file, record));
   const reading = {
     size: () => sums.length,
     read: () => sums,
@@ -79,8 +85,8 @@ async function describe(shelf: Shelf): Promise<StoredModel> {
   };
   const arrived = record === undefined ? 0 : new Ledger(reading).doneBytes(layoutOf(record.parts));
   return {
-    key: shelf.key,
-    name: record?.name ?? shelf.key,
+    key: dir.key,
+    name: record?.name ?? dir.key,
     url: record?.url ?? '',
     complete,
     // Beside a model that does not fit its record nothing counts.
@@ -96,7 +102,7 @@ function refuse(): never {
 }
 
 async function usage(): Promise<StoreUsage> {
-  const sizes = await Promise.all((await allShelves()).map((shelf) => shelf.bytesOnDisk()));
+  const sizes = await Promise.all((await allModelDirs()).map((dir) => dir.bytesOnDisk()));
   const [{ usage: originBytes, quota: quotaBytes }, persistent] = await Promise.all([
     navigator.storage.estimate(),
     navigator.storage.persisted(),
@@ -106,18 +112,18 @@ async function usage(): Promise<StoreUsage> {
 
 async function obtain(
   model: ModelRef,
-  shelf: Shelf,
+  dir: ModelDir,
   signal: AbortSignal,
   report: (progress: DownloadProgress) => void,
 ): Promise<Stored> {
-  const stored = await find(shelf);
+  const stored = await find(dir);
   // The tab that had the lock before this one may have finished it.
   if (stored.complete) return stored;
-  // A model that does not fit its record is none.
-  if ((await shelf.model()) !== undefined) await shelf.remove();
+  // A model that does not fit its record, or its own header, is none.
+  if ((await dir.model()) !== undefined) await dir.remove();
   const progress = throttled(report);
   try {
-    const bytes = await download(model, shelf, {
+    const bytes = await download(model, dir, {
       origin: self.location.origin,
       fetch: (url, init) => fetch(url, init),
       sleep,
@@ -129,7 +135,7 @@ async function obtain(
       onProgress: progress.report,
       signal,
     });
-    return { key: shelf.key, complete: true, bytes };
+    return { key: dir.key, complete: true, bytes };
   } finally {
     progress.end();
   }

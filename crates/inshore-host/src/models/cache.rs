@@ -65,7 +65,8 @@ impl FetchLock {
                 eprintln!("Another inshore is fetching this model; waiting for it.");
                 file.lock().map_err(ModelFileError::write(&path))?;
             }
-            // A file system without locks: two processes may then fetch twice, but the rename keeps the result whole.
+            // A file system without locks: two processes may then spoil each other's part, which the checks before the rename
+            // find.
             Err(TryLockError::Error(error)) => tracing::debug!(%error, "no lock"),
         }
         Ok(Self { _file: file })

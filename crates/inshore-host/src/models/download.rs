@@ -1,28 +1,36 @@
 //! One file over HTTP: goes on where it stopped, checked before it gets its name.
 //!
-//! `NAME.part` holds the bytes so far and `NAME.part.json` which version of the file they belong to. A later try asks for
-//! the rest with `Range` and `If-Range`, so that bytes of two versions never mix: a server that has another version, or
-//! knows no ranges, answers with the whole file and the part starts anew.
+//! A later try asks for the rest with `Range` and `If-Range`, and takes it only where range, size and version fit what is
+//! here ([`judge`]): bytes of two versions never mix. What a server says is a claim; first bytes, length, hash and the
+//! model's own header decide.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, RANGE};
-use reqwest::{Client, Response, StatusCode};
-use serde::{Deserialize, Serialize};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE, RETRY_AFTER,
+};
+use reqwest::{Client, Response};
 use tokio::io::AsyncWriteExt;
 
-use super::cache::beside;
+use super::answer::{AnswerHead, Asked, Validator, Verdict, judge};
+use super::contents::Contents;
 use super::disk_space;
 use super::error::ModelFileError;
+use super::first_bytes::HEAD_BYTES;
+use super::http::{Failure, broken, client, header, is_worth_retrying, refused, shown_url};
+use super::part::{Part, Resume};
 use super::progress::Progress;
+use super::redirect;
 use super::stamp::Stamp;
 
 /// Tries in a row that may bring no new byte.
 const FRUITLESS_TRIES: u32 = 4;
-/// A connection that is silent for so long is given up.
-const SILENCE: Duration = Duration::from_secs(30);
+/// Times that a download may begin anew because the server's answers do not fit together.
+const MAX_RESTARTS: u32 = 3;
+/// How often the disk is looked at while nobody has said how long the body is, in bytes.
+const LOOK_AT_DISK_EVERY: u64 = 64 << 20;
 
 /// What is known of a file before it is fetched.
 #[derive(Debug, Clone, Default)]
@@ -38,256 +46,291 @@ pub struct Expected {
 pub struct Download<'a> {
     /// Address; redirects are followed.
     pub url: &'a str,
-    /// Token for the address's own host.
+    /// Token for the address's own origin.
     pub bearer: Option<&'a str>,
     /// Where the finished file goes; its folder exists.
     pub place: &'a Path,
     /// What the file must be.
     pub expected: Expected,
+    /// What kind of file it must be.
+    pub contents: Contents,
 }
 
-/// Which version of the file the part belongs to.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct PartNote {
-    url: String,
-    etag: Option<String>,
-    total_bytes: Option<u64>,
-    sha256: Option<String>,
-}
-
-/// A client with the system's certificates and proxies.
-///
-/// # Errors
-/// [`ModelFileError::Network`] if the system has no usable certificates.
-pub fn client(redirects: reqwest::redirect::Policy) -> Result<Client, ModelFileError> {
-    Client::builder()
-        .user_agent(concat!("inshore/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(SILENCE)
-        .read_timeout(SILENCE)
-        .redirect(redirects)
-        .build()
-        .map_err(|source| broken("the model server", 0, source))
-}
-
-/// Runs a download on a runtime of its own; for callers outside tokio.
-///
-/// # Errors
-/// Those of `work`.
-pub fn on_runtime<T>(work: impl Future<Output = Result<T, ModelFileError>>) -> Result<T, ModelFileError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(ModelFileError::write(Path::new("a network runtime")))?.block_on(work)
-}
-
-/// [`ModelFileError::Network`], without the query of the address: signed addresses hold secrets.
-pub fn broken(url: &str, done_bytes: u64, source: reqwest::Error) -> ModelFileError {
-    ModelFileError::Network { url: bare(url), done_bytes, source: source.without_url() }
-}
-
-/// The error for a status that is no success.
-pub fn refused(url: &str, status: StatusCode) -> ModelFileError {
-    let (url, status) = (bare(url), status.as_u16());
-    match status {
-        404 | 410 => ModelFileError::NotFound { url },
-        401 | 403 => ModelFileError::Forbidden { url, status },
-        _ => ModelFileError::Status { url, status },
+impl Download<'_> {
+    /// The address without query and credentials, which may be secret.
+    pub fn shown_url(&self) -> String {
+        shown_url(self.url)
     }
 }
 
-fn bare(url: &str) -> String {
-    url.split(['?', '#']).next().unwrap_or_default().to_owned()
+/// What one request achieved.
+enum Step {
+    /// All bytes are here.
+    Complete,
+    /// A part came; the rest must be asked for.
+    More,
+    /// What is here cannot be continued: from the start, and without ranges if they cannot be used.
+    Restart {
+        /// Whether the server's ranges may be used again.
+        with_ranges: bool,
+    },
+}
+
+/// What has been tried so far.
+struct Tries {
+    fruitless: u32,
+    restarts: u32,
+    furthest_bytes: u64,
+    /// The server's ranges can be used.
+    ranges: bool,
+    /// Bytes of several answers were put together, which only a hash can prove right.
+    joined: bool,
 }
 
 /// Fetches, checks and names the file.
 ///
 /// # Errors
-/// [`ModelFileError`]. After a broken connection the part stays for the next try; after a wrong hash or size it goes.
+/// [`ModelFileError`]. After a broken connection the part stays for the next try; a part that fails a check goes.
 pub async fn fetch(job: &Download<'_>) -> Result<Stamp, ModelFileError> {
-    let client = client(reqwest::redirect::Policy::limited(10))?;
-    let part = Part::of(job);
-    let mut fruitless = 0;
+    let client = client(redirect::policy())?;
+    let part = Part::beside(job.place);
+    let mut tries = Tries { fruitless: 0, restarts: 0, furthest_bytes: part.len(), ranges: true, joined: false };
     loop {
-        let before = part.len();
-        match transfer(&client, job, &part).await {
-            Ok(()) => break,
-            Err(error) => {
-                fruitless = if part.len() > before { 0 } else { fruitless + 1 };
-                if fruitless >= FRUITLESS_TRIES || !worth_retrying(&error) {
+        match request(&client, job, &part, &mut tries).await {
+            Ok(Step::Complete) => match check_and_name(job, &part) {
+                // Perhaps a mix of two versions: once more from the start.
+                Err(ModelFileError::WrongHash { .. } | ModelFileError::BadModel { .. }) if tries.joined => {
+                    tries = Tries { ranges: false, joined: false, furthest_bytes: 0, ..tries };
+                }
+                checked => return checked,
+            },
+            Ok(Step::More) => {}
+            Ok(Step::Restart { with_ranges }) => {
+                part.remove();
+                tries.restarts += 1;
+                if tries.restarts > MAX_RESTARTS {
+                    return Err(ModelFileError::KeepsChanging { url: job.shown_url() });
+                }
+                tries.ranges &= with_ranges;
+                tries.furthest_bytes = 0;
+            }
+            Err((error, wait_s)) => {
+                let have_bytes = part.len();
+                tries.fruitless = if have_bytes > tries.furthest_bytes { 0 } else { tries.fruitless + 1 };
+                tries.furthest_bytes = tries.furthest_bytes.max(have_bytes);
+                if !is_worth_retrying(&error) || tries.fruitless >= FRUITLESS_TRIES {
+                    if is_hopeless(&error) {
+                        part.remove();
+                    }
                     return Err(error);
                 }
                 tracing::debug!(%error, "trying again");
-                tokio::time::sleep(Duration::from_millis(250) * 2u32.pow(fruitless)).await;
+                let pause = Duration::from_millis(250) * 2u32.pow(tries.fruitless);
+                tokio::time::sleep(pause.max(Duration::from_secs(wait_s))).await;
             }
         }
     }
-    part.check_and_name(job)
 }
 
-fn worth_retrying(error: &ModelFileError) -> bool {
-    match error {
-        ModelFileError::Network { .. } | ModelFileError::Short { .. } => true,
-        ModelFileError::Status { status, .. } => matches!(status, 408 | 416 | 429 | 500..=599),
-        _ => false,
-    }
+/// Whether what arrived is of no use.
+const fn is_hopeless(error: &ModelFileError) -> bool {
+    matches!(
+        error,
+        ModelFileError::WrongContents { .. }
+            | ModelFileError::WrongSize { .. }
+            | ModelFileError::Encoded { .. }
+            | ModelFileError::BadRange { .. }
+    )
 }
 
 /// One request, and its body into the part.
-async fn transfer(client: &Client, job: &Download<'_>, part: &Part) -> Result<(), ModelFileError> {
-    let (have, etag) = part.resumable(job);
-    if have > 0 && job.expected.bytes == Some(have) {
-        return Ok(());
+async fn request(client: &Client, job: &Download<'_>, part: &Part, tries: &mut Tries) -> Result<Step, Failure> {
+    let resume = if tries.ranges { part.resume(job) } else { Resume::default() };
+    let asked = asked(job, &resume);
+    if asked.start > 0 && asked.expected_bytes.or(asked.known_bytes) == Some(asked.start) {
+        return Ok(Step::Complete);
     }
-    let mut request = client.get(job.url);
+    let answer = send(client, job, &asked).await.map_err(|source| (broken(job.url, asked.start, source), 0))?;
+    let head = head_of(&answer);
+    let no_wait = |error| (error, 0);
+    let url = job.shown_url();
+    let (begin, end, total_bytes) = match judge(&head, &asked) {
+        Verdict::Whole { total_bytes } => (0, total_bytes.or(job.expected.bytes), total_bytes.or(job.expected.bytes)),
+        Verdict::Range { end, total_bytes } => (asked.start, Some(end), Some(total_bytes)),
+        Verdict::Complete => return Ok(Step::Complete),
+        Verdict::Changed => return Ok(Step::Restart { with_ranges: true }),
+        Verdict::NoRanges => return Ok(Step::Restart { with_ranges: false }),
+        Verdict::WrongSize { got_bytes } => {
+            let expected_bytes = job.expected.bytes.unwrap_or_default();
+            return Err((ModelFileError::WrongSize { url, expected_bytes, got_bytes }, 0));
+        }
+        Verdict::Encoded => {
+            let encoding = head.content_encoding.unwrap_or_default();
+            return Err((ModelFileError::Encoded { url, encoding }, 0));
+        }
+        Verdict::BadRange => {
+            let content_range = head.content_range.unwrap_or_default();
+            return Err((ModelFileError::BadRange { url, status: head.status, content_range }, 0));
+        }
+        Verdict::Refused => {
+            return Err(refused(job.url, answer.status(), header(&answer, RETRY_AFTER).as_deref()));
+        }
+    };
+    disk_space::require(part.folder(), total_bytes.unwrap_or(0).saturating_sub(begin)).map_err(no_wait)?;
+    if begin == 0 {
+        part.begin(job, head.validator, total_bytes).map_err(no_wait)?;
+    }
+    tries.joined = begin > 0;
+    let body = Body { answer, begin, end, total_bytes };
+    receive(body, job, part).await.map_err(no_wait)
+}
+
+/// With a hash, validators are left out: storage behind a redirect may name the same bytes differently from day to day.
+fn asked(job: &Download<'_>, resume: &Resume) -> Asked {
+    let hashed = job.expected.sha256.is_some();
+    Asked {
+        start: resume.have_bytes,
+        expected_bytes: job.expected.bytes,
+        known_bytes: resume.total_bytes,
+        validator: if hashed { Validator::default() } else { resume.validator.clone() },
+        hashed,
+    }
+}
+
+async fn send(client: &Client, job: &Download<'_>, asked: &Asked) -> reqwest::Result<Response> {
+    let mut request = client.get(job.url).header(ACCEPT_ENCODING, "identity");
     if let Some(token) = job.bearer {
         request = request.bearer_auth(token);
     }
-    if have > 0 {
-        request = request.header(RANGE, format!("bytes={have}-"));
-        if let Some(etag) = etag {
-            request = request.header(IF_RANGE, etag);
+    if asked.start > 0 {
+        request = request.header(RANGE, format!("bytes={}-", asked.start));
+        if let Some(condition) = asked.validator.if_range() {
+            request = request.header(IF_RANGE, condition);
         }
     }
-    let answer = request.send().await.map_err(|source| broken(job.url, have, source))?;
-    let begin = match answer.status() {
-        StatusCode::PARTIAL_CONTENT if range_start(answer.headers()) == Some(have) => have,
-        StatusCode::OK => 0,
-        // The part does not fit what the server has: begin anew at the next try.
-        status @ (StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT) => {
-            part.remove();
-            return Err(ModelFileError::Status { url: bare(job.url), status: status.as_u16().max(416) });
-        }
-        status => return Err(refused(job.url, status)),
-    };
-    let total = answer.content_length().map(|rest| begin.saturating_add(rest));
-    if let (Some(total), Some(expected_bytes)) = (total, job.expected.bytes)
-        && total != expected_bytes
-    {
-        part.remove();
-        return Err(ModelFileError::WrongSize { url: bare(job.url), expected_bytes, got_bytes: total });
-    }
-    let total = total.or(job.expected.bytes);
-    disk_space::require(part.folder(), total.unwrap_or(0).saturating_sub(begin))?;
-    part.note(job, answer.headers(), total)?;
-    receive(answer, job, part, (begin, total)).await
+    request.send().await
 }
 
-async fn receive(
-    mut answer: Response,
-    job: &Download<'_>,
-    part: &Part,
-    (begin, total): (u64, Option<u64>),
-) -> Result<(), ModelFileError> {
-    let write = || ModelFileError::write(&part.path);
-    let mut file = tokio::fs::File::options().create(true).append(true).open(&part.path).await.map_err(write())?;
-    if begin == 0 {
-        file.set_len(0).await.map_err(write())?;
+fn head_of(answer: &Response) -> AnswerHead {
+    AnswerHead {
+        status: answer.status().as_u16(),
+        content_range: header(answer, CONTENT_RANGE),
+        content_length: answer.content_length(),
+        content_encoding: header(answer, CONTENT_ENCODING),
+        validator: Validator { etag: header(answer, ETAG), last_modified: header(answer, LAST_MODIFIED) },
     }
-    let mut progress = Progress::start(&part.label, begin, total.unwrap_or(0));
-    let mut done = begin;
-    let ended = loop {
+}
+
+/// The body of an answer: the bytes from `begin` to `end`, of a file of `total_bytes`.
+struct Body {
+    answer: Response,
+    begin: u64,
+    end: Option<u64>,
+    total_bytes: Option<u64>,
+}
+
+async fn receive(body: Body, job: &Download<'_>, part: &Part) -> Result<Step, ModelFileError> {
+    let Body { mut answer, begin, end, total_bytes } = body;
+    let mut file = part.append().await?;
+    let mut progress = Progress::start(&part.label, begin, total_bytes.unwrap_or(0));
+    let (mut done, mut head) = (begin, Vec::new());
+    let received = loop {
         match answer.chunk().await {
             Ok(Some(bytes)) => {
                 done += bytes.len() as u64;
-                if total.is_some_and(|total| done > total) {
-                    break Err(ModelFileError::Status { url: bare(job.url), status: 416 });
+                if end.is_some_and(|end| done > end) {
+                    break overrun(job, begin, done);
+                }
+                if begin == 0 && head.len() < HEAD_BYTES {
+                    head.extend_from_slice(&bytes[..bytes.len().min(HEAD_BYTES - head.len())]);
+                    if head.len() == HEAD_BYTES
+                        && let Err(error) = job.contents.check_head(&head, false, &job.shown_url())
+                    {
+                        break Err(error);
+                    }
+                }
+                // A body without end must not fill the disk to the last byte.
+                let is_unannounced =
+                    end.is_none() && (done - bytes.len() as u64) / LOOK_AT_DISK_EVERY < done / LOOK_AT_DISK_EVERY;
+                if is_unannounced && let Err(error) = disk_space::require(part.folder(), LOOK_AT_DISK_EVERY) {
+                    break Err(error);
                 }
                 if let Err(source) = file.write_all(&bytes).await {
-                    break Err(write()(source));
+                    break Err(ModelFileError::write(part.path())(source));
                 }
                 progress.set(done);
             }
-            Ok(None) => break Ok(()),
+            Ok(None) => break Ok(Step::Complete),
             Err(source) => break Err(broken(job.url, done, source)),
         }
     };
     let flushed = file.flush().await;
     progress.finish(done);
-    ended?;
-    flushed.map_err(write())?;
-    match total {
-        Some(total_bytes) if done < total_bytes => {
-            Err(ModelFileError::Short { url: bare(job.url), done_bytes: done, total_bytes })
+    let step = received?;
+    flushed.map_err(ModelFileError::write(part.path()))?;
+    match (step, end) {
+        // An answer that ends properly and is shorter than its own range is not that range.
+        (Step::Complete, Some(end)) if done < end && begin > 0 && job.expected.sha256.is_none() => {
+            Ok(Step::Restart { with_ranges: false })
         }
-        _ => Ok(()),
+        (Step::Complete, Some(end)) if done < end => {
+            Err(ModelFileError::Short { url: job.shown_url(), done_bytes: done, total_bytes: end })
+        }
+        (Step::Complete, _) if begin == 0 && head.len() < HEAD_BYTES => {
+            job.contents.check_head(&head, true, &job.shown_url()).map(|()| Step::Complete)
+        }
+        (Step::Complete, Some(end)) if total_bytes.is_some_and(|total| end < total) => Ok(Step::More),
+        (step, _) => Ok(step),
     }
 }
 
-/// First byte of a `Content-Range: bytes 5-9/10`.
-fn range_start(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+/// More bytes came than the file, or the range, has.
+fn overrun(job: &Download<'_>, begin: u64, got_bytes: u64) -> Result<Step, ModelFileError> {
+    match job.expected.bytes {
+        Some(expected_bytes) if begin == 0 => {
+            Err(ModelFileError::WrongSize { url: job.shown_url(), expected_bytes, got_bytes })
+        }
+        // A range that is longer than it says is another range.
+        _ => Ok(Step::Restart { with_ranges: false }),
+    }
 }
 
-/// The unfinished file and its note.
-struct Part {
-    path: PathBuf,
-    note: PathBuf,
-    label: String,
-}
-
-impl Part {
-    fn of(job: &Download<'_>) -> Self {
-        let label = job.place.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self { path: beside(job.place, ".part"), note: beside(job.place, ".part.json"), label }
-    }
-
-    fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new("."))
-    }
-
-    fn len(&self) -> u64 {
-        fs::metadata(&self.path).map_or(0, |about| about.len())
-    }
-
-    /// Bytes that may be kept, and the strong ETag of their version. Without an ETag or a hash to check at the end,
-    /// nothing ties old bytes to the new ones, so nothing is kept.
-    fn resumable(&self, job: &Download<'_>) -> (u64, Option<String>) {
-        let note = fs::read(&self.note).ok().and_then(|json| serde_json::from_slice::<PartNote>(&json).ok());
-        let Some(note) = note else { return (0, None) };
-        let strong = note.etag.filter(|etag| !etag.starts_with("W/"));
-        let same_file = match &job.expected.sha256 {
-            Some(sha256) => note.sha256.as_ref() == Some(sha256),
-            None => note.url == job.url && strong.is_some(),
-        };
-        // Storage behind a redirect may name the same bytes differently from day to day; the hash decides there.
-        let etag = strong.filter(|_| job.expected.sha256.is_none());
-        if same_file { (self.len(), etag) } else { (0, None) }
-    }
-
-    fn note(&self, job: &Download<'_>, headers: &HeaderMap, total_bytes: Option<u64>) -> Result<(), ModelFileError> {
-        let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-        let note = PartNote { url: job.url.to_owned(), etag, total_bytes, sha256: job.expected.sha256.clone() };
-        let json = serde_json::to_vec(&note).unwrap_or_default();
-        fs::write(&self.note, json).map_err(ModelFileError::write(&self.note))
-    }
-
-    fn remove(&self) {
-        let _ = fs::remove_file(&self.path);
-        let _ = fs::remove_file(&self.note);
-    }
-
-    /// Checks size and hash, then renames: the final name never stands for anything else than a checked file.
-    fn check_and_name(&self, job: &Download<'_>) -> Result<Stamp, ModelFileError> {
-        let stamp = Stamp::compute(&self.path, |_| {}).map_err(ModelFileError::write(&self.path))?;
-        if let Some(expected_bytes) = job.expected.bytes.filter(|&bytes| bytes != stamp.bytes) {
-            self.remove();
-            return Err(ModelFileError::WrongSize { url: bare(job.url), expected_bytes, got_bytes: stamp.bytes });
-        }
-        if let Some(expected) = job.expected.sha256.clone().filter(|sha256| *sha256 != stamp.sha256) {
-            self.remove();
-            return Err(ModelFileError::WrongHash { file: self.label.clone(), expected, got: stamp.sha256 });
-        }
-        finish(&self.path, job.place, &stamp)?;
-        let _ = fs::remove_file(&self.note);
+/// Checks size, hash and contents, then renames: the final name never stands for anything else than a checked file.
+fn check_and_name(job: &Download<'_>, part: &Part) -> Result<Stamp, ModelFileError> {
+    let checked = check(job, part).and_then(|stamp| {
+        finish(part.path(), job.place, &stamp)?;
         Ok(stamp)
+    });
+    match &checked {
+        Ok(_) => part.remove_note(),
+        // The disk refused, the bytes are right.
+        Err(ModelFileError::Write { .. } | ModelFileError::Unreadable { .. }) => {}
+        Err(_) => part.remove(),
     }
+    checked
 }
 
-/// Puts a checked file on the disk for good and gives it its name.
+fn check(job: &Download<'_>, part: &Part) -> Result<Stamp, ModelFileError> {
+    let stamp = Stamp::compute(part.path(), |_| {}).map_err(ModelFileError::write(part.path()))?;
+    if let Some(expected_bytes) = job.expected.bytes.filter(|&bytes| bytes != stamp.bytes) {
+        return Err(ModelFileError::WrongSize { url: job.shown_url(), expected_bytes, got_bytes: stamp.bytes });
+    }
+    if let Some(expected) = job.expected.sha256.clone().filter(|sha256| *sha256 != stamp.sha256) {
+        return Err(ModelFileError::WrongHash { file: part.label.clone(), expected, got: stamp.sha256 });
+    }
+    job.contents.check_file(part.path(), &job.shown_url())?;
+    Ok(stamp)
+}
+
+/// Puts a checked file on the disk for good and gives it its name. The stamp of an older file goes first: it must never
+/// stand beside other bytes.
 ///
 /// # Errors
 /// [`ModelFileError::Write`].
 pub fn finish(part: &Path, place: &Path, stamp: &Stamp) -> Result<(), ModelFileError> {
     let file = fs::File::options().write(true).open(part).map_err(ModelFileError::write(part))?;
     file.sync_all().map_err(ModelFileError::write(part))?;
+    Stamp::remove(place).map_err(ModelFileError::write(place))?;
     fs::rename(part, place).map_err(ModelFileError::write(place))?;
     stamp.write(place);
     Ok(())

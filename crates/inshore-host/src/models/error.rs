@@ -1,6 +1,9 @@
 //! What can go wrong between a model's name and its file.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
+
+use inshore_gguf::GgufError;
 
 /// Why there is no model file; each message says what happened and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +90,88 @@ pub enum ModelFileError {
         /// Bytes that the server announced.
         total_bytes: u64,
     },
+    /// The server is reachable and keeps failing.
+    #[error(
+        "{url} answered with HTTP {status} again and again; try again later: the download goes on where it stopped"
+    )]
+    ServerFails {
+        /// The address, without its query.
+        url: String,
+        /// HTTP status of the last answer.
+        status: u16,
+    },
+    /// The server asks for a long pause.
+    #[error("{url} answered with HTTP {status} and asks to come back in {wait_s} s; try again then")]
+    ServerBusy {
+        /// The address, without its query.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// `Retry-After`, in seconds.
+        wait_s: u64,
+    },
+    /// The file changed on the server while it was fetched, more than once.
+    #[error("the file at {url} changed again and again during the download; try again later")]
+    KeepsChanging {
+        /// The address, without its query.
+        url: String,
+    },
+    /// The server sent part of a file where the whole was asked for.
+    #[error(
+        "{url} sent a part of the file where the whole was asked for (HTTP {status}, Content-Range {content_range:?}); a \
+         proxy or the server is at fault: try another network, or give another source"
+    )]
+    BadRange {
+        /// The address, without its query.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// What the server said.
+        content_range: String,
+    },
+    /// The server compressed the file although it was asked not to.
+    #[error(
+        "{url} sent the file compressed (Content-Encoding {encoding:?}) although it was asked not to; switch that off on \
+         the server or proxy, or give another source"
+    )]
+    Encoded {
+        /// The address, without its query.
+        url: String,
+        /// Name of the encoding.
+        encoding: String,
+    },
+    /// The server redirects to a place where a download must not go.
+    #[error("{url} cannot be followed; check HF_ENDPOINT, or give another source")]
+    BadRedirect {
+        /// The address, without its query.
+        url: String,
+        /// Which rule it breaks.
+        #[source]
+        source: super::redirect::RefusedRedirect,
+    },
+    /// Something else than the wanted kind of file came.
+    #[error("{from} sent {kind} (first bytes `{first_bytes}`) instead of {wanted}; nothing was kept: {advice}")]
+    WrongContents {
+        /// The address without its query, or the file.
+        from: String,
+        /// What should have come.
+        wanted: &'static str,
+        /// What came.
+        kind: &'static str,
+        /// Its first bytes, escaped.
+        first_bytes: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A file that begins like a model and is cut short or damaged.
+    #[error("the model from {from} is not complete or damaged; nothing was kept: start again, or give another source")]
+    BadModel {
+        /// The address without its query, or the file.
+        from: String,
+        /// What is wrong with it.
+        #[source]
+        source: Box<GgufError>,
+    },
     /// There is nothing at this address.
     #[error("there is no file at {url} (404); check owner, repository, file name and revision")]
     NotFound {
@@ -168,6 +253,40 @@ pub enum ModelFileError {
 }
 
 impl ModelFileError {
+    /// Stable name for programs; the page's store uses the same ones.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown { .. } => "unknown_model",
+            Self::BadHubReference { .. } => "bad_reference",
+            Self::Unreadable { .. } | Self::IsFolder { .. } => "file_unreadable",
+            Self::NoCacheFolder => "storage_unavailable",
+            Self::Write { source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "quota_exceeded",
+                _ => "write_failed",
+            },
+            Self::DiskFull { .. } => "quota_exceeded",
+            Self::Network { .. } | Self::Short { .. } | Self::ServerFails { .. } => "network_failed",
+            Self::ServerBusy { .. } => "server_busy",
+            Self::KeepsChanging { .. } => "model_changed",
+            Self::BadRange { .. } => "bad_range",
+            Self::Encoded { .. } => "encoded_body",
+            Self::BadRedirect { .. } => "bad_redirect",
+            Self::WrongContents { .. } => "not_gguf",
+            Self::BadModel { source, .. } => match **source {
+                GgufError::Truncated { .. } | GgufError::Incomplete { .. } => "truncated",
+                _ => "invalid_gguf",
+            },
+            Self::NotFound { .. } => "model_not_found",
+            Self::Forbidden { .. } => "access_denied",
+            Self::Status { .. } => "http_status",
+            Self::BadAddress { .. } => "bad_url",
+            Self::WrongSize { .. } => "wrong_size",
+            Self::WrongHash { .. } => "wrong_hash",
+            Self::NoPip | Self::PipFailed { .. } => "package_unavailable",
+            Self::BadPackage { .. } => "bad_package",
+        }
+    }
+
     /// For `map_err` on writes to `path`.
     pub(super) fn write(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

@@ -1,18 +1,35 @@
 //! Files on a model hub: `hf:owner/repo/file.gguf[@revision]`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use reqwest::header::ACCEPT_ENCODING;
+use reqwest::{StatusCode, Url};
+
+use super::answer::is_transient;
 use super::cache::{Cache, FetchLock};
+use super::contents::Contents;
 use super::download::{self, Download, Expected};
 use super::error::ModelFileError;
+use super::http::{self, Failure};
+use super::redirect;
 use super::stamp::{Stamp, is_sha256};
 
 /// The hub's address where `HF_ENDPOINT` names no other; the only address in this program.
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 /// Revision where none is given.
 const DEFAULT_REVISION: &str = "main";
-/// Redirects followed before the hub answers for the file (renamed repositories).
-const MAX_REDIRECTS: usize = 5;
+/// Requests for size and hash before the download gives up.
+const LOOK_UP_TRIES: u32 = 4;
+/// Longest part of a reference, in bytes: with the endings of our own files it must fit the 255 of a file system.
+const MAX_PART_BYTES: usize = 200;
+/// Longest reference, in bytes.
+const MAX_REFERENCE_BYTES: usize = 800;
+/// Names that Windows keeps for devices, also with an ending.
+const RESERVED_NAMES: [&str; 22] = [
+    "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt1", "lpt2",
+    "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
+];
 
 /// A file of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +49,13 @@ impl HubFile {
         let (owner, repo, file) = (parts.next()?, parts.next()?, parts.next()?);
         let sound = |part: &str| {
             !part.is_empty()
+                && part.len() <= MAX_PART_BYTES
                 && !part.starts_with('.')
                 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte))
         };
         let all_sound = [owner, repo].into_iter().chain(file.split('/')).chain(revision.split('/')).all(sound);
         let is_model = file.to_ascii_lowercase().ends_with(".gguf");
-        (all_sound && is_model).then(|| Self {
+        (all_sound && is_model && text.len() <= MAX_REFERENCE_BYTES).then(|| Self {
             owner: owner.to_owned(),
             repo: repo.to_owned(),
             file: file.to_owned(),
@@ -47,16 +65,41 @@ impl HubFile {
 
     fn place(&self, cache: &Cache) -> PathBuf {
         let Self { owner, repo, file, revision } = self;
-        cache.models().join("hf").join(owner).join(repo).join(revision).join(file)
+        // One folder for a revision: `refs/pr` with `1/m.gguf` and `refs/pr/1` with `m.gguf` are two files.
+        let revision = revision.replace('/', "%2F");
+        let folders = cache.models().join("hf");
+        [owner, repo, &revision].into_iter().map(String::as_str).chain(file.split('/')).map(on_disk).fold(
+            folders,
+            |mut path, name| {
+                path.push(name);
+                path
+            },
+        )
     }
 
-    fn address(&self) -> String {
+    fn address(&self) -> Result<String, ModelFileError> {
         let endpoint = std::env::var("HF_ENDPOINT").ok().filter(|value| !value.is_empty());
-        let endpoint = endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT).trim_end_matches('/');
+        let endpoint = endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT);
+        let bad = || ModelFileError::BadAddress { url: endpoint.to_owned() };
+        let parsed = Url::parse(endpoint).map_err(|_| bad())?;
+        if !matches!(parsed.scheme(), "http" | "https") || parsed.query().is_some() || parsed.fragment().is_some() {
+            return Err(bad());
+        }
         let Self { owner, repo, file, revision } = self;
+        let endpoint = parsed.as_str().trim_end_matches('/');
         // A revision may hold a slash (refs/pr/1), which must not count as a path separator.
-        format!("{endpoint}/{owner}/{repo}/resolve/{}/{file}", revision.replace('/', "%2F"))
+        Ok(format!("{endpoint}/{owner}/{repo}/resolve/{}/{file}", revision.replace('/', "%2F")))
     }
+}
+
+/// A part of a reference as a file name that every system takes. No reference holds a `~`, so no two parts meet.
+fn on_disk(part: &str) -> String {
+    let stem = part.split('.').next().unwrap_or_default();
+    let is_reserved = RESERVED_NAMES.iter().any(|name| stem.eq_ignore_ascii_case(name));
+    let start = if is_reserved { "~" } else { "" };
+    // Windows drops a dot at the end.
+    let end = if part.ends_with('.') { "~" } else { "" };
+    format!("{start}{part}{end}")
 }
 
 /// Path of `file` in the cache; fetches it if it is not there.
@@ -72,48 +115,79 @@ pub fn obtain(file: &HubFile, cache: &Cache) -> Result<PathBuf, ModelFileError> 
     if Stamp::read(&place).is_some() {
         return Ok(place);
     }
-    let url = file.address();
-    let token = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty());
-    download::on_runtime(async {
+    if place.is_file() {
+        Stamp::remove_if_false(&place);
+    }
+    let url = file.address()?;
+    let token = std::env::var("HF_TOKEN").ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+    http::on_runtime(async {
         let expected = look_up(&url, token.as_deref()).await?;
-        let job = Download { url: &url, bearer: token.as_deref(), place: &place, expected };
-        download::fetch(&job).await
+        if adopt(&place, &expected) {
+            return Ok(());
+        }
+        let job = Download { url: &url, bearer: token.as_deref(), place: &place, expected, contents: Contents::Gguf };
+        download::fetch(&job).await.map(|_| ())
     })?;
     Ok(place)
 }
 
-/// Asks the hub for size and hash: they are in the headers of its redirect to the storage, which a client that follows
-/// redirects does not see.
+/// Whether a file whose stamp was lost is the one that the hub has; it then gets a new stamp.
+fn adopt(place: &Path, expected: &Expected) -> bool {
+    let Some(sha256) = expected.sha256.as_ref().filter(|_| place.is_file()) else { return false };
+    let stamp = Stamp::compute(place, |_| {}).ok().filter(|stamp| stamp.sha256 == *sha256);
+    if let Some(stamp) = &stamp {
+        stamp.write(place);
+    }
+    stamp.is_some()
+}
+
+/// Asks the hub for size and hash. What fails only for a while is tried again: a file must not lose its hash to one bad
+/// second.
 async fn look_up(url: &str, token: Option<&str>) -> Result<Expected, ModelFileError> {
-    let client = download::client(reqwest::redirect::Policy::none())?;
-    let bad = || ModelFileError::BadAddress { url: url.to_owned() };
-    let mut at = reqwest::Url::parse(url).map_err(|_| bad())?;
-    let first_host = at.host_str().map(str::to_owned);
-    for _ in 0..MAX_REDIRECTS {
-        let mut request = client.head(at.clone());
-        // The token is for the hub alone.
-        if let Some(token) = token.filter(|_| at.host_str() == first_host.as_deref()) {
+    let client = http::client(reqwest::redirect::Policy::none())?;
+    let home = Url::parse(url).map_err(|_| ModelFileError::BadAddress { url: url.to_owned() })?;
+    for tries in 1.. {
+        match ask(&client, &home, token).await {
+            Err((error, wait_s)) if tries < LOOK_UP_TRIES && http::is_worth_retrying(&error) => {
+                let pause = Duration::from_millis(250) * 2u32.pow(tries);
+                tokio::time::sleep(pause.max(Duration::from_secs(wait_s))).await;
+            }
+            answer => return answer.map_err(|(error, _)| error),
+        }
+    }
+    Ok(Expected::default())
+}
+
+/// One chain of HEAD requests. Size and hash are in the headers of the hub's redirect to the storage, which a client that
+/// follows redirects does not see. Where HEAD brings nothing (no hash, a refusal, a redirect that leads nowhere), GET
+/// decides.
+async fn ask(client: &reqwest::Client, home: &Url, token: Option<&str>) -> Result<Expected, Failure> {
+    let mut at = home.clone();
+    for followed in 0..redirect::MAX_REDIRECTS {
+        let mut request = client.head(at.clone()).header(ACCEPT_ENCODING, "identity");
+        if let Some(token) = token.filter(|_| redirect::is_same_origin(home, &at)) {
             request = request.bearer_auth(token);
         }
-        let answer = request.send().await.map_err(|source| download::broken(url, 0, source))?;
+        let answer = request.send().await.map_err(|source| (http::broken(home.as_str(), 0, source), 0))?;
         let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-        let hash = header("x-linked-etag").map(|etag| etag.trim_matches('"').to_ascii_lowercase());
-        let size = header("x-linked-size").and_then(|size| size.parse().ok());
+        // Only the hub itself knows; a storage or a page that it leads to is not asked.
+        let hash =
+            header("x-linked-etag").map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_ascii_lowercase());
+        let bytes = header("x-linked-size").and_then(|size| size.trim().parse().ok());
         if let Some(sha256) = hash.filter(|hash| is_sha256(hash)) {
-            return Ok(Expected { bytes: size, sha256: Some(sha256) });
+            return Ok(Expected { bytes, sha256: Some(sha256) });
         }
         let status = answer.status();
-        if !status.is_redirection() {
-            // A server that does not know HEAD is asked again by GET, whose status then counts.
-            if status.is_success() || status.as_u16() == 405 {
-                return Ok(Expected { bytes: size, sha256: None });
-            }
-            return Err(download::refused(url, status));
+        if is_transient(status.as_u16()) && status != StatusCode::NOT_IMPLEMENTED {
+            return Err(http::refused(home.as_str(), status, header("retry-after")));
         }
-        let target = header("location").ok_or_else(bad)?;
-        at = at.join(target).map_err(|_| bad())?;
+        let target = header("location").filter(|_| status.is_redirection()).and_then(|target| at.join(target).ok());
+        match target {
+            Some(target) if redirect::check(&at, &target, followed).is_ok() => at = target,
+            _ => return Ok(Expected { bytes: bytes.filter(|_| status.is_success()), sha256: None }),
+        }
     }
-    Ok(Expected { bytes: None, sha256: None })
+    Ok(Expected::default())
 }
 
 #[cfg(test)]
@@ -135,5 +209,18 @@ mod tests {
         {
             assert_eq!(HubFile::parse(bad), None, "{bad}");
         }
+        assert_eq!(HubFile::parse(&format!("a/b/{}.gguf", "x".repeat(300))), None);
+        assert_eq!(HubFile::parse(&format!("a/b/{}c.gguf", "x/".repeat(500))), None);
+    }
+
+    #[test]
+    fn no_two_references_share_a_place() {
+        let cache = Cache::at("/c".into());
+        let place = |text| HubFile::parse(text).unwrap().place(&cache);
+        assert_eq!(place("a/b/d/c.gguf"), Path::new("/c/models/hf/a/b/main/d/c.gguf"));
+        assert_ne!(place("a/b/1/m.gguf@refs"), place("a/b/m.gguf@refs/1"));
+        assert_eq!(place("a/con/AUX.gguf"), Path::new("/c/models/hf/a/~con/main/~AUX.gguf"));
+        assert_eq!(place("a./b/com1.x.gguf"), Path::new("/c/models/hf/a.~/b/main/~com1.x.gguf"));
+        assert_eq!(place("a/console/c.gguf"), Path::new("/c/models/hf/a/console/main/c.gguf"));
     }
 }

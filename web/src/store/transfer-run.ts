@@ -10,8 +10,8 @@ import {
   readAnswer,
   type Verdict,
 } from './answers';
+import { ChunkWriter } from './chunk-writer';
 import { cancelled, networkFailed } from './failures';
-import { Intake } from './intake';
 import type { Layout } from './layout';
 import { layoutOf } from './record';
 import { type RangeSupport, Schedule, type Segment } from './schedule';
@@ -33,13 +33,13 @@ export class Restart extends Error {
 }
 
 /** A segment on its way. */
-interface Leg {
+interface SegmentDownload {
   segment: Segment;
-  intake: Intake;
+  writer: ChunkWriter;
 }
 
 /** One go at a file, until it is whole or a part must begin again ({@link Restart}). */
-export class Run {
+export class TransferRun {
   readonly #job: TransferJob;
   readonly #world: TransferWorld;
   readonly #schedule: Schedule;
@@ -93,17 +93,17 @@ export class Run {
   }
 
   async #fetch(segment: Segment): Promise<void> {
-    const leg: Leg = { segment, intake: this.#intakeAt(segment.start) };
+    const download: SegmentDownload = { segment, writer: this.#writerAt(segment) };
     let furthest = segment.start;
     for (let failures = 0; ; ) {
       try {
         await this.#untilAllowed();
-        await this.#attempt(leg);
-        if (segment.stream || leg.intake.position >= segment.end) return;
+        await this.#attempt(download);
+        if (segment.stream || download.writer.position >= segment.end) return;
         failures = 0;
       } catch (error) {
         if (this.#stop.signal.aborted || !(error instanceof Interrupted)) throw error;
-        const { position } = leg.intake;
+        const { position } = download.writer;
         failures = position > furthest ? 1 : failures + 1;
         furthest = Math.max(furthest, position);
         if (failures > MAX_FAILURES) throw networkFailed(error);
@@ -112,24 +112,24 @@ export class Run {
     }
   }
 
-  async #attempt(leg: Leg): Promise<void> {
-    const { part } = leg.segment;
+  async #attempt(download: SegmentDownload): Promise<void> {
+    const { part } = download.segment;
     const watchdog = new StallWatchdog(this.#stop.signal);
     let body: Body | undefined;
     try {
-      const asked = this.#asked(leg);
-      const response = await this.#connect(asked, leg.segment, watchdog);
+      const asked = this.#asked(download);
+      const response = await this.#connect(asked, download.segment, watchdog);
       body = response.body?.getReader();
       const verdict = judge(readAnswer(response), asked, this.#world.now());
       if (verdict.kind === 'changed') throw new Restart(part, false);
       if (verdict.kind === 'no_ranges') throw new Restart(part, true);
       if (body === undefined) throw new Interrupted('the answer has no body');
       if (verdict.kind === 'range') {
-        const end = await this.#acceptRange(leg, verdict);
-        await this.#receiveRange(body, leg, end, watchdog);
+        const range = await this.#acceptRange(download, verdict);
+        await this.#receiveRange(body, download, range, watchdog);
       } else {
-        const end = await this.#acceptStream(leg, verdict);
-        await this.#receiveStream(body, leg, end, watchdog);
+        const end = await this.#acceptStream(download, verdict);
+        await this.#receiveStream(body, download, end, watchdog);
       }
     } finally {
       watchdog.end();
@@ -138,14 +138,15 @@ export class Run {
     }
   }
 
-  #asked({ segment, intake }: Leg): Asked {
+  #asked({ segment, writer }: SegmentDownload): Asked {
     const source = this.#job.sources[segment.part];
     if (source === undefined) throw new InshoreError('internal', 'A part of the model has no address.');
-    const start = segment.stream ? undefined : intake.position - this.#layout.bytesOf(segment.part).start;
+    const start = segment.stream ? undefined : writer.position - this.#layout.bytesOf(segment.part).start;
     return {
       ...source,
       start,
       expectedBytes: source.expectedBytes,
+      knownBytes: this.#job.parts[segment.part]?.bytes,
       validator: this.#job.parts[segment.part]?.validator,
     };
   }
@@ -174,8 +175,11 @@ export class Run {
     }
   }
 
-  /** Learns from the answer to a range and says where it ends in the file. */
-  async #acceptRange({ segment }: Leg, verdict: Verdict & { kind: 'range' }): Promise<number> {
+  /** Learns from the answer to a range and says where it ends in the file, and how much of it is wanted. */
+  async #acceptRange(
+    { segment }: SegmentDownload,
+    verdict: Verdict & { kind: 'range' },
+  ): Promise<{ end: number; wantedEnd: number }> {
     const { parts } = this.#job;
     const known = parts[segment.part];
     if (known?.bytes !== undefined && known.bytes !== verdict.totalBytes)
@@ -189,12 +193,12 @@ export class Run {
     const { start, end } = this.#layout.bytesOf(segment.part);
     segment.end = Math.min(segment.end, end);
     this.#schedule.ranges(segment.part);
-    return Math.min(segment.end, start + verdict.end);
+    return { end: start + verdict.end, wantedEnd: Math.min(segment.end, start + verdict.end) };
   }
 
   /** Prepares for a whole part in one answer and says where it will end, as far as anybody has said. */
-  async #acceptStream(leg: Leg, verdict: Verdict & { kind: 'whole' }): Promise<number> {
-    const { segment } = leg;
+  async #acceptStream(download: SegmentDownload, verdict: Verdict & { kind: 'whole' }): Promise<number> {
+    const { segment } = download;
     const { parts, ledger } = this.#job;
     // With others under way for this part, or some of it on disk, the server has changed its mind.
     if (!segment.stream && this.#schedule.support(segment.part) === 'yes')
@@ -210,51 +214,69 @@ export class Run {
     this.#doneBytes = ledger.doneBytes(this.#layout);
     this.#schedule.stream(segment.part, this.#layout);
     Object.assign(segment, { stream: true, ...this.#layout.bytesOf(segment.part) });
-    leg.intake = this.#intakeAt(segment.start);
+    download.writer = this.#writerAt(segment);
     const streamEnd = Math.min(segment.end, segment.start + (verdict.totalBytes ?? Number.POSITIVE_INFINITY));
     const fileEnd = Math.min(this.#layout.totalBytes, streamEnd);
     if (parts.length === 1 && fileEnd !== Number.POSITIVE_INFINITY) await this.#world.reserve(fileEnd);
     return streamEnd;
   }
 
-  /** Takes bytes until `end`; what comes after it is not ours. */
-  async #receiveRange(body: Body, { intake }: Leg, end: number, watchdog: StallWatchdog): Promise<void> {
-    while (intake.position < end) {
+  /** Takes bytes until `wantedEnd`. A body that goes on behind the `end` of its range is another range than it says. */
+  async #receiveRange(
+    body: Body,
+    { writer, segment }: SegmentDownload,
+    { end, wantedEnd }: { end: number; wantedEnd: number },
+    watchdog: StallWatchdog,
+  ): Promise<void> {
+    let excess = 0;
+    while (writer.position < wantedEnd) {
       const bytes = await read(body);
-      if (bytes === undefined) throw new Interrupted('the answer ended too early');
+      if (bytes === undefined) {
+        // An answer that ends properly and is shorter than its own range is not that range; a hash would tell.
+        if (!this.#job.sources[segment.part]?.hashed) throw new Restart(segment.part, true);
+        throw new Interrupted('the answer ended too early');
+      }
       watchdog.touch();
-      await this.#push(intake, bytes.subarray(0, end - intake.position));
+      excess = Math.max(0, writer.position + bytes.length - end);
+      await this.#push(writer, bytes.subarray(0, wantedEnd - writer.position));
     }
+    if (wantedEnd === end && excess === 0) excess = await bytesBehind(body);
+    if (excess > 0) throw new Restart(segment.part, true);
   }
 
   /** Takes bytes until the answer ends, which must be at `end` unless that is unknown (`Infinity`). */
-  async #receiveStream(body: Body, leg: Leg, end: number, watchdog: StallWatchdog): Promise<void> {
-    const { intake, segment } = leg;
+  async #receiveStream(
+    body: Body,
+    { writer, segment }: SegmentDownload,
+    end: number,
+    watchdog: StallWatchdog,
+  ): Promise<void> {
     for (let bytes = await read(body); bytes !== undefined; bytes = await read(body)) {
       watchdog.touch();
-      if (intake.position + bytes.length > end) {
-        checkSize(intake.position + bytes.length - segment.start, end - segment.start);
+      if (writer.position + bytes.length > end) {
+        checkSize(writer.position + bytes.length - segment.start, end - segment.start);
       }
-      await this.#push(intake, bytes);
+      await this.#push(writer, bytes);
     }
-    if (intake.position < end && end !== Number.POSITIVE_INFINITY)
+    if (writer.position < end && end !== Number.POSITIVE_INFINITY)
       throw new Interrupted('the answer ended too early');
-    await intake.finish();
-    this.#job.parts[segment.part] = { bytes: intake.position - segment.start };
+    await writer.finish();
+    this.#job.parts[segment.part] = { bytes: writer.position - segment.start };
     this.#layout = layoutOf(this.#job.parts);
     await this.#world.record();
   }
 
-  async #push(intake: Intake, bytes: Uint8Array): Promise<void> {
-    await intake.push(bytes);
+  async #push(writer: ChunkWriter, bytes: Uint8Array): Promise<void> {
+    await writer.push(bytes);
     this.#doneBytes += bytes.length;
     const { totalBytes } = this.#layout;
     this.#world.onProgress(this.#doneBytes, totalBytes === Number.POSITIVE_INFINITY ? undefined : totalBytes);
   }
 
-  #intakeAt(start: number): Intake {
-    const { data, ledger } = this.#job;
-    return new Intake({ data, ledger, layout: () => this.#layout }, start);
+  #writerAt({ part, start }: Segment): ChunkWriter {
+    const { data, ledger, sources } = this.#job;
+    const url = sources[part]?.url ?? '';
+    return new ChunkWriter({ url, data, ledger, layout: () => this.#layout }, start);
   }
 
   /** Waits as long as a server has asked of all lanes. */
@@ -284,6 +306,12 @@ export class Run {
 }
 
 type Body = ReadableStreamDefaultReader<Uint8Array>;
+
+/** Bytes of the next piece of a body that should have ended; 0 where it ends or breaks off. */
+async function bytesBehind(body: Body): Promise<number> {
+  const bytes = await read(body).catch(() => undefined);
+  return bytes?.length ?? 0;
+}
 
 async function read(body: Body): Promise<Uint8Array | undefined> {
   try {
