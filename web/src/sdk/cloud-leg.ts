@@ -3,6 +3,7 @@ import { isEventStream } from '../protocol/event-stream';
 import { findPeerError } from '../protocol/peer-error';
 import { ChatStreamError } from '../protocol/stream-error';
 import { parseShallowJson } from '../protocol/values';
+import { writeJsonBody } from '../protocol/json-body';
 import type { Continuation, RequestSpec, Snapshot } from '../route/types';
 import { relayAnswer } from './cloud-answer';
 import { cloudBody } from './cloud-request';
@@ -86,7 +87,7 @@ export class CloudEndpoint {
     // The switch may have moved while the token was fetched.
     checkGates(task.spec, this.#gates);
     const body = await this.#ask(
-      JSON.stringify(cloudBody(task, { cloud: this.#cloud, modelSha256 })),
+      writeJsonBody(cloudBody(task, { cloud: this.#cloud, modelSha256 })),
       token,
       signal,
     );
