@@ -46,10 +46,9 @@ fn note_tools(body: &Fields<'_>, lacks: &mut Lacks) -> Result<(), RequestError> 
     let has_tools = body.get("tools").is_some_and(|json| !is_empty(json));
     if has_tools {
         for (index, tool) in body.array("tools", "must be an array of tools")?.unwrap_or_default().iter().enumerate() {
-            let fields = Fields::read(tool, "");
-            if fields.and_then(|fields| fields.get("type").and_then(text)).is_none() {
+            if Fields::read(tool, "").is_none() {
                 let param = format!("tools[{index}]");
-                let message = format!("{param} must be an object with a type, such as function.");
+                let message = format!("{param} must be an object.");
                 return Err(RequestError::invalid(param, message));
             }
         }

@@ -1,7 +1,7 @@
+import { isObject } from '../protocol/request-fields';
 import type { Dispatcher } from '../sdk/contract';
 import { type ChatCompletionParams, type ChatCompletions, ChatStream, createChatCompletions } from './chat';
 import { InvalidRequestError, toHttpError } from './errors';
-import { isObject } from './fields';
 import { MODEL_ALIAS } from './request';
 import { readBody } from './request-body';
 import { sseBody } from './sse-body';
@@ -77,8 +77,9 @@ async function complete(
 /** Clients behind `fetch` append what they get: unless they say otherwise, an answer that begins again is an error. */
 function withoutReplace(body: unknown): ChatCompletionParams {
   if (!isObject(body)) return body as ChatCompletionParams;
-  const { inshore = {}, ...rest } = body;
-  const extension = isObject(inshore) ? { accept_replace: false, ...inshore } : inshore;
+  const { inshore, ...rest } = body;
+  const given = inshore ?? {};
+  const extension = isObject(given) ? { ...given, accept_replace: given.accept_replace ?? false } : given;
   return { ...rest, inshore: extension } as unknown as ChatCompletionParams;
 }
 

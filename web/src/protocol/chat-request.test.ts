@@ -73,9 +73,12 @@ describe('objects that no JSON makes', () => {
     expect(check({ metadata: shared }).messages).toEqual([user]);
   });
 
-  test('undefined is absent, and numbers beyond 2^53 are taken as they are', () => {
+  test('undefined is absent, and a number beyond 2^53 is taken with all the digits that it has', () => {
     expect(check({ max_tokens: undefined, inshore: undefined }).maxTokens).toBeUndefined();
-    for (const seed of [2 ** 60, -(2 ** 63), 2 ** 64, 7n, -1n]) expect(check({ seed }).seed).toBe(seed);
+    for (const seed of [7, -1, 7n, -1n, 2n ** 64n - 1n]) expect(check({ seed }).seed).toBe(seed);
+    expect(check({ seed: 2 ** 60 }).seed).toBe(2n ** 60n);
+    expect(check({ seed: -(2 ** 63) }).seed).toBe(-(2n ** 63n));
+    expect(check({ seed: 2 ** 64 }).seed).toBe(2n ** 64n - 1n);
   });
 });
 

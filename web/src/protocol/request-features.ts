@@ -50,7 +50,7 @@ function noteTools(body: Fields, lacks: Set<string>): void {
   const hasTools = filled(get(body, 'tools'));
   if (hasTools) {
     array(body, 'tools', 'must be an array of tools')?.forEach((tool, index) => {
-      if (!hasType(tool)) throw wrong(`tools[${index}]`, 'must be an object with a type, such as function');
+      if (!isObject(tool)) throw wrong(`tools[${index}]`, 'must be an object');
     });
     lacks.add('tools');
   }

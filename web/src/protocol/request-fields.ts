@@ -93,15 +93,15 @@ export function integer(fields: Fields, name: string, low: number, high: number)
 const TWO_TO_63 = 2 ** 63;
 
 /**
- * A 64-bit integer, signed or not. A number in a JavaScript object may have been rounded, at most to 2^64; a bigint is
- * exact.
+ * A 64-bit integer, signed or not: a number where JavaScript's numbers are exact, else a bigint. A number that was rounded
+ * up to 2^64 before it came here counts as 2^64 - 1.
  */
 export function seed(fields: Fields): number | bigint | undefined {
   const value = get(fields, 'seed');
   if (value === undefined) return undefined;
   if (typeof value === 'bigint' && value >= -(2n ** 63n) && value < 2n ** 64n) return value;
   if (typeof value === 'number' && Number.isInteger(value) && value >= -TWO_TO_63 && value <= 2 * TWO_TO_63)
-    return value;
+    return Number.isSafeInteger(value) ? value : value === 2 * TWO_TO_63 ? 2n ** 64n - 1n : BigInt(value);
   throw wrong('seed', 'must be a 64-bit integer');
 }
 

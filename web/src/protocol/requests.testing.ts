@@ -62,11 +62,7 @@ export function understood(request: CheckedChat): Record<string, unknown> {
     top_p: request.topP ?? null,
     top_k: request.topK ?? null,
     frequency_penalty: request.frequencyPenalty ?? null,
-    // 2^64 as a number stands for the largest seed.
-    seed:
-      seed === undefined
-        ? null
-        : String(seed === 2 ** 64 ? 2n ** 64n - 1n : BigInt.asUintN(64, BigInt(seed))),
+    seed: seed === undefined ? null : String(BigInt.asUintN(64, BigInt(seed))),
     continue_ids: request.extension.continueIds,
   };
 }

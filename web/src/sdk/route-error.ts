@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import { isErrorCode } from '../protocol/error-codes';
 import type { Reason } from '../route/types';
 import type { LegError } from './leg';
 
@@ -41,5 +42,7 @@ export function routeError(reason: Reason, last: LegError | undefined): InshoreE
   if (last !== undefined && !OVER_THE_LEG.has(reason)) {
     return new InshoreError(last.code, last.message, { cause: last });
   }
-  return new InshoreError(reason, message, last === undefined ? undefined : { cause: last });
+  // Reasons for a choice are no failures; should the policy fail for one, that is its own fault.
+  const code = isErrorCode(reason) ? reason : 'policy_failed';
+  return new InshoreError(code, message, last === undefined ? undefined : { cause: last });
 }
