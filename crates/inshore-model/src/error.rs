@@ -1,6 +1,6 @@
 use inshore_gguf::{GgmlType, GgufError};
-use inshore_protocol::ErrorCode;
 use inshore_ops::{OpsError, device::DeviceError};
+use inshore_protocol::ErrorCode;
 use inshore_tokenizer::TokenizerError;
 
 /// Why a model did not load or an answer was not generated.

@@ -16,6 +16,8 @@ mod json_text;
 mod message;
 mod request_error;
 pub mod schema;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tools;
 pub mod typescript;
 

@@ -4,7 +4,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
 use inshore_model::FinishReason;
 
@@ -18,12 +17,9 @@ use super::sse::{self, StreamOptions};
 /// # Errors
 /// [`ApiError`] with the status that OpenAI clients expect. A fault after the first byte of a stream is an `error` event
 /// in it, and the stream then ends without `[DONE]`.
-pub async fn handle(
-    State(state): State<AppState>,
-    body: Result<Json<ChatRequest>, JsonRejection>,
-) -> Result<Response, ApiError> {
-    let Json(chat) = body.map_err(|rejection| ApiError::from_json(&rejection))?;
-    if let Some(name) = chat.model.as_deref().filter(|name| !state.model.answers_to(name)) {
+pub async fn handle(State(state): State<AppState>, chat: Result<ChatRequest, ApiError>) -> Result<Response, ApiError> {
+    let chat = chat?;
+    if let Some(name) = chat.model().filter(|name| !state.model.answers_to(name)) {
         return Err(ApiError::no_model(name));
     }
     if let Some(wanted) = chat.model_sha256() {

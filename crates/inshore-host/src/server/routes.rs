@@ -81,7 +81,14 @@ pub fn cors(origins: &[String]) -> anyhow::Result<Option<CorsLayer>> {
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([CONTENT_TYPE, AUTHORIZATION, RANGE])
         // What a download in parts needs to see, and when to come again.
-        .expose_headers([ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, RETRY_AFTER]);
+        .expose_headers([
+            ACCEPT_RANGES,
+            CONTENT_LENGTH,
+            CONTENT_RANGE,
+            ETAG,
+            RETRY_AFTER,
+            HeaderName::from_static("x-should-retry"),
+        ]);
     Ok(Some(layer))
 }
 
