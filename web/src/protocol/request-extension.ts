@@ -1,3 +1,4 @@
+import { wellFormed } from './json-body';
 import { array, type Fields, flag, get, object, oneOf, text, wrong } from './request-fields';
 import { EXTENSION_KEYS, MAX_CONVERSATION_NAME, MODES, PRIVACY } from './request-schema';
 
@@ -24,9 +25,11 @@ const PREFIX = 'inshore.';
 /** Checks `inshore`. Unknown keys are refused: a label that is misspelt must not be a label that is missing. */
 export function readExtension(body: Fields, hasPrefix: boolean): Extension {
   const fields = object(body, 'inshore', 'must be an object') ?? {};
-  const unknown = Object.keys(fields).find((key) => !EXTENSION_KEYS.some((known) => known === key));
+  const [unknown] = Object.keys(fields)
+    .filter((key) => !EXTENSION_KEYS.some((known) => known === key))
+    .sort();
   if (unknown !== undefined) {
-    const shown = [...unknown].slice(0, 100).join('');
+    const shown = [...wellFormed(unknown)].slice(0, 100).join('');
     throw wrong(PREFIX + shown, `is not known; inshore knows the fields ${EXTENSION_KEYS.join(', ')}`);
   }
   const conversation = text(fields, 'conversation', PREFIX);

@@ -19,7 +19,7 @@ export function refuseFunctions(body: Fields): void {
   if (field !== undefined)
     throw unsupported(
       field,
-      `${field} is OpenAI’s older form and is not supported; use tools and tool_choice.`,
+      `${field} is OpenAI's older form and is not supported; use tools and tool_choice.`,
     );
 }
 

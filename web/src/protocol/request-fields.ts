@@ -1,4 +1,5 @@
 import type { ErrorCode } from './error-codes';
+import { wellFormed } from './json-body';
 import { NUMBER_RANGES } from './request-schema';
 
 /** An object of a JSON body. */
@@ -49,10 +50,11 @@ export function flag(fields: Fields, name: string, prefix = ''): boolean {
   throw wrong(prefix + name, 'must be true or false');
 }
 
-/** A string. */
+/** A string, with U+FFFD for every lone surrogate. */
 export function text(fields: Fields, name: string, prefix = ''): string | undefined {
   const value = get(fields, name);
-  if (value === undefined || typeof value === 'string') return value;
+  if (value === undefined) return undefined;
+  if (typeof value === 'string') return wellFormed(value);
   throw wrong(prefix + name, 'must be a string');
 }
 

@@ -57,7 +57,7 @@ function checkMessage(
   if (name === 'function')
     throw unsupported(
       `${param}.role`,
-      'The role function is OpenAI’s older form; use tools, and messages of role tool.',
+      "The role function is OpenAI's older form; use tools, and messages of role tool.",
     );
   const role =
     typeof name === 'string' && Object.hasOwn(ROLES, name) ? ROLES[name as keyof typeof ROLES] : undefined;
@@ -75,7 +75,7 @@ function noteCalls(item: Fields, prefix: string, lacks: Set<string>): void {
   if (get(item, 'function_call') !== undefined)
     throw unsupported(
       `${prefix}function_call`,
-      'function_call is OpenAI’s older form; use tools and tool_calls.',
+      "function_call is OpenAI's older form; use tools and tool_calls.",
     );
   text(item, 'tool_call_id', prefix);
   const calls = array(item, 'tool_calls', 'must be an array', prefix) ?? [];
@@ -87,12 +87,10 @@ function content(item: Fields, prefix: string, role: Message['role'], lacks: Set
   const refusal = text(item, 'refusal', prefix);
   const value = get(item, 'content');
   // An assistant may have said nothing (it called a tool) or refused to.
-  if (value === undefined && role === 'assistant') return wellFormed(refusal ?? '');
+  if (value === undefined && role === 'assistant') return refusal ?? '';
   if (typeof value === 'string') return wellFormed(value);
   if (!Array.isArray(value)) throw wrong(`${prefix}content`, 'must be a string or an array of parts');
-  return value
-    .map((part: unknown, index) => wellFormed(partText(part, `${prefix}content[${index}]`, lacks)))
-    .join('');
+  return value.map((part: unknown, index) => partText(part, `${prefix}content[${index}]`, lacks)).join('');
 }
 
 function partText(part: unknown, param: string, lacks: Set<string>): string {

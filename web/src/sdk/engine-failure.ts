@@ -43,6 +43,10 @@ const BY_CODE: Partial<Record<ErrorCode, FailureKind>> = {
 export const kindOfCode = (code: ErrorCode): FailureKind =>
   BY_CODE[code] ?? BY_OWNER[ERROR_CODES[code].owner];
 
+/** Whether the engine says of the request, not of itself, that it cannot be answered. */
+export const blamesRequest = (code: ErrorCode): boolean =>
+  kindOfCode(code) === 'refused' || kindOfCode(code) === 'context_exceeded';
+
 /** A failure of the engine as a failed leg. */
 export function engineFailure(error: unknown): LegError {
   return LegError.of(error, kindOfCode(InshoreError.from(error).code));
