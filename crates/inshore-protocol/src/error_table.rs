@@ -75,6 +75,7 @@ error_codes! {
     HostNotAllowed, "host_not_allowed", 403, No, Request, "The `Host` header names a host that this server does not answer for; see `--allowed-host`.";
     NotFound, "not_found", 404, No, Request, "There is nothing at this address.";
     ModelNotFound, "model_not_found", 404, No, Request, "There is no model of this name or at this address.";
+    UnknownModel, "unknown_model", 404, No, Request, "The name is neither a file nor a model that is known.";
     WrongMethod, "wrong_method", 405, No, Request, "The address wants another HTTP method.";
     BodyTimeout, "body_timeout", 408, Yes, Request, "The body did not arrive in time.";
     BodyTooLarge, "body_too_large", 413, No, Request, "The body has too many bytes; shorten the conversation.";
@@ -110,13 +111,15 @@ error_codes! {
     ChatTemplateFailed, "chat_template_failed", 400, No, ModelFile, "The chat template is broken or uses something that is not supported.";
     ChatTemplateRunaway, "chat_template_runaway", 400, No, ModelFile, "The chat template was stopped at its budget of time, memory or output.";
     NotGguf, "not_gguf", 500, No, ModelFile, "The file is not a GGUF file.";
+    NotAModel, "not_a_model", 500, No, ModelFile, "The GGUF file holds no language model.";
     InvalidGguf, "invalid_gguf", 500, No, ModelFile, "The GGUF header is damaged.";
     Truncated, "truncated", 500, No, ModelFile, "The file is shorter than its header says.";
     ReadFailed, "read_failed", 500, No, ModelFile, "The file could not be read.";
     UnsupportedTensorType, "unsupported_tensor_type", 500, No, ModelFile, "A tensor has a block format that the engine does not read.";
     UnsupportedArchitecture, "unsupported_architecture", 500, No, ModelFile, "The engine does not run models of this architecture.";
     UnsupportedRopeScaling, "unsupported_rope_scaling", 500, No, ModelFile, "The engine does not know this way to scale RoPE.";
-    UnsupportedKey, "unsupported_key", 500, No, ModelFile, "A metadata key asks for something that the engine does not do.";
+    UnsupportedMetadata, "unsupported_metadata", 500, No, ModelFile, "A metadata key asks for something that the engine does not do.";
+    VocabularyMismatch, "vocabulary_mismatch", 500, No, ModelFile, "The vocabulary has more entries than the model has embedding rows.";
     UnusedTensors, "unused_tensors", 500, No, ModelFile, "The file has tensors that the engine would not use.";
     SplitFile, "split_file", 500, No, ModelFile, "The file is a part of a split model.";
     MixtureOfExperts, "mixture_of_experts", 500, No, ModelFile, "The model is a mixture of experts, which the engine does not run.";
@@ -179,6 +182,11 @@ error_codes! {
     NetworkFailed, "network_failed", 502, UnlessRetried, Endpoint, "The download broke off; what arrived is kept.";
     HttpStatus, "http_status", 502, No, Endpoint, "The download server answered with an unexpected status.";
     ServerBusy, "server_busy", 503, UnlessRetried, Endpoint, "The download server is overloaded.";
+    BadRange, "bad_range", 502, No, Endpoint, "The download server sent another range than it was asked for.";
+    BadRedirect, "bad_redirect", 502, No, Endpoint, "The download server redirects to where no file can be.";
+    EncodedBody, "encoded_body", 502, No, Endpoint, "The download server sent the file compressed.";
+    PackageUnavailable, "package_unavailable", 502, No, Endpoint, "The package that holds the model could not be fetched.";
+    BadPackage, "bad_package", 502, No, Endpoint, "The package does not hold the model.";
     UpstreamRejected, "upstream_rejected", 400, No, Endpoint, "The model behind the worker refused the request.";
     UpstreamQuota, "upstream_quota", 402, No, Endpoint, "The operator's account at the model's endpoint is used up.";
     UpstreamModelMissing, "upstream_model_missing", 404, No, Endpoint, "The model's endpoint does not know the model.";
@@ -200,5 +208,6 @@ error_codes! {
     Destroyed, "destroyed", 503, No, Server, "This instance was destroyed.";
     TokenStoreUnavailable, "token_store_unavailable", 503, UnlessRetried, Server, "The worker cannot reach its store of used tokens.";
     WorkerMisconfigured, "worker_misconfigured", 500, No, Server, "The worker's operator must correct its configuration.";
+    ModuleNotBuilt, "module_not_built", 503, No, Server, "This build of the page lacks the module that is needed.";
     Internal, "internal", 500, No, Server, "A fault of inshore; please report it.";
 }

@@ -93,6 +93,8 @@ export const ERROR_CODES = {
   not_found: { status: 404, type: 'invalid_request_error', retry: 'no', owner: 'request' },
   /** There is no model of this name or at this address. */
   model_not_found: { status: 404, type: 'invalid_request_error', retry: 'no', owner: 'request' },
+  /** The name is neither a file nor a model that is known. */
+  unknown_model: { status: 404, type: 'invalid_request_error', retry: 'no', owner: 'request' },
   /** The address wants another HTTP method. */
   wrong_method: { status: 405, type: 'invalid_request_error', retry: 'no', owner: 'request' },
   /** The body did not arrive in time. */
@@ -159,6 +161,8 @@ export const ERROR_CODES = {
   chat_template_runaway: { status: 400, type: 'invalid_request_error', retry: 'no', owner: 'model_file' },
   /** The file is not a GGUF file. */
   not_gguf: { status: 500, type: 'server_error', retry: 'no', owner: 'model_file' },
+  /** The GGUF file holds no language model. */
+  not_a_model: { status: 500, type: 'server_error', retry: 'no', owner: 'model_file' },
   /** The GGUF header is damaged. */
   invalid_gguf: { status: 500, type: 'server_error', retry: 'no', owner: 'model_file' },
   /** The file is shorter than its header says. */
@@ -172,7 +176,9 @@ export const ERROR_CODES = {
   /** The engine does not know this way to scale RoPE. */
   unsupported_rope_scaling: { status: 500, type: 'server_error', retry: 'no', owner: 'model_file' },
   /** A metadata key asks for something that the engine does not do. */
-  unsupported_key: { status: 500, type: 'server_error', retry: 'no', owner: 'model_file' },
+  unsupported_metadata: { status: 500, type: 'server_error', retry: 'no', owner: 'model_file' },
+  /** The vocabulary has more entries than the model has embedding rows. */
+  vocabulary_mismatch: { status: 500, type: 'server_error', retry: 'no', owner: 'model_file' },
   /** The file has tensors that the engine would not use. */
   unused_tensors: { status: 500, type: 'server_error', retry: 'no', owner: 'model_file' },
   /** The file is a part of a split model. */
@@ -291,6 +297,16 @@ export const ERROR_CODES = {
   http_status: { status: 502, type: 'server_error', retry: 'no', owner: 'endpoint' },
   /** The download server is overloaded. */
   server_busy: { status: 503, type: 'server_error', retry: 'unless_retried', owner: 'endpoint' },
+  /** The download server sent another range than it was asked for. */
+  bad_range: { status: 502, type: 'server_error', retry: 'no', owner: 'endpoint' },
+  /** The download server redirects to where no file can be. */
+  bad_redirect: { status: 502, type: 'server_error', retry: 'no', owner: 'endpoint' },
+  /** The download server sent the file compressed. */
+  encoded_body: { status: 502, type: 'server_error', retry: 'no', owner: 'endpoint' },
+  /** The package that holds the model could not be fetched. */
+  package_unavailable: { status: 502, type: 'server_error', retry: 'no', owner: 'endpoint' },
+  /** The package does not hold the model. */
+  bad_package: { status: 502, type: 'server_error', retry: 'no', owner: 'endpoint' },
   /** The model behind the worker refused the request. */
   upstream_rejected: { status: 400, type: 'invalid_request_error', retry: 'no', owner: 'endpoint' },
   /** The operator's account at the model's endpoint is used up. */
@@ -336,6 +352,8 @@ export const ERROR_CODES = {
   token_store_unavailable: { status: 503, type: 'server_error', retry: 'unless_retried', owner: 'server' },
   /** The worker's operator must correct its configuration. */
   worker_misconfigured: { status: 500, type: 'server_error', retry: 'no', owner: 'server' },
+  /** This build of the page lacks the module that is needed. */
+  module_not_built: { status: 503, type: 'server_error', retry: 'no', owner: 'server' },
   /** A fault of inshore; please report it. */
   internal: { status: 500, type: 'server_error', retry: 'no', owner: 'server' },
 } as const satisfies Record<string, ErrorRow>;
