@@ -96,6 +96,12 @@ describe('a body as text', () => {
     expect((parseJsonBody(text) as { seed: unknown }).seed).toEqual(seed);
   });
 
+  test('may be long', () => {
+    const long = JSON.stringify('\\"x'.repeat(2_000_000));
+    const text = `{"a":${long},"seed":9007199254740993,"b":[${long}]}`;
+    expect((parseJsonBody(text) as { seed: unknown }).seed).toBe(9007199254740993n);
+  });
+
   test('goes out with all digits of its seed and without half pairs', () => {
     expect(writeJsonBody({ seed: 2n ** 64n - 1n })).toBe('{"seed":18446744073709551615}');
     expect(writeJsonBody({ a: 1, seed: 3n })).toBe('{"a":1,"seed":3}');
