@@ -12,7 +12,7 @@ async fn every_body_of_the_table_is_answered_or_refused_as_it_says() {
     // The name that every instance of the page and of the worker's test knows.
     let model = folder.path().join("inshore.gguf");
     std::fs::rename(tiny_model(&folder, 1), &model).expect("renamed");
-    let server = Server::start(&model, &["--context", "64"]).await;
+    let server = Server::start(&model, &["--context", "512"]).await;
     let mut wrong = Vec::new();
     for case in request_cases() {
         let request = server.client.post(format!("{}/v1/chat/completions", server.url));

@@ -11,7 +11,7 @@ fn checked(body: &[u8]) -> Result<ChatRequest, (Value, String)> {
     };
     let request = ChatRequest::parse(body).map_err(told)?;
     match request.model.as_deref() {
-        None | Some("inshore") => Ok(request),
+        None | Some("inshore" | "default") => Ok(request),
         Some(_) => {
             Err((json!({ "status": 404, "code": "model_not_found", "param": "model" }), "Another model.".into()))
         }

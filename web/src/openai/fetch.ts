@@ -2,7 +2,7 @@ import { isObject } from '../protocol/request-fields';
 import type { Dispatcher } from '../sdk/contract';
 import { type ChatCompletionParams, type ChatCompletions, ChatStream, createChatCompletions } from './chat';
 import { InvalidRequestError, toHttpError } from './errors';
-import { MODEL_ALIAS } from './request';
+import { isOurModel } from './request';
 import { readBody } from './request-body';
 import { sseBody } from './sse-body';
 
@@ -87,7 +87,7 @@ const model = (id: string) => ({ id, object: 'model', created: 0, owned_by: 'ins
 const modelList = (name: string) => ({ object: 'list', data: [model(name)] });
 
 function oneModel(asked: string, name: string): object {
-  if (asked === name || asked === MODEL_ALIAS) return model(name);
+  if (isOurModel(asked, name)) return model(name);
   const message = `There is no model \`${asked.slice(0, 100)}\` here; GET …/models lists what there is.`;
   throw new InvalidRequestError('model_not_found', 'model', message);
 }

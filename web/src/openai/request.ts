@@ -4,8 +4,12 @@ import { type Fields, unsupported } from '../protocol/request-fields';
 import type { CheckedRequest, RequestExtension } from '../sdk/contract';
 import { InvalidRequestError, refusing } from './errors';
 
-/** The name under which any instance knows its own model. */
+/** The name under which any instance knows its own model; as for `inshore serve`, `default` is another. */
 export const MODEL_ALIAS = 'inshore';
+
+/** Whether `name` is that of the model called `modelName`. */
+export const isOurModel = (name: string, modelName: string): boolean =>
+  name === modelName || name === MODEL_ALIAS || name === 'default';
 
 /** A body after the check: what to run, and how to hand out the answer. */
 export interface ChatRequest {
@@ -62,7 +66,7 @@ function refuseContinuation({ extension }: CheckedChat): void {
 }
 
 function checkModel(model: string | undefined, modelName: string): void {
-  if (model === undefined || model === modelName || model === MODEL_ALIAS) return;
+  if (model === undefined || isOurModel(model, modelName)) return;
   throw new InvalidRequestError(
     'model_not_found',
     'model',
