@@ -46,6 +46,13 @@ export interface InshoreOptions {
   budget?: { cloudTokens?: number };
   hedge?: boolean;
   device?: 'auto' | 'gpu' | 'cpu';
+  /**
+   * When the model is downloaded. `on_demand` (the default): with the first request that the device could answer. Where an
+   * endpoint may answer, it does so meanwhile; elsewhere the request waits, and `progress` tells how far the download is.
+   * `background`: at once, when the instance is created. `manual`: only by `download()`. A browser that saves data or pays
+   * for each byte downloads only by `download()`. Sizes are those of the model's file: some 100 MB to some GB.
+   */
+  download?: 'background' | 'on_demand' | 'manual';
   /** Where `hf:` references are, if not at the usual hub: a mirror of yours. */
   hub?: string;
   contextTokens?: number;

@@ -4,11 +4,15 @@ import type { EngineCalls, EngineEvent, EngineRequest } from '../engine/protocol
 import type { Session } from '../engine/session';
 import { InshoreError } from '../error';
 import { joinedWorker } from '../joined-worker.testing';
+import { openRecords } from '../records';
 import type { Handlers } from '../worker-port';
 import type { EngineState } from './contract';
+import { DeviceNames } from './device-name';
+import type { EngineSetup } from './engine-lifecycle';
 import type { LegTask } from './leg';
 import { cloudTask, collector } from './leg.testing';
-import { LocalSide, type Setup } from './local-side';
+import { LocalSide } from './local-side';
+import { ModelDownload } from './model-download';
 import { measured, openSpeedRecords } from './speed-record';
 
 const timings = {
@@ -64,7 +68,7 @@ function fakeWorker() {
 
 function openSide(complete = true) {
   const workers: ReturnType<typeof fakeWorker>[] = [];
-  const setups: Setup[] = [];
+  const setups: EngineSetup[] = [];
   const states: EngineState['state'][] = [];
   const side = new LocalSide({
     model: { name: 'm', url: 'http://x/m.gguf', bytes: 100e6, sha256: 'a'.repeat(64) },
@@ -78,7 +82,9 @@ function openSide(complete = true) {
       return { engine: fake.client, device, info };
     },
     records: openSpeedRecords(),
-    onEngine: ({ state }) => states.push(state),
+    devices: new DeviceNames(openRecords('d', 't'), 'm'),
+    download: new ModelDownload({ policy: 'manual', fetch: async () => {}, onProgress: () => {} }),
+    onState: ({ state }) => states.push(state),
     onLoading: () => {},
   });
   return { side, workers, setups, states };
@@ -122,7 +128,10 @@ describe('LocalSide', () => {
   it('runs one answer at a time; the queue counts, and is through when the last one is', async () => {
     const { side, workers } = openSide();
     const [first, second] = [collector(), collector()];
-    await side.keep(measured(undefined, 300, 30));
+    await side.keepProbe({
+      device: (await side.key()).split(' | ')[0] ?? '',
+      record: measured(undefined, 300, 30),
+    });
     side.start(task({ maxTokens: 30 }), first.sink);
     side.start(task({ maxTokens: 30 }), second.sink);
     const one = await worker(workers, 1);
