@@ -49,6 +49,9 @@ pub struct RouteConfig {
     pub stall_gap_ratio: f64,
     /// ms to the first token, on top of twice the prediction on the device. Default 30,000: where most clients give up.
     pub first_token_timeout_ms: f64,
+    /// ms without a token after which a leg counts as stalled however alive it seems, on top of the time that a silent leg
+    /// gets. Default 600,000: reasoning models think for minutes, and OpenAI's clients wait that long.
+    pub alive_timeout_ms: f64,
     /// ms; a longer `Retry-After` is not waited for. Default 10,000: a person waits no longer.
     pub max_retry_after_ms: f64,
     /// Changes of side within one request. Default 1: a second failure elsewhere is not cured by a third attempt.
@@ -80,6 +83,7 @@ impl Default for RouteConfig {
             stall_ms: 5_000.0,
             stall_gap_ratio: 8.0,
             first_token_timeout_ms: 30_000.0,
+            alive_timeout_ms: 600_000.0,
             max_retry_after_ms: 10_000.0,
             max_handovers: 1,
             max_recoveries: 2,
@@ -141,6 +145,7 @@ impl RouteConfig {
             ("stall_ms", self.stall_ms, 1.0, DAY_MS),
             ("stall_gap_ratio", self.stall_gap_ratio, 1.0, MAX_RATIO),
             ("first_token_timeout_ms", self.first_token_timeout_ms, 1.0, DAY_MS),
+            ("alive_timeout_ms", self.alive_timeout_ms, 0.0, DAY_MS),
             ("max_retry_after_ms", self.max_retry_after_ms, 0.0, DAY_MS),
             ("max_handovers", count(self.max_handovers), 0.0, MAX_COUNT),
             ("max_recoveries", count(self.max_recoveries), 0.0, MAX_COUNT),

@@ -229,6 +229,14 @@ pub enum RouteEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ids: Option<bool>,
     },
+    /// A leg shows that it works, without a token for the answer: a keep-alive, reasoning, a piece of the prompt that was
+    /// read. It restarts the patience with a silent leg, up to [`alive_timeout_ms`](crate::RouteConfig::alive_timeout_ms).
+    Alive {
+        /// The request.
+        request: u64,
+        /// The leg.
+        leg: u64,
+    },
     /// A leg failed.
     Failed {
         /// The request.

@@ -10,6 +10,8 @@ use crate::samples::Samples;
 const GAPS: usize = 32;
 /// With fewer gaps than this the median says little, and the predicted gap counts too.
 const FEW_GAPS: usize = 4;
+/// A peer that sends keep-alives has fallen silent when two in a row are missing.
+const ALIVE_GAPS: f64 = 2.0;
 
 /// One attempt at an answer.
 #[derive(Debug, Clone)]
@@ -33,6 +35,11 @@ pub(crate) struct Leg {
     pub(crate) foreseen_gap_ms: f64,
     first_ms: Option<f64>,
     last_ms: f64,
+    /// The latest sign of life without a token, since the last token.
+    alive_ms: Option<f64>,
+    /// The longest time between two signs of life without a token: a peer that sends a keep-alive every 15 s has not
+    /// fallen silent after 5.
+    alive_gap_ms: f64,
     tokens: f64,
     first_tokens: f64,
     gaps: Samples,
@@ -67,6 +74,8 @@ impl Leg {
             foreseen_gap_ms,
             first_ms: None,
             last_ms: started_ms,
+            alive_ms: None,
+            alive_gap_ms: 0.0,
             tokens: 0.0,
             first_tokens: 0.0,
             gaps: Samples::new(GAPS),
@@ -85,7 +94,16 @@ impl Leg {
             self.gaps.push(now_ms - self.last_ms);
         }
         self.last_ms = now_ms;
+        self.alive_ms = None;
         first.then(|| (now_ms - self.started_ms).max(0.0))
+    }
+
+    /// The leg works, without a token for the answer.
+    pub(crate) fn alive(&mut self, now_ms: f64) {
+        if let Some(before_ms) = self.alive_ms {
+            self.alive_gap_ms = self.alive_gap_ms.max(now_ms - before_ms);
+        }
+        self.alive_ms = Some(now_ms);
     }
 
     /// Decode speed after the first report, if enough came.
@@ -96,12 +114,22 @@ impl Leg {
 
     /// When its silence becomes a stall.
     pub(crate) fn stall_ms(&self, config: &RouteConfig) -> f64 {
+        let token_ms = if self.first_ms.is_none() { self.started_ms } else { self.last_ms };
+        let limit_ms = self.silence_limit_ms(config);
+        let alive_ms = self.alive_ms.unwrap_or(token_ms).max(token_ms);
+        // Without a sign of life since the last token, this is `token_ms + limit_ms`.
+        (alive_ms + limit_ms).min(token_ms + limit_ms + config.alive_timeout_ms)
+    }
+
+    /// How long the leg may show no sign of life.
+    fn silence_limit_ms(&self, config: &RouteConfig) -> f64 {
         if self.first_ms.is_none() {
-            return self.started_ms + self.first_token_limit_ms;
+            return self.first_token_limit_ms;
         }
         let median = self.gaps.median().unwrap_or(0.0);
         let gap = if self.gaps.len() < FEW_GAPS { median.max(self.foreseen_gap_ms) } else { median };
-        self.last_ms + config.stall_ms.max(config.stall_gap_ratio * gap)
+        let beat_ms = (ALIVE_GAPS * self.alive_gap_ms).min(config.first_token_timeout_ms);
+        config.stall_ms.max(config.stall_gap_ratio * gap).max(beat_ms)
     }
 
     /// Time passed that does not count: all moments move on, none into the future.
@@ -110,6 +138,7 @@ impl Leg {
         self.started_ms = moved(self.started_ms);
         self.last_ms = moved(self.last_ms);
         self.first_ms = self.first_ms.map(moved);
+        self.alive_ms = self.alive_ms.map(moved);
         self.disturbed = true;
     }
 }
@@ -254,6 +283,53 @@ mod tests {
     }
 
     #[test]
+    fn signs_of_life_restart_patience_but_not_for_ever() {
+        let config = RouteConfig::default();
+        let mut thinking = leg();
+        for second in 1..=600 {
+            thinking.alive(1_000.0 * f64::from(second));
+        }
+        assert_eq!(thinking.stall_ms(&config), 630_000.0, "30 s after the last sign of life");
+        thinking.alive(650_000.0);
+        assert_eq!(thinking.stall_ms(&config), 630_000.0, "10 minutes on top of the first 30 s, and no more");
+        assert_eq!(thinking.tokens_arrived(620_000.0, 1), Some(620_000.0), "thinking belongs to the TTFT");
+    }
+
+    #[test]
+    fn signs_of_life_are_no_tokens() {
+        let config = RouteConfig::default();
+        let mut leg = leg();
+        for step in 1..=5 {
+            leg.tokens_arrived(100.0 * f64::from(step), 1);
+        }
+        leg.alive(3_000.0);
+        assert_eq!(leg.stall_ms(&config), 8_000.0);
+        leg.alive(2_000.0);
+        assert_eq!(leg.decode_tps(), Some(10.0), "speed counts tokens");
+        leg.tokens_arrived(8_000.0, 1);
+        assert_eq!(leg.stall_ms(&config), 13_000.0, "patience starts again at a token");
+    }
+
+    #[test]
+    fn a_peer_with_keep_alives_every_12_s_is_not_silent_after_5() {
+        let config = RouteConfig::default();
+        let mut leg = leg();
+        leg.alive(2_000.0);
+        leg.alive(14_000.0);
+        for step in 0..5 {
+            leg.tokens_arrived(20_000.0 + 100.0 * f64::from(step), 1);
+        }
+        assert_eq!(leg.stall_ms(&config), 20_400.0 + 24_000.0);
+        leg.alive(14_000.0 + 90_000.0);
+        leg.alive(14_000.0 + 190_000.0);
+        assert_eq!(
+            leg.stall_ms(&config),
+            204_000.0 + 30_000.0,
+            "rare keep-alives allow the first token's time at most"
+        );
+    }
+
+    #[test]
     fn speed_counts_tokens_after_the_first_report() {
         let mut leg = leg();
         leg.tokens_arrived(1_000.0, 3);
@@ -273,5 +349,8 @@ mod tests {
         assert_eq!(leg.stall_ms(&config), 61_000.0 + 16_000.0);
         leg.skip(f64::MAX, 62_000.0);
         assert_eq!(leg.stall_ms(&config), 62_000.0 + 16_000.0);
+        leg.alive(62_000.0);
+        leg.skip(10_000.0, 72_000.0);
+        assert_eq!(leg.stall_ms(&config), 72_000.0 + 16_000.0);
     }
 }

@@ -84,6 +84,13 @@ impl Router {
                     world.tokens_arrived(request, leg, tokens, ids, orders);
                 }
             }
+            RouteEvent::Alive { request, leg } => {
+                if let Some(request) = find(requests, request)
+                    && let Some(at) = request.leg(leg)
+                {
+                    request.legs[at].alive(now_ms);
+                }
+            }
             RouteEvent::Failed { request, leg, kind, retry_after_ms } => {
                 if let Some(request) = find(requests, request)
                     && let Some(at) = request.leg(leg)

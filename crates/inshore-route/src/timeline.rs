@@ -8,8 +8,8 @@ use crate::event::RouteEvent;
 use crate::order::{Order, Plan, Prediction};
 use crate::trace::Step;
 
-/// Shows a replay, one line an event and one an order. Tokens that lead to nothing are counted together; wakes are
-/// bookkeeping and not shown.
+/// Shows a replay, one line an event and one an order. Tokens that lead to nothing are counted together; wakes
+/// and signs of life that lead to nothing are not shown.
 pub struct Timeline<'a>(pub &'a [Step]);
 
 /// Tokens of one leg in a row.
@@ -42,7 +42,7 @@ impl Display for Timeline<'_> {
                 continue;
             }
             show_run(f, run.take())?;
-            if matches!(step.event, RouteEvent::Wake) && quiet {
+            if matches!(step.event, RouteEvent::Wake | RouteEvent::Alive { .. }) && quiet {
                 continue;
             }
             line(f, step.now_ms, request_of(&step.event), &happened(&step.event))?;
@@ -81,6 +81,7 @@ fn request_of(event: &RouteEvent) -> Option<u64> {
     match event {
         RouteEvent::Begin { request, .. }
         | RouteEvent::Tokens { request, .. }
+        | RouteEvent::Alive { request, .. }
         | RouteEvent::Failed { request, .. }
         | RouteEvent::Finished { request, .. }
         | RouteEvent::Cancelled { request } => Some(*request),
@@ -111,6 +112,7 @@ fn happened(event: &RouteEvent) -> String {
             text
         }
         RouteEvent::Tokens { leg, tokens, .. } => format!("leg {leg}: {tokens} tokens"),
+        RouteEvent::Alive { leg, .. } => format!("leg {leg}: alive, without a token"),
         RouteEvent::Failed { leg, kind, retry_after_ms, .. } => {
             let retry = retry_after_ms.map_or(String::new(), |ms| format!(", retry after {ms} ms"));
             format!("leg {leg} failed: {}{retry}", name(kind))

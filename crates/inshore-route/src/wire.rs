@@ -12,6 +12,7 @@ use crate::event::{FailureKind, RequestSpec, RouteEvent, Snapshot};
 enum Type {
     Begin,
     Tokens,
+    Alive,
     Failed,
     Finished,
     LoadEnded,
@@ -68,6 +69,7 @@ impl TryFrom<WireEvent> for RouteEvent {
                 tokens: wire.tokens.ok_or(missing("tokens"))?,
                 ids: wire.ids,
             },
+            Type::Alive => Self::Alive { request: request?, leg: leg? },
             Type::Failed => Self::Failed {
                 request: request?,
                 leg: leg?,
@@ -103,6 +105,7 @@ mod tests {
         for event in [
             RouteEvent::Begin { request, spec: spec(Mode::Auto), snapshot: snapshot() },
             RouteEvent::Tokens { request, leg, tokens: 3, ids: Some(true) },
+            RouteEvent::Alive { request, leg },
             RouteEvent::Failed { request, leg, kind: FailureKind::Network, retry_after_ms: Some(1.5) },
             RouteEvent::Finished { request, leg, prefill_tps: None, decode_tps: Some(9.0) },
             RouteEvent::LoadEnded { key: "engine".to_owned(), kind: Some(FailureKind::OutOfMemory) },
@@ -123,6 +126,7 @@ mod tests {
     fn what_lacks_or_is_unknown_is_named() {
         for (json, word) in [
             (r#"{"type": "tokens", "request": 1, "leg": 1}"#, "tokens"),
+            (r#"{"type": "alive", "request": 1}"#, "leg"),
             (r#"{"type": "begin", "request": 1}"#, "spec"),
             (r#"{"type": "cancelled"}"#, "request"),
             (r#"{"type": "load_ended"}"#, "key"),

@@ -141,6 +141,11 @@ export type RouteEvent =
    * held as token ids of the device's model, so that the device could go on from them; absent: yes on the device, else no.
    */
   | { type: 'tokens'; request: number; leg: number; tokens: number; ids?: boolean | undefined }
+  /**
+   * A leg shows that it works, without a token for the answer: a keep-alive, reasoning, a piece of the prompt that was read.
+   * It restarts the patience with a silent leg, up to `alive_timeout_ms`.
+   */
+  | { type: 'alive'; request: number; leg: number }
   | { type: 'failed'; request: number; leg: number; kind: FailureKind; retry_after_ms?: number | undefined }
   /** A leg ended by itself with a `finish_reason`. `prefill_tps` and `decode_tps` where the engine measured them. */
   | {
@@ -248,6 +253,7 @@ export interface RouteConfig {
   stall_ms: number;
   stall_gap_ratio: number;
   first_token_timeout_ms: number;
+  alive_timeout_ms: number;
   max_retry_after_ms: number;
   max_handovers: number;
   max_recoveries: number;

@@ -11,6 +11,9 @@ type StartOrder = Extract<Order, { type: 'start' }>;
 /** The orders that are about one request. */
 export type RequestOrder = Extract<Order, { request: number }>;
 
+/** Signs of life come with every chunk of reasoning; the policy, whose shortest patience is seconds, is told so often. */
+const ALIVE_EVERY_MS = 250;
+
 /** A leg that was ordered and has not ended. */
 interface LiveLeg {
   order: StartOrder;
@@ -21,6 +24,8 @@ interface LiveLeg {
   waiting: LegPiece[];
   end: LegEnd | undefined;
   begun: boolean;
+  /** When the policy last heard of it. */
+  heardMs: number;
 }
 
 /** What a request needs of its dispatcher. */
@@ -100,7 +105,7 @@ export class ActiveRequest {
     this.#ordered.add(leg);
     const from = running.source ?? source;
     const startedMs = this.#host.now();
-    const idle = { leg: undefined, timer: undefined, end: undefined, begun: false };
+    const idle = { leg: undefined, timer: undefined, end: undefined, begun: false, heardMs: startedMs };
     const live: LiveLeg = { order, startedMs, waiting: [], ...idle };
     this.#legs.set(leg, live);
     if (!order.racing) this.#current = live;
@@ -126,6 +131,7 @@ export class ActiveRequest {
     live.startedMs = this.#host.now();
     const sink: LegSink = {
       piece: (piece) => this.#piece(live, piece),
+      alive: () => this.#alive(live),
       finished: (end) => this.#finished(live, end),
       failed: (error) => this.#failed(live, error),
     };
@@ -167,8 +173,19 @@ export class ActiveRequest {
     const { tokens } = piece;
     if (source !== 'on_device') this.#host.spend(tokens);
     live.waiting.push(piece);
-    if (tokens > 0) this.#host.report({ type: 'tokens', request, leg, tokens, ids: piece.ids !== undefined });
+    if (tokens > 0) {
+      live.heardMs = this.#host.now();
+      this.#host.report({ type: 'tokens', request, leg, tokens, ids: piece.ids !== undefined });
+    }
     this.#tell(live);
+  }
+
+  #alive(live: LiveLeg): void {
+    const now = this.#host.now();
+    if (now - live.heardMs < ALIVE_EVERY_MS) return;
+    live.heardMs = now;
+    const { request, leg } = live.order;
+    this.#host.report({ type: 'alive', request, leg });
   }
 
   /** Passes on what came on the adopted leg. */

@@ -66,6 +66,7 @@ export class CloudEndpoint {
     };
     const guarded: LegSink = {
       piece: (piece) => unlessAborted(() => sink.piece(piece)),
+      alive: () => unlessAborted(() => sink.alive()),
       finished: (end) => unlessAborted(() => sink.finished(end)),
       failed: (error) => unlessAborted(() => sink.failed(error)),
     };

@@ -51,14 +51,18 @@ export function cloudTask(more: Partial<LegTask> = {}): LegTask {
 /** For tests: notes what a leg reports. `over` resolves with its end or its error. */
 export function collector() {
   const pieces: LegPiece[] = [];
+  const signs = { alive: 0 };
   let settle: (outcome: { end?: LegEnd; error?: LegError }) => void = () => {};
   const over = new Promise<{ end?: LegEnd; error?: LegError }>((resolve) => {
     settle = resolve;
   });
   const sink: LegSink = {
     piece: (piece) => pieces.push(piece),
+    alive: () => {
+      signs.alive += 1;
+    },
     finished: (end) => settle({ end }),
     failed: (error) => settle({ error }),
   };
-  return { sink, pieces, over, text: () => pieces.map(({ text }) => text).join('') };
+  return { sink, pieces, signs, over, text: () => pieces.map(({ text }) => text).join('') };
 }

@@ -47,6 +47,8 @@ export interface LegEnd {
 /** Where a leg reports. Never called inside `start`, and not at all after `abort`. */
 export interface LegSink {
   piece(piece: LegPiece): void;
+  /** The leg works, without a token for the answer: a keep-alive, reasoning, a piece of the prompt that was read. */
+  alive(): void;
   finished(end: LegEnd): void;
   failed(error: LegError): void;
 }

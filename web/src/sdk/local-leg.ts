@@ -42,6 +42,7 @@ export class LocalLeg implements Leg {
     };
     return {
       piece: (piece) => unlessAborted(() => this.#sink.piece(piece)),
+      alive: () => unlessAborted(() => this.#sink.alive()),
       finished: (end) => unlessAborted(() => this.#sink.finished(end)),
       failed: (error) => unlessAborted(() => this.#sink.failed(error)),
     };

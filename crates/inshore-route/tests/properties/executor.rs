@@ -6,6 +6,10 @@ use inshore_route::{Manner, Order, RouteEvent, Router};
 
 use crate::traces::{Disturbance, LegEnd, LegScript, Script};
 
+/// A leg that only pings does so this often, for an hour.
+const PING_MS: f64 = 20_000.0;
+const PINGS: u32 = 180;
+
 /// What came out.
 pub struct Outcome {
     pub history: Vec<(RouteEvent, Vec<Order>)>,
@@ -110,6 +114,7 @@ impl<'a> Executor<'a> {
                     live.legs.retain(|other| *other != leg);
                     live.complete = true;
                 }
+                RouteEvent::Alive { .. } => {}
                 _ => live.legs.retain(|other| *other != leg),
             }
         }
@@ -188,9 +193,13 @@ impl<'a> Executor<'a> {
     fn play(&mut self, request: u64, leg: u64, after_ms: f64) {
         let script = &self.script.legs[self.started_legs % self.script.legs.len()];
         self.started_legs += 1;
-        let LegScript { first_ms, gap_ms, tokens, ids, ref end } = *script;
+        let LegScript { first_ms, gap_ms, tokens, ids, beats, ref end } = *script;
         let mut at_ms = self.now_ms + after_ms + first_ms;
         let mut say = |at_ms: f64, event: RouteEvent| self.due.push(Due { at_ms, event, leg: Some((request, leg)) });
+        for beat in 1..=beats {
+            let share = f64::from(beat) / f64::from(beats + 1);
+            say(self.now_ms + after_ms + first_ms * share, RouteEvent::Alive { request, leg });
+        }
         for _ in 0..tokens {
             say(at_ms, RouteEvent::Tokens { request, leg, tokens: 1, ids });
             at_ms += gap_ms;
@@ -202,6 +211,12 @@ impl<'a> Executor<'a> {
             }
             LegEnd::Fails(kind, retry_after_ms) => {
                 say(at_ms, RouteEvent::Failed { request, leg, kind, retry_after_ms })
+            }
+            // Its connection is kept alive for an hour: the policy has to end that before.
+            LegEnd::Pings => {
+                for beat in 0..PINGS {
+                    say(at_ms + PING_MS * f64::from(beat), RouteEvent::Alive { request, leg });
+                }
             }
             LegEnd::Stalls => {}
         }

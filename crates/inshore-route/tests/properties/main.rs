@@ -105,6 +105,33 @@ fn the_scripts_reach_every_rule() {
     assert!(missing.is_empty(), "never ordered: {missing:?}");
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// However signs of life come: none shortens the patience with a leg, and none stretches it beyond the overall limit.
+    #[test]
+    fn signs_of_life_restart_patience_within_the_overall_limit(
+        gaps_ms in prop::collection::vec(0.0..29_000.0, 0..120),
+        alive_timeout_ms in 0.0..900_000.0,
+    ) {
+        let config = RouteConfig { alive_timeout_ms, ..RouteConfig::default() };
+        let mut router = Router::new(config).expect("lawful constants");
+        let (mut now_ms, request) = (0.0, 1);
+        router.push(now_ms, traces::cloud_only(request));
+        let overall_ms = config.first_token_timeout_ms + alive_timeout_ms;
+        for gap_ms in gaps_ms {
+            now_ms += gap_ms;
+            router.push(now_ms, RouteEvent::Alive { request, leg: 1 });
+            prop_assert_eq!(router.running().count() == 1, now_ms < overall_ms, "at {} of {}", now_ms, overall_ms);
+        }
+        let silent_ms = (now_ms + config.first_token_timeout_ms).min(overall_ms);
+        router.push(silent_ms - 0.5, RouteEvent::Wake);
+        prop_assert_eq!(router.running().count() == 1, now_ms < overall_ms && silent_ms - 0.5 < overall_ms);
+        router.push(silent_ms + 0.5, RouteEvent::Wake);
+        prop_assert_eq!(router.running().count(), 0);
+    }
+}
+
 fn any_time() -> impl Strategy<Value = f64> {
     prop_oneof![20 => 0.0..100_000.0, 1 => prop::num::f64::ANY]
 }

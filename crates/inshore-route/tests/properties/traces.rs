@@ -13,6 +13,8 @@ pub struct LegScript {
     pub gap_ms: f64,
     pub tokens: u32,
     pub ids: Option<bool>,
+    /// Signs of life before the first token.
+    pub beats: u32,
     pub end: LegEnd,
 }
 
@@ -22,6 +24,8 @@ pub enum LegEnd {
     Fails(FailureKind, Option<f64>),
     /// Nothing more is heard of it.
     Stalls,
+    /// It is kept alive, but says nothing more.
+    Pings,
 }
 
 /// What happens from outside, besides legs.
@@ -144,9 +148,11 @@ fn any_leg() -> impl Strategy<Value = LegScript> {
         3 => Just(LegEnd::Finishes),
         3 => (any_kind(), prop::option::weighted(0.4, quantity(0.0..20_000.0))).prop_map(|(k, r)| LegEnd::Fails(k, r)),
         1 => Just(LegEnd::Stalls),
+        1 => Just(LegEnd::Pings),
     ];
-    (0.0..4_000.0, 1.0..400.0, 0_u32..30, any::<Option<bool>>(), end)
-        .prop_map(|(first_ms, gap_ms, tokens, ids, end)| LegScript { first_ms, gap_ms, tokens, ids, end })
+    let first_ms = prop_oneof![9 => 0.0..4_000.0, 1 => 0.0..90_000.0];
+    (first_ms, 1.0..400.0, 0_u32..30, any::<Option<bool>>(), 0_u32..4, end)
+        .prop_map(|(first_ms, gap_ms, tokens, ids, beats, end)| LegScript { first_ms, gap_ms, tokens, ids, beats, end })
 }
 
 fn any_disturbance() -> impl Strategy<Value = Disturbance> {
@@ -183,6 +189,35 @@ pub fn any_script() -> impl Strategy<Value = Script> {
     })
 }
 
+/// The begin of a request that only the endpoint may answer.
+pub fn cloud_only(request: u64) -> RouteEvent {
+    let local = LocalSnapshot {
+        availability: Availability::Unavailable,
+        key: "engine".to_owned(),
+        context_tokens: None,
+        memory_fits: None,
+        load_ms: 0.0,
+        queue_ms: 0.0,
+        estimate: None,
+    };
+    let cloud =
+        CloudSnapshot { source: Source::InCloud, key: "endpoint".to_owned(), continuation: Continuation::Prefix };
+    let spec = RequestSpec {
+        mode: Mode::OnlyInCloud,
+        slo: Slo { ttft_ms: 2_000.0, tokens_per_second: 10.0 },
+        privacy: Privacy::CloudAllowed,
+        prompt_tokens: 50.0,
+        max_tokens: None,
+        conversation: None,
+        deadline_ms: None,
+        hedge: false,
+        cloud_tokens_left: None,
+        local_lacks: Vec::new(),
+    };
+    let snapshot = Snapshot { local, cloud: Some(cloud), cloud_enabled: true, online: true, hidden: false };
+    RouteEvent::Begin { request, spec, snapshot }
+}
+
 /// Any event about few requests and legs, so that they meet.
 pub fn any_event() -> impl Strategy<Value = RouteEvent> {
     let (request, leg) = (0_u64..4, 0_u64..4);
@@ -191,6 +226,7 @@ pub fn any_event() -> impl Strategy<Value = RouteEvent> {
             .prop_map(|(request, spec, snapshot)| RouteEvent::Begin { request, spec, snapshot }),
         4 => (request.clone(), leg.clone(), any::<u32>(), any::<Option<bool>>())
             .prop_map(|(request, leg, tokens, ids)| RouteEvent::Tokens { request, leg, tokens, ids }),
+        2 => (request.clone(), leg.clone()).prop_map(|(request, leg)| RouteEvent::Alive { request, leg }),
         3 => (request.clone(), leg.clone(), any_kind(), prop::option::of(quantity(0.0..20_000.0)))
             .prop_map(|(request, leg, kind, retry_after_ms)| RouteEvent::Failed { request, leg, kind, retry_after_ms }),
         1 => (request.clone(), leg, prop::option::of(quantity(1.0..500.0)), prop::option::of(quantity(1.0..60.0)))

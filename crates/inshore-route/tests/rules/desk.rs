@@ -93,6 +93,10 @@ impl Desk {
         self.push(RouteEvent::Tokens { request: self.requests, leg, tokens, ids: None })
     }
 
+    pub fn alive(&mut self, leg: u64) -> Vec<String> {
+        self.push(RouteEvent::Alive { request: self.requests, leg })
+    }
+
     pub fn failed(&mut self, leg: u64, kind: FailureKind) -> Vec<String> {
         self.push(RouteEvent::Failed { request: self.requests, leg, kind, retry_after_ms: None })
     }

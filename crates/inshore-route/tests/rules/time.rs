@@ -85,6 +85,68 @@ fn the_first_token_has_its_own_limit() {
 }
 
 #[test]
+fn a_model_that_thinks_for_40_s_is_not_stalled() {
+    let mut desk = Desk::new();
+    desk.ask(Mode::OnlyInCloud);
+    for second in 1..=40 {
+        assert_eq!(desk.at(1_000.0 * f64::from(second)).alive(1), [""; 0]);
+    }
+    assert_eq!(desk.at(41_000.0).tokens(1, 1), [""; 0]);
+    assert_eq!(desk.finished(1, 30.0).last().map(String::as_str), Some("done"));
+}
+
+#[test]
+fn pings_alone_end_at_an_overall_limit_without_another_event() {
+    let mut desk = Desk::new();
+    desk.ask(Mode::OnlyInCloud);
+    let mut last = Vec::new();
+    let mut second = 0.0;
+    while last.is_empty() {
+        second += 1.0;
+        assert!(second < 1_000.0, "it never ends");
+        last = desk.at(1_000.0 * second).alive(1);
+    }
+    assert_eq!((second, last), (630.0, vec!["abort 1 stalled".to_owned(), "fail stalled".to_owned()]));
+    // A deadline is not extended by signs of life.
+    let mut desk = Desk::new();
+    desk.begin(RequestSpec { deadline_ms: Some(20_000.0), ..spec(Mode::OnlyInCloud) }, snapshot());
+    desk.at(19_999.0).alive(1);
+    assert_eq!(desk.at(20_000.0).alive(1), ["abort 1 deadline", "fail deadline"]);
+}
+
+#[test]
+fn pieces_of_a_long_prompt_on_a_slow_device_are_no_stall() {
+    let mut desk = Desk::new();
+    desk.ask(Mode::OnlyOnDevice);
+    for piece in 1..=12 {
+        assert_eq!(desk.at(20_000.0 * f64::from(piece)).alive(1), [""; 0]);
+    }
+    assert_eq!(desk.at(250_000.0).tokens(1, 1), [""; 0]);
+}
+
+#[test]
+fn a_sign_of_life_neither_adopts_a_racing_leg_nor_ends_its_rival() {
+    let mut desk = Desk::new();
+    desk.begin(RequestSpec { hedge: true, ..spec(Mode::Auto) }, snapshot());
+    for _ in 0..30 {
+        desk.finished(1, 30.0);
+        desk.begin(RequestSpec { hedge: true, ..spec(Mode::Auto) }, snapshot());
+    }
+    let raced = desk.at(10_000.0).wake();
+    assert!(raced.iter().any(|order| order.starts_with("start 2 in_cloud")), "{raced:?}");
+    assert_eq!(desk.alive(2), [""; 0]);
+    assert_eq!(desk.tokens(1, 1), ["abort 2 hedge_lost"]);
+}
+
+#[test]
+fn signs_of_life_of_legs_that_are_gone_are_ignored() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.alive(1), [""; 0]);
+    desk.ask(Mode::OnlyInCloud);
+    assert_eq!(desk.alive(7), [""; 0]);
+}
+
+#[test]
 fn loading_is_no_stall_where_speeds_are_unknown() {
     let mut desk = Desk::new();
     let mut unknown = snapshot();
