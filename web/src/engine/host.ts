@@ -4,6 +4,7 @@ import { InshoreError } from '../error';
 import { openStored } from '../store/files';
 import type { StoredKey } from '../store/protocol';
 import type { Handlers } from '../worker-port';
+import { isFatal, panicOf } from './crash';
 import { type OpenedDevice, openDevice } from './device';
 import { HEAD_BYTES } from './head';
 import { engineModule } from './instance';
@@ -31,11 +32,17 @@ interface Client {
  */
 export class EngineHost {
   readonly #clients = new Set<Client>();
+  readonly #onFatal: (error: unknown) => void;
   #device: Promise<OpenedDevice> | undefined;
   #loaded: { key: StoredKey; settings: LoadSettings; engine: Promise<Engine> } | undefined;
   #runs: Run[] = [];
   /** Ends when the engine is free. */
   #turn: Promise<void> = Promise.resolve();
+
+  /** `onFatal`: the engine's module is broken, and the worker must end. */
+  constructor(onFatal: (error: unknown) => void) {
+    this.#onFatal = onFatal;
+  }
 
   /** Lets a client in: the handlers of its calls, and what to do when it is gone. */
   connect(post: (event: EngineEvent) => void): { calls: Handlers<EngineCalls>; leave: () => void } {
@@ -159,7 +166,7 @@ export class EngineHost {
       const generation = engine.start(request);
       const promptIds = Array.from(generation.promptIds());
       // Not awaited: the reply goes out first, the tokens follow as events.
-      void generate(engine, generation, run, free);
+      void generate({ engine, generation, run, free, onFatal: this.#onFatal });
       return { promptIds };
     } catch (error) {
       free();
@@ -173,17 +180,30 @@ export class EngineHost {
   }
 }
 
-async function generate(engine: Engine, generation: Generation, run: Run, free: () => void): Promise<void> {
+interface Running {
+  engine: Engine;
+  generation: Generation;
+  run: Run;
+  /** Lets the next answer begin. */
+  free(): void;
+  onFatal(error: unknown): void;
+}
+
+async function generate({ engine, generation, run, free, onFatal }: Running): Promise<void> {
   const { client, number } = run;
   try {
     for (;;) {
-      // The SIMD engine never yields by itself; a macrotask lets `stop` in before every token.
+      // The SIMD engine never yields by itself; a macrotask lets `stop` in before every token and every part of the prompt.
       await macrotask();
       if (run.stopped) generation.cancel();
       const started = performance.now();
       const step = await engine.step(generation);
       if (client.slowness > 1) await sleep((client.slowness - 1) * (performance.now() - started));
       if (step === undefined) break;
+      if ('prefill' in step) {
+        client.post({ type: 'prefill', generation: number, progress: step.prefill });
+        continue;
+      }
       if (run.withBytes) {
         step.bytes = [step.id, ...step.top.map(([id]) => id)].map((id) => engine.tokenBytes(id));
       }
@@ -198,8 +218,12 @@ async function generate(engine: Engine, generation: Generation, run: Run, free: 
     free();
     client.post({ type: 'finished', generation: number, end });
   } catch (error) {
-    // A trap leaves the module's memory in an unknown state: the worker reports its own death.
-    if (error instanceof WebAssembly.RuntimeError) throw error;
+    if (isFatal(error)) {
+      // The request's own error first; then everybody else hears that the worker is gone.
+      client.post({ type: 'failed', generation: number, error: InshoreError.toWire(panicOf(error)) });
+      onFatal(error);
+      return;
+    }
     generation.free();
     free();
     client.post({ type: 'failed', generation: number, error: InshoreError.toWire(error) });

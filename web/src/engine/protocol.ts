@@ -140,6 +140,13 @@ export interface Step {
   bytes?: Uint8Array[];
 }
 
+/** How much of the prompt has run. */
+export interface PrefillProgress {
+  /** With the tokens that the KV cache held already. */
+  doneTokens: number;
+  totalTokens: number;
+}
+
 /** Why a generation ended. */
 export type FinishReason = 'stop' | 'length' | 'cancelled';
 
@@ -184,6 +191,7 @@ export type EngineCalls = {
 /** What the engine worker posts by itself. */
 export type EngineEvent =
   | { type: 'load_progress'; doneBytes: number; totalBytes: number }
+  | { type: 'prefill'; generation: number; progress: PrefillProgress }
   | { type: 'step'; generation: number; step: Step }
   | { type: 'finished'; generation: number; end: AnswerEnd }
   | { type: 'failed'; generation: number; error: WireError };

@@ -39,7 +39,10 @@ declare module '#cpu-wasm' {
     measuredPlan(): import('./plans').MeasuredPlan | undefined;
     tokenBytes(id: number): Uint8Array;
     start(request: import('./protocol').EngineRequest): Generation;
-    step(generation: Generation): Promise<import('./protocol').Step | undefined>;
+    /** Runs a part of the prompt or draws a token; undefined once the answer has ended. */
+    step(
+      generation: Generation,
+    ): Promise<import('./protocol').Step | { prefill: import('./protocol').PrefillProgress } | undefined>;
     free(): void;
   }
 

@@ -45,6 +45,8 @@ export class LocalSide {
   readonly #engine: EngineLifecycle;
   readonly #legs = new Set<LocalLeg>();
   #turn: Promise<void> = Promise.resolve();
+  /** The leg whose turn it is. */
+  #current: LocalLeg | undefined;
   #slowness = 1;
 
   constructor(parts: LocalParts) {
@@ -55,7 +57,12 @@ export class LocalSide {
       // Nobody waits for the records.
       void this.#keepLoad(session, openMs, this.setup);
     };
-    this.#engine = new EngineLifecycle({ ...parts, onReady });
+    const onLoading = (doneBytes: number, totalBytes: number): void => {
+      // A large model loads for longer than the policy waits for a silent leg.
+      this.#current?.alive();
+      parts.onLoading(doneBytes, totalBytes);
+    };
+    this.#engine = new EngineLifecycle({ ...parts, onReady, onLoading });
   }
 
   /** The loaded engine, if it is loaded. */
@@ -172,6 +179,7 @@ export class LocalSide {
 
   async #run(leg: LocalLeg): Promise<void> {
     let session: Session | undefined;
+    this.#current = leg;
     try {
       if (leg.isAborted) return;
       session = await this.#engine.open(this.#planned(leg.task.plan));
@@ -206,6 +214,7 @@ export class LocalSide {
   }
 
   #leave(leg: LocalLeg): void {
+    if (this.#current === leg) this.#current = undefined;
     this.#legs.delete(leg);
   }
 
