@@ -3,7 +3,7 @@ import { InshoreError } from '../error';
 import { requireGpuBuild } from './builds';
 import { type EngineModule, engineModule, startThreads } from './instance';
 import type { AdapterReport, DeviceChoice, DeviceReport } from './protocol';
-import { bestThreads } from './threads/team';
+import { threadsFor } from './threads/thread-pool';
 
 /** An open device and what to tell the page about it. */
 export interface OpenedDevice {
@@ -29,7 +29,14 @@ export async function openDevice(choice: DeviceChoice, threads?: number): Promis
   }
 }
 
-async function openCpu(threads = bestThreads()): Promise<OpenedDevice> {
+async function openCpu(wanted?: number): Promise<OpenedDevice> {
+  const threads = threadsFor(wanted);
+  if (wanted !== undefined && threads < wanted) {
+    // biome-ignore lint/suspicious/noConsole: whoever asked for them should know
+    console.warn(
+      `inshore computes with ${threads} threads, as this machine has no more; ${wanted} were asked for.`,
+    );
+  }
   await startThreads(threads);
   return open('cpu');
 }
