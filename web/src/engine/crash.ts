@@ -12,9 +12,13 @@ declare global {
  */
 export const isFatal = (error: unknown): boolean => !InshoreError.is(error) && !hasCode(error);
 
-/** The error of the request that the engine was busy with: its bug, with what the engine said last. */
+/**
+ * The error of the request that the engine was busy with: a bug of the engine with what it said last. A trap without a
+ * word (out of memory, for example) may not happen again, and is a crash for its request as well.
+ */
 export function panicOf(error: unknown): InshoreError {
-  const said = globalThis.inshorePanic ?? messageOf(error);
+  const said = globalThis.inshorePanic;
+  if (said === undefined) return crashOf(error);
   return new InshoreError(
     'engine_panicked',
     `The engine stopped at a bug of its own and starts again: ${said}. Please report this with the request.`,

@@ -150,19 +150,22 @@ describe('a bug of the engine', () => {
   });
 
   it.each([
-    ['a trap', new WebAssembly.RuntimeError('unreachable'), true, 'engine_panicked'],
-    ['a stack overflow', new RangeError('Maximum call stack size exceeded'), true, 'engine_panicked'],
+    ['a trap', new WebAssembly.RuntimeError('unreachable'), true, 'worker_crashed'],
+    ['a stack overflow', new RangeError('Maximum call stack size exceeded'), true, 'worker_crashed'],
     [
       'too much recursion',
       Object.assign(new Error('too much recursion'), { name: 'InternalError' }),
       true,
-      'engine_panicked',
+      'worker_crashed',
     ],
     ['no memory for threads', new RangeError('could not allocate memory'), false, ''],
     ['a typed error', { code: 'out_of_memory', message: 'No room.' }, false, ''],
   ] as const)('%s is told apart before the answer begins', (_, thrown, fatal, code) => {
     expect(ENGINE_FAULTS.isFatal(thrown)).toBe(fatal);
     if (!fatal) return;
+    globalThis.inshorePanic = 'index out of bounds';
+    expect(ENGINE_FAULTS.errorOfCall(thrown).code).toBe('engine_panicked');
+    globalThis.inshorePanic = undefined;
     expect(ENGINE_FAULTS.errorOfCall(thrown).code).toBe(code);
     expect(ENGINE_FAULTS.errorOfWorker(thrown).code).toBe('worker_crashed');
   });

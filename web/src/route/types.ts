@@ -116,6 +116,8 @@ export type Reason =
 /** A failed leg, in the words that matter here. */
 export type FailureKind =
   | 'worker_crashed'
+  /** The engine met a bug of its own in this request: a fresh engine would meet it again, another host may not. */
+  | 'engine_panicked'
   | 'device_lost'
   | 'out_of_memory'
   /** The request itself is to blame (400 …): nobody else would do better. */
