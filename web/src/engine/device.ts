@@ -18,18 +18,19 @@ export interface OpenedDevice {
  * registered twice.
  */
 export async function openDevice(choice: DeviceChoice, threads?: number): Promise<OpenedDevice> {
-  if (choice === 'cpu') return openCpu(threads);
+  const automatic = choice === 'auto';
+  if (choice === 'cpu') return openCpu(automatic, threads);
   try {
     requireGpuBuild();
-    return await open('gpu', await findAdapter());
+    return await open('gpu', automatic, await findAdapter());
   } catch (error) {
     if (choice === 'gpu') throw error;
-    const opened = await openCpu(threads);
+    const opened = await openCpu(automatic, threads);
     return { ...opened, report: { ...opened.report, fallback: InshoreError.toWire(error, 'gpu_failed') } };
   }
 }
 
-async function openCpu(wanted?: number): Promise<OpenedDevice> {
+async function openCpu(automatic: boolean, wanted?: number): Promise<OpenedDevice> {
   const threads = threadsFor(wanted);
   if (wanted !== undefined && threads < wanted) {
     // biome-ignore lint/suspicious/noConsole: whoever asked for them should know
@@ -38,12 +39,12 @@ async function openCpu(wanted?: number): Promise<OpenedDevice> {
     );
   }
   await startThreads(threads);
-  return open('cpu');
+  return open('cpu', automatic);
 }
 
-async function open(kind: 'gpu' | 'cpu', adapter?: AdapterReport): Promise<OpenedDevice> {
+async function open(kind: 'gpu' | 'cpu', automatic: boolean, adapter?: AdapterReport): Promise<OpenedDevice> {
   const module = await engineModule(kind);
-  const device = await module.EngineDevice.open(kind);
+  const device = await module.EngineDevice.open(kind, automatic);
   const { backend, name, maxTensorBytes } = device;
   return { device, module, report: { backend, name, maxTensorBytes, adapter } };
 }

@@ -45,6 +45,10 @@ export interface ModelInfo {
   device: string;
   /** How a GPU computes products, as `inshore devices` writes plans. */
   gpuPlan?: string | undefined;
+  /** Metadata keys of the file that the engine does not know. */
+  unknownKeys: string[];
+  /** What gave way to what the device can do, in words (`kvCache: 'q8_0'` on a GPU, say). */
+  notes: string[];
   loadMs: number;
 }
 

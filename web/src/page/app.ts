@@ -234,7 +234,7 @@ export class App {
     this.#loaded ||= engine.state === 'ready';
     this.#showReady();
     if (engine.state === 'ready') {
-      this.#status.show(engine.device);
+      this.#status.show(engine.device, engine.info.notes);
       await this.#showMemory();
     } else if (engine.state === 'closed') {
       this.#status.hide();

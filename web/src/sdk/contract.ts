@@ -59,8 +59,8 @@ export interface InshoreOptions {
   /** On the CPU: no rounding of activations, at about two thirds of the speed. */
   exact?: boolean;
   /**
-   * Numbers of the KV cache: in half the memory, as they were computed, or (only on a CPU) in a quarter. Default: f16, with
-   * `exact` f32.
+   * Numbers of the KV cache: in half the memory, as they were computed, or (only on a CPU) in a quarter; a GPU that `auto`
+   * opens takes f16 instead and says so in `ModelInfo.notes`. Default: f16, with `exact` f32.
    */
   kvCache?: 'f16' | 'f32' | 'q8_0';
   /**
