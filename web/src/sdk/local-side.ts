@@ -48,6 +48,7 @@ export class LocalSide {
   /** The leg whose turn it is. */
   #current: LocalLeg | undefined;
   #slowness = 1;
+  #updates: Promise<unknown> = Promise.resolve();
 
   constructor(parts: LocalParts) {
     this.#parts = parts;
@@ -55,7 +56,7 @@ export class LocalSide {
     const onReady = (session: Session, openMs: number): void => {
       if (this.#slowness !== 1) session.engine.slowDown(this.#slowness).catch(() => {});
       // Nobody waits for the records.
-      void this.#keepLoad(session, openMs, this.setup);
+      this.#keepLoad(session, openMs, this.setup).catch(() => {});
     };
     const onLoading = (doneBytes: number, totalBytes: number): void => {
       // A large model loads for longer than the policy waits for a silent leg.
@@ -141,9 +142,7 @@ export class LocalSide {
   /** Keeps what a probe measured, for the device that it opened, and returns all that is known of that device. */
   async keepProbe({ device, record }: Probed): Promise<SpeedRecord> {
     await this.#parts.devices.noteOpened(this.setup.device, device);
-    const known = { ...(await this.#parts.records.get(this.#keyOf(device))), ...record };
-    await this.#keep(device, known);
-    return known;
+    return this.#update(device, (known) => ({ ...known, ...record }));
   }
 
   /** Starts a leg; it waits until those before it are through. */
@@ -201,7 +200,7 @@ export class LocalSide {
         prefillTps: prefillTps > 0 ? prefillTps : undefined,
         decodeTps: decodeTps > 0 ? decodeTps : undefined,
       });
-      if (decodeTps > 0) await this.#measure(session, prefillTps, decodeTps);
+      if (decodeTps > 0) this.#measure(session, prefillTps, decodeTps).catch(() => {});
     } catch (thrown) {
       const error = thrown === STUCK ? undefined : engineFailure(thrown);
       const isSound = error !== undefined && leavesEngineSound(error);
@@ -229,9 +228,7 @@ export class LocalSide {
 
   /** Of the session that answered, though another may be open by now. */
   async #measure({ device }: Session, prefillTps: number, decodeTps: number): Promise<void> {
-    const name = nameOfDevice(device);
-    const record = await this.#parts.records.get(this.#keyOf(name));
-    await this.#keep(name, measured(record, prefillTps, decodeTps));
+    await this.#update(nameOfDevice(device), (record) => measured(record, prefillTps, decodeTps));
   }
 
   async #keepLoad(session: Session, loadMs: number, setup: EngineSetup): Promise<void> {
@@ -241,12 +238,21 @@ export class LocalSide {
     const unknown = { prefillTps: 0, decodeTps: 0, from: 'probe' as const, answers: 0 };
     const memoryBytes = info.weightBytes + info.kvBytes;
     const { contextTokens, backend, device } = info;
-    const known = { ...unknown, ...(await this.#parts.records.get(this.#keyOf(name))) };
-    await this.#keep(name, { ...known, loadMs, contextTokens, memoryBytes, backend, device });
+    const loaded = { loadMs, contextTokens, memoryBytes, backend, device };
+    await this.#update(name, (record) => ({ ...unknown, ...record, ...loaded }));
   }
 
-  async #keep(device: string, record: SpeedRecord): Promise<void> {
-    await this.#parts.records.put(this.#keyOf(device), record);
+  /** Changes what is known of a device; one change after another, so that none is lost. */
+  #update(device: string, change: (record: SpeedRecord | undefined) => SpeedRecord): Promise<SpeedRecord> {
+    const { records } = this.#parts;
+    const key = this.#keyOf(device);
+    const updated = this.#updates.then(async () => {
+      const record = change(await records.get(key));
+      await records.put(key, record);
+      return record;
+    });
+    this.#updates = updated.catch(() => {});
+    return updated;
   }
 
   #keyOf(device: string): string {
