@@ -45,9 +45,9 @@ export interface ModelInfo {
   device: string;
   /** How a GPU computes products, as `inshore devices` writes plans. */
   gpuPlan?: string | undefined;
-  /** Metadata keys of the file that the engine does not know. */
+  /** Metadata keys of the file that the engine does not know and ignored. */
   unknownKeys: string[];
-  /** What gave way to what the device can do, in words (`kvCache: 'q8_0'` on a GPU, say). */
+  /** What is not as it was asked for, and why, in sentences for users. */
   notes: string[];
   loadMs: number;
 }

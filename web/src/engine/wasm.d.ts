@@ -8,7 +8,6 @@ declare module '#cpu-wasm' {
 
   export class EngineDevice {
     private constructor();
-    /** `automatic`: what the device cannot do gives way, with a note in `ModelInfo`, instead of failing. */
     static open(choice: import('./protocol').DeviceChoice, automatic?: boolean): Promise<EngineDevice>;
     readonly backend: import('./protocol').BackendKind;
     readonly name: string;

@@ -3,7 +3,6 @@
 import { InshoreError } from '../error';
 import { answerCalls } from '../worker-port';
 import { download } from './download';
-import { cancelled } from './failures';
 import { allShelves, Shelf } from './files';
 import { Ledger } from './ledger';
 import { type ModelRef, storeKey } from './model';
@@ -21,16 +20,14 @@ const post = answerCalls<StoreCalls, StoreEvent>(self, {
   find: async ({ model }) => find(await shelfOf(model)),
 
   async fetch({ download: number, model }) {
-    // Before anything is waited for: `cancel` may be the very next message.
+    const shelf = await shelfOf(model);
+    const stored = await find(shelf);
+    if (stored.complete) return stored;
     const controller = new AbortController();
     const { signal } = controller;
     running.set(number, controller);
     const progress = throttled((now) => post({ type: 'progress', download: number, progress: now }));
     try {
-      const shelf = await shelfOf(model);
-      const stored = await find(shelf);
-      if (signal.aborted) throw cancelled();
-      if (stored.complete) return stored;
       return await oneOfAllTabs(shelf.key, signal, progress.report, (report) =>
         obtain(model, shelf, signal, report),
       );
