@@ -18,19 +18,17 @@ export interface OpenedDevice {
  * registered twice.
  */
 export async function openDevice(choice: DeviceChoice, threads?: number): Promise<OpenedDevice> {
-  const automatic = choice === 'auto';
-  if (choice === 'cpu') return openCpu(automatic, threads);
+  if (choice === 'cpu') return openCpu(threads);
   try {
-    requireGpuBuild();
-    return await open('gpu', automatic, await findAdapter());
+    return await open('gpu', await findAdapter(), choice === 'auto');
   } catch (error) {
     if (choice === 'gpu') throw error;
-    const opened = await openCpu(automatic, threads);
+    const opened = await openCpu(threads);
     return { ...opened, report: { ...opened.report, fallback: InshoreError.toWire(error, 'gpu_failed') } };
   }
 }
 
-async function openCpu(automatic: boolean, wanted?: number): Promise<OpenedDevice> {
+async function openCpu(wanted?: number): Promise<OpenedDevice> {
   const threads = threadsFor(wanted);
   if (wanted !== undefined && threads < wanted) {
     // biome-ignore lint/suspicious/noConsole: whoever asked for them should know
@@ -39,10 +37,10 @@ async function openCpu(automatic: boolean, wanted?: number): Promise<OpenedDevic
     );
   }
   await startThreads(threads);
-  return open('cpu', automatic);
+  return open('cpu');
 }
 
-async function open(kind: 'gpu' | 'cpu', automatic: boolean, adapter?: AdapterReport): Promise<OpenedDevice> {
+async function open(kind: 'gpu' | 'cpu', adapter?: AdapterReport, automatic = false): Promise<OpenedDevice> {
   const module = await engineModule(kind);
   const device = await module.EngineDevice.open(kind, automatic);
   const { backend, name, maxTensorBytes } = device;
@@ -51,6 +49,7 @@ async function open(kind: 'gpu' | 'cpu', automatic: boolean, adapter?: AdapterRe
 
 /** Asks before the engine does: wgpu's own error cannot tell a browser without WebGPU from a machine without a GPU. */
 async function findAdapter(): Promise<AdapterReport> {
+  requireGpuBuild();
   if (navigator.gpu === undefined) {
     const why = isSecureContext
       ? 'This browser has no WebGPU. Use a current Chrome, Edge, Safari or Firefox for more speed.'
