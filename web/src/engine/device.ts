@@ -1,9 +1,13 @@
 import type { EngineDevice } from '#cpu-wasm';
 import { InshoreError } from '../error';
+import { within } from '../within';
 import { requireGpuBuild } from './builds';
 import { type EngineModule, engineModule, startThreads } from './instance';
 import type { AdapterReport, DeviceChoice, DeviceReport } from './protocol';
 import { threadsFor } from './threads/thread-pool';
+
+/** A graphics driver that does not answer within this time counts as none; a cold one takes seconds. */
+const ADAPTER_PATIENCE_MS = 10_000;
 
 /** An open device and what to tell the page about it. */
 export interface OpenedDevice {
@@ -56,8 +60,9 @@ async function findAdapter(): Promise<AdapterReport> {
       : 'WebGPU needs https or localhost. Open the page at such an address for more speed.';
     throw new InshoreError('no_webgpu', why);
   }
-  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (adapter === null) {
+  const asked = navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const adapter = await within(ADAPTER_PATIENCE_MS, asked);
+  if (!adapter) {
     throw new InshoreError(
       'no_adapter',
       'The browser found no GPU adapter. Check that hardware acceleration is on and the graphics driver is current.',

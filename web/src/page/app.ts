@@ -171,6 +171,8 @@ export class App {
     try {
       await this.#create(model);
       const stored = await this.store.find(model.ref);
+      // Another one was chosen meanwhile: what is true of this model must not load or download that one.
+      if (this.#model !== model) return;
       const host = foreignHost(model.ref, location.origin);
       this.#foreign = host === undefined ? undefined : { host, bytes: undefined, asked: false };
       // A link may start a download from this site only.

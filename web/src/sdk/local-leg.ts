@@ -35,6 +35,11 @@ export class LocalLeg implements Leg {
     return this.#isAborted;
   }
 
+  /** Resolves when nobody waits for it any more. */
+  get aborted(): Promise<void> {
+    return this.#aborted;
+  }
+
   abort(): void {
     this.#isAborted = true;
     this.#answer?.stop();

@@ -319,6 +319,24 @@ describe('a device that is at work shows it', () => {
   });
 });
 
+it('an opening that hangs holds up its own leg only', async () => {
+  let openings = 0;
+  const { side, workers } = openSide({
+    onOpen: () => {
+      openings += 1;
+      return openings === 1 ? new Promise(() => {}) : undefined;
+    },
+  });
+  const stalled = side.start(task(), collector().sink);
+  await expect.poll(() => openings).toBe(1);
+  stalled.abort();
+  const next = collector();
+  side.start(task({ plan: 'cpu' }), next.sink);
+  (await worker(workers, 1)).finish();
+  expect((await next.over).end).toBeDefined();
+  expect(side.setup.device).toBe('cpu');
+});
+
 describe('file storage that', () => {
   afterEach(() => void vi.useRealTimers());
 

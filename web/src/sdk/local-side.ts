@@ -181,8 +181,10 @@ export class LocalSide {
     this.#current = leg;
     try {
       if (leg.isAborted) return;
-      session = await this.#engine.open(this.#planned(leg.task.plan));
-      if (leg.isAborted) return;
+      // An opening that hangs holds up its own leg only: the next one may be ordered with another plan.
+      const opened = await Promise.race([this.#engine.open(this.#planned(leg.task.plan)), leg.aborted]);
+      if (opened === undefined || leg.isAborted) return;
+      session = opened;
       const end = await leg.run(session.engine);
       if (end === undefined) return;
       const { finishReason, timings } = end;
