@@ -1,6 +1,6 @@
 /// <reference lib="webworker" />
 import { startTrusted } from '../../trusted-worker';
-import type { Answer, Enlistment } from './member';
+import type { Enlistment, MemberReply } from './member';
 import { lead, MEMBER, newWords, type RunTask, type Threads } from './tasks';
 
 /** The engine's module and what its threads share. */
@@ -10,7 +10,7 @@ export interface SharedModule {
   runTask: RunTask;
 }
 
-/** A thread that does not come within this time is done without. */
+/** Longest time that a thread may take to start; the pool goes without a slower one. */
 const PATIENCE_MS = 10_000;
 
 /** More threads than this wait for memory most of the time. */
@@ -35,7 +35,7 @@ export class ThreadPool implements Threads {
   static async start(count: number, { module, memory, runTask }: SharedModule): Promise<ThreadPool> {
     const words = newWords();
     let thread = 1;
-    // One after the other, for the allocator knows of one thread.
+    // One after the other, because the allocator is not thread-safe.
     while (thread < count && (await joins({ module, memory, words, thread }))) thread++;
     return new ThreadPool(thread, words, runTask);
   }
@@ -79,7 +79,7 @@ function joins(enlistment: Enlistment): Promise<boolean> {
       resolve(failed === undefined);
     };
     const timer = setTimeout(() => end('it took too long'), PATIENCE_MS);
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => end(data.failed);
+    worker.onmessage = ({ data }: MessageEvent<MemberReply>) => end(data.failed);
     worker.onmessageerror = () => end('the module did not arrive');
     worker.onerror = (event) => {
       event.preventDefault();
