@@ -158,7 +158,6 @@ error_codes! {
     EnginePanicked, "engine_panicked", 500, No, Engine, "The engine panicked during this request.";
     EngineGone, "engine_gone", 500, UnlessRetried, Engine, "The engine broke down.";
     EngineUnavailable, "engine_unavailable", 500, No, Engine, "The engine's module could not be loaded.";
-    ModuleNotBuilt, "module_not_built", 500, No, Engine, "This build of the page lacks the engine's module that is needed here.";
     EngineInUse, "engine_in_use", 503, Yes, Engine, "Another tab uses the shared engine with other settings.";
     DeviceAlreadyOpen, "device_already_open", 500, No, Engine, "The engine's worker has already opened a device.";
     NoDevice, "no_device", 500, No, Engine, "The engine has no device yet.";

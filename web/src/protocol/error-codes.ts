@@ -251,8 +251,6 @@ export const ERROR_CODES = {
   engine_gone: { status: 500, type: 'server_error', retry: 'unless_retried', owner: 'engine' },
   /** The engine's module could not be loaded. */
   engine_unavailable: { status: 500, type: 'server_error', retry: 'no', owner: 'engine' },
-  /** This build of the page lacks the engine's module that is needed here. */
-  module_not_built: { status: 500, type: 'server_error', retry: 'no', owner: 'engine' },
   /** Another tab uses the shared engine with other settings. */
   engine_in_use: { status: 503, type: 'server_error', retry: 'yes', owner: 'engine' },
   /** The engine's worker has already opened a device. */
