@@ -63,7 +63,15 @@ test('every part has a text, and every text its parts', () => {
   const texts = collected.groups.map(({ text }) => text.replace(/\s+/g, ' '));
   assert.equal(new Set(texts).size, texts.length);
   const names = new Set(collected.parts.map(({ name }) => name));
-  for (const name of ['Rust standard library', 'burn-tensor', 'cubecl', 'wgpu', 'tokenizers', 'hash-wasm', 'marked'])
+  for (const name of [
+    'Rust standard library',
+    'burn-tensor',
+    'cubecl',
+    'wgpu',
+    'tokenizers',
+    'hash-wasm',
+    'marked',
+  ])
     assert.ok(names.has(name), name);
   for (const name of names) assert.doesNotMatch(name, /^inshore/);
   for (const text of texts.slice(0, 5)) assert.ok(render(collected).replace(/\s+/g, ' ').includes(text));
