@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 import { ENGINE_BUILDS, filesOf, missingFiles, ROUTE } from './modules.mjs';
+import { writeNotices } from './notices.mjs';
 
 const WEB = import.meta.dirname;
 const SRC = join(WEB, 'src');
@@ -138,3 +139,4 @@ await buildCode();
 buildTypes();
 for (const licence of ['LICENSE-MIT', 'LICENSE-APACHE'])
   copyFileSync(join(WEB, '..', licence), join(PKG, licence));
+writeNotices(PKG);

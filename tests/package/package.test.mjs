@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Workbench } from './lib/tarball.mjs';
 import { bundle, typecheck } from './lib/tools.mjs';
 
+const ROOT = resolve(import.meta.dirname, '../..');
 let workbench;
 let project;
 before(() => {
@@ -27,6 +28,7 @@ test('it holds code, declarations, wasm and licences, and no dependency', () => 
     'README.md',
     'LICENSE-MIT',
     'LICENSE-APACHE',
+    'THIRD-PARTY-NOTICES.txt',
     'dist/index.js',
     'wasm/inshore_gpu_bg.wasm',
     'wasm/inshore_cpu_bg.wasm',
@@ -45,6 +47,31 @@ test('it holds code, declarations, wasm and licences, and no dependency', () => 
     readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.')),
     ['inshore'],
   );
+});
+
+test('it names whose code it holds, with the texts of their licences', () => {
+  const notices = readFileSync(join(installed(), 'THIRD-PARTY-NOTICES.txt'), 'utf8');
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'web/package.json'), 'utf8'));
+  const crates = [
+    'burn-core',
+    'burn-flex',
+    'cubecl',
+    'wgpu',
+    'naga',
+    'tokenizers',
+    'wasm-bindgen',
+    'serde_json',
+  ];
+  for (const name of [...crates, ...Object.keys(dependencies)])
+    assert.match(notices, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\S* \\(.+\\): https?://`, 'm'), name);
+  for (const text of [
+    'Permission is hereby granted, free of charge, to any person obtaining a copy',
+    'TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION',
+    'Mozilla Public License',
+  ])
+    assert.ok(notices.includes(text), text);
+  // What compiles the modules is not in them.
+  assert.doesNotMatch(notices, /^(serde_derive|wasm-bindgen-macro|proc-macro2|binaryen|vite) /m);
 });
 
 test('nothing evaluates text, makes blobs of scripts, or names an address of anyone’s but the hub', () => {

@@ -1,38 +1,51 @@
+import { within } from './within';
+
 /** Values kept between sessions by their keys. They never leave the device. */
 export interface Records<T> {
   get(key: string): Promise<T | undefined>;
   put(key: string, value: T): Promise<void>;
 }
 
-/** A table of IndexedDB; in memory where there is none (Node, some private windows). */
+/** A database that does not answer within this time is done without: what it holds saves a measurement, nothing else. */
+const PATIENCE_MS = 1_000;
+
+/**
+ * Opens a table of IndexedDB. Values are kept in memory as well, so they survive as long as this page where there is no
+ * database (Node, some private windows), where it fails, and where it does not answer in time.
+ */
 export function openRecords<T>(database: string, table: string): Records<T> {
   const memory = new Map<string, T>();
   let opened: Promise<IDBDatabase | undefined> | undefined;
-  const rows = async (mode: IDBTransactionMode): Promise<IDBObjectStore | undefined> => {
+  let isUsable = true;
+  const inTime = async <R>(work: (rows: IDBObjectStore) => IDBRequest<R>, mode: IDBTransactionMode) => {
+    if (!isUsable) return undefined;
     opened ??= openDatabase(database, table);
-    return (await opened)?.transaction(table, mode).objectStore(table);
+    const done = opened.then((db) => db && result(work(db.transaction(table, mode).objectStore(table))));
+    return within(PATIENCE_MS, done.catch(nothing), () => {
+      // One wait is enough: later calls do not try again.
+      isUsable = false;
+    });
   };
   return {
     async get(key) {
-      const known = memory.get(key);
-      if (known !== undefined) return known;
-      return rows('readonly').then((all) => all && settled<T | undefined>(all.get(key)), nothing);
+      return memory.get(key) ?? (await inTime<T | undefined>((rows) => rows.get(key), 'readonly'));
     },
     async put(key, value) {
       memory.set(key, value);
-      await rows('readwrite').then((all) => all && settled(all.put(value, key)), nothing);
+      await inTime((rows) => rows.put(value, key), 'readwrite');
     },
   };
 }
 
-function openDatabase(name: string, table: string): Promise<IDBDatabase | undefined> {
-  if (typeof indexedDB === 'undefined') return Promise.resolve(undefined);
+async function openDatabase(name: string, table: string): Promise<IDBDatabase | undefined> {
+  if (typeof indexedDB === 'undefined') return undefined;
+  // Throws where storage is forbidden, for example in a sandboxed frame.
   const request = indexedDB.open(name, 1);
   request.onupgradeneeded = () => request.result.createObjectStore(table);
-  return settled(request).catch(nothing);
+  return result(request);
 }
 
-const settled = <T>(request: IDBRequest<T>): Promise<T> =>
+const result = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);

@@ -70,3 +70,12 @@ describe('WorkerPort', () => {
     expect(listener.onCrash).not.toHaveBeenCalled();
   });
 });
+
+it('refuses what no worker can be sent, and goes on', async () => {
+  const { port } = pair({ double: (n) => n * 2, fail: () => undefined });
+  const post = (value: unknown) => port.call('double', value as number);
+  await expect(post(() => 1)).rejects.toMatchObject({ code: 'invalid_argument' });
+  await expect(post(Symbol('no'))).rejects.toMatchObject({ code: 'invalid_argument' });
+  await expect(post(new WeakMap())).rejects.toMatchObject({ code: 'invalid_argument' });
+  await expect(port.call('double', 21)).resolves.toBe(42);
+});

@@ -55,7 +55,14 @@ export class WorkerPort<C extends Calls, E> {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#open.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, call, input } as Request<C>);
+      try {
+        this.#worker.postMessage({ id, call, input } as Request<C>);
+      } catch (cause) {
+        // What cannot be cloned (a function, say) is the caller's mistake; the worker is as before.
+        this.#open.delete(id);
+        const message = `The input of ${String(call)} holds what cannot be sent to a worker. Pass plain values.`;
+        reject(new InshoreError('invalid_argument', message, { cause }));
+      }
     });
   }
 
@@ -109,18 +116,33 @@ export type Handlers<C extends Calls> = {
   [K in keyof C]: (input: C[K]['in']) => Promise<C[K]['out']> | C[K]['out'];
 };
 
-/** Tells the page behind `scope` that the worker is dying, and of what. */
-export function postCrash(scope: Pick<WorkerScope, 'postMessage'>, reason: unknown): void {
-  scope.postMessage({ kind: 'crash', error: crashError(reason) });
+/** How a worker tells its own faults from those of a call. */
+export interface Faults {
+  /** Whether the worker must not go on after this error. */
+  isFatal(error: unknown): boolean;
+  /** The error of the call that met a fatal one. */
+  errorOfCall(error: unknown): InshoreError;
+  /** The error of everybody else. */
+  errorOfWorker(error: unknown): InshoreError;
 }
 
-/** A trap (out of bounds, unreachable) has no code of ours. */
-const crashError = (reason: unknown): WireError => InshoreError.toWire(reason, 'worker_crashed');
+/** For workers without a module of their own that could break. */
+const TRAPS: Faults = {
+  isFatal: (error) => error instanceof WebAssembly.RuntimeError,
+  errorOfCall: (error) => InshoreError.from(error, 'worker_crashed'),
+  errorOfWorker: (error) => InshoreError.from(error, 'worker_crashed'),
+};
+
+/** Tells the page behind `scope` that the worker is dying, and of what. */
+export function postCrash(scope: Pick<WorkerScope, 'postMessage'>, reason: unknown, faults = TRAPS): void {
+  scope.postMessage({ kind: 'crash', error: InshoreError.toWire(faults.errorOfWorker(reason)) });
+}
 
 /** The worker's end: answers calls with `handlers` and gives back the function that posts events. */
 export function answerCalls<C extends Calls, E>(
   scope: WorkerScope,
   handlers: Handlers<C>,
+  faults: Faults = TRAPS,
 ): (event: E) => void {
   const post = (message: Message<E>): void => scope.postMessage(message);
   scope.addEventListener('message', async (event) => {
@@ -130,15 +152,17 @@ export function answerCalls<C extends Calls, E>(
     try {
       post({ kind: 'reply', id: data.id, value: await handlers[data.call](data.input) });
     } catch (error) {
-      post({ kind: 'refusal', id: data.id, error: InshoreError.toWire(error) });
-      // A trap leaves the module in an unknown state: unhandled, it is reported as the worker's death.
-      if (error instanceof WebAssembly.RuntimeError) throw error;
+      const isFatal = faults.isFatal(error);
+      const told = isFatal ? faults.errorOfCall(error) : error;
+      post({ kind: 'refusal', id: data.id, error: InshoreError.toWire(told) });
+      // Unhandled, it is reported as the worker's death.
+      if (isFatal) throw error;
     }
   });
   // A rejected promise that nobody holds does not reach the page by itself; a thrown error does.
   scope.addEventListener('unhandledrejection', (event) => {
     const { reason } = event as PromiseRejectionEvent;
-    postCrash(scope, reason);
+    postCrash(scope, reason, faults);
   });
   return (event) => post({ kind: 'event', event });
 }

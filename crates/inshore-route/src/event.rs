@@ -175,6 +175,8 @@ pub struct Snapshot {
 pub enum FailureKind {
     /// The engine's worker ended.
     WorkerCrashed,
+    /// The engine met a bug of its own in this request: a fresh engine would meet it again, another host may not.
+    EnginePanicked,
     /// The GPU device was lost.
     DeviceLost,
     /// No memory.

@@ -100,8 +100,12 @@ impl World {
         let may_leave = cloud == Door::Open && request.handovers < self.config.max_handovers;
         // A context does not grow by a restart, except back from a smaller plan.
         let outgrown = loss.kind == Some(FailureKind::ContextExceeded) && (leg.plan == Plan::Same || may_leave);
-        let may_restart =
-            !outgrown && request.recoveries < self.config.max_recoveries && !matches!(device, Door::Denied(_));
+        // The same request would end a fresh engine too, and take a smaller plan to it for everybody else.
+        let panicked = loss.kind == Some(FailureKind::EnginePanicked);
+        let may_restart = !outgrown
+            && !panicked
+            && request.recoveries < self.config.max_recoveries
+            && !matches!(device, Door::Denied(_));
         let too_slow = loss.reason == Reason::Stalled && may_leave;
         if may_restart && !too_slow && (device == Door::Open || cloud != Door::Open) {
             let plan = next_plan(leg.plan, request.recoveries, loss.reason);

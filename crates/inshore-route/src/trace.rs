@@ -242,6 +242,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_trace_that_dropped_its_oldest_lines_is_read_from_where_it_begins() {
+        let text = recorded();
+        // As a page writes it: the head, and the latest lines; the configuration and the beginning of the request are gone.
+        let latest: Vec<&str> = text.lines().filter(|line| !line.is_empty()).skip(2).collect();
+        let kept = format!("{{\"config\": {{}}, \"dropped\": 1}}\n{}", latest.join("\n"));
+        let steps = Trace::parse(&kept).expect("readable").replay().expect("lawful");
+        assert_eq!(steps.len(), latest.len());
+        // Events of a request whose beginning is gone lead to nothing.
+        assert!(steps[0].orders.is_empty(), "{:?}", steps[0].orders);
+    }
+
+    #[test]
     fn last_digits_do_not_matter_but_others_do() {
         let wake = |at_ms| [Order::Wake { at_ms }];
         assert!(same(&wake(30_000.1), &wake(30_000.100_000_000_004)) && same(&wake(0.0), &wake(1e-12)));

@@ -27,7 +27,12 @@ fn start() {
     // SAFETY: the linker defines the function in every module with constructors; nothing else calls it, and it runs
     // before any other export because `start` is part of the module's instantiation.
     unsafe { __wasm_call_ctors() };
-    std::panic::set_hook(Box::new(|info| web_sys::console::error_1(&info.to_string().into())));
+    std::panic::set_hook(Box::new(|info| {
+        let message = JsValue::from(info.to_string());
+        web_sys::console::error_1(&message);
+        // The trap that follows says nothing of the cause; the worker reads it here (`web/src/engine/crash.ts`).
+        let _ = js_sys::Reflect::set(&js_sys::global(), &JsValue::from("inshorePanic"), &message);
+    }));
 }
 
 /// Size of the linear memory in bytes. It never shrinks: this is also its peak.

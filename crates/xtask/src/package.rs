@@ -13,9 +13,12 @@ use crate::wasm::{self, BrowserModule};
 use crate::workspace::Workspace;
 
 /// What the package's code is made of, besides the modules.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 10] = [
     "web/package.mjs",
     "web/modules.mjs",
+    "web/notices.mjs",
+    "web/licences.mjs",
+    "Cargo.lock",
     "web/tsconfig.json",
     "web/tsconfig.package.json",
     "web/package-lock.json",

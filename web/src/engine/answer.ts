@@ -1,5 +1,5 @@
 import type { InshoreError } from '../error';
-import type { AnswerEnd, Step } from './protocol';
+import type { AnswerEnd, PrefillProgress, Step } from './protocol';
 
 /**
  * One answer on the page's side. It keeps every token that arrived, so that what was generated survives the death of
@@ -10,6 +10,8 @@ export class Answer implements AsyncIterable<Step> {
   promptIds: readonly number[] = [];
   /** Resolves with the finish reason, or rejects: nothing cut off ever looks complete. */
   readonly done: Promise<AnswerEnd>;
+  /** Called for each part of the prompt that has run, before the first step. */
+  onPrefill: ((progress: PrefillProgress) => void) | undefined;
   readonly #steps: Step[] = [];
   readonly #onStop: () => void;
   #end: AnswerEnd | undefined;

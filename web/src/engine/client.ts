@@ -121,6 +121,9 @@ export class EngineClient {
       case 'load_progress':
         this.#onLoadProgress?.(event.doneBytes, event.totalBytes);
         return;
+      case 'prefill':
+        this.#answers.get(event.generation)?.onPrefill?.(event.progress);
+        return;
       case 'step':
         this.#answers.get(event.generation)?.push(event.step);
         return;

@@ -1,9 +1,13 @@
 import type { EngineDevice } from '#cpu-wasm';
 import { InshoreError } from '../error';
+import { within } from '../within';
 import { requireGpuBuild } from './builds';
 import { type EngineModule, engineModule, startThreads } from './instance';
 import type { AdapterReport, DeviceChoice, DeviceReport } from './protocol';
-import { bestThreads } from './threads/team';
+import { threadsFor } from './threads/thread-pool';
+
+/** A graphics driver that does not answer within this time counts as none; a cold one takes seconds. */
+const ADAPTER_PATIENCE_MS = 10_000;
 
 /** An open device and what to tell the page about it. */
 export interface OpenedDevice {
@@ -20,8 +24,7 @@ export interface OpenedDevice {
 export async function openDevice(choice: DeviceChoice, threads?: number): Promise<OpenedDevice> {
   if (choice === 'cpu') return openCpu(threads);
   try {
-    requireGpuBuild();
-    return await open('gpu', await findAdapter());
+    return await open('gpu', await findAdapter(), choice === 'auto');
   } catch (error) {
     if (choice === 'gpu') throw error;
     const opened = await openCpu(threads);
@@ -29,28 +32,37 @@ export async function openDevice(choice: DeviceChoice, threads?: number): Promis
   }
 }
 
-async function openCpu(threads = bestThreads()): Promise<OpenedDevice> {
+async function openCpu(wanted?: number): Promise<OpenedDevice> {
+  const threads = threadsFor(wanted);
+  if (wanted !== undefined && threads < wanted) {
+    // biome-ignore lint/suspicious/noConsole: whoever asked for them should know
+    console.warn(
+      `inshore computes with ${threads} threads, as this machine has no more; ${wanted} were asked for.`,
+    );
+  }
   await startThreads(threads);
   return open('cpu');
 }
 
-async function open(kind: 'gpu' | 'cpu', adapter?: AdapterReport): Promise<OpenedDevice> {
+async function open(kind: 'gpu' | 'cpu', adapter?: AdapterReport, automatic = false): Promise<OpenedDevice> {
   const module = await engineModule(kind);
-  const device = await module.EngineDevice.open(kind);
+  const device = await module.EngineDevice.open(kind, automatic);
   const { backend, name, maxTensorBytes } = device;
   return { device, module, report: { backend, name, maxTensorBytes, adapter } };
 }
 
 /** Asks before the engine does: wgpu's own error cannot tell a browser without WebGPU from a machine without a GPU. */
 async function findAdapter(): Promise<AdapterReport> {
+  requireGpuBuild();
   if (navigator.gpu === undefined) {
     const why = isSecureContext
       ? 'This browser has no WebGPU. Use a current Chrome, Edge, Safari or Firefox for more speed.'
       : 'WebGPU needs https or localhost. Open the page at such an address for more speed.';
     throw new InshoreError('no_webgpu', why);
   }
-  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (adapter === null) {
+  const asked = navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const adapter = await within(ADAPTER_PATIENCE_MS, asked);
+  if (!adapter) {
     throw new InshoreError(
       'no_adapter',
       'The browser found no GPU adapter. Check that hardware acceleration is on and the graphics driver is current.',

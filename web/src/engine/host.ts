@@ -4,6 +4,7 @@ import { InshoreError } from '../error';
 import { openStored } from '../store/files';
 import type { StoredKey } from '../store/protocol';
 import type { Handlers } from '../worker-port';
+import { isFatal, panicOf } from './crash';
 import { type OpenedDevice, openDevice } from './device';
 import { HEAD_BYTES } from './head';
 import { engineModule } from './instance';
@@ -11,10 +12,11 @@ import { kvFormat } from './kv-format';
 import { planChoice, rememberPlan } from './plans';
 import type { DeviceChoice, EngineCalls, EngineEvent, LoadSettings, ModelInfo } from './protocol';
 
-/** An answer that a client asked for; `number` is the client's own. */
-interface Run {
+/** A generation that a client asked for. It runs, or waits for the engine. */
+interface QueuedGeneration {
   client: Client;
-  number: number;
+  /** The client's own number for it. */
+  generationId: number;
   stopped: boolean;
   /** Steps carry the bytes of their tokens. */
   withBytes: boolean;
@@ -31,13 +33,19 @@ interface Client {
  */
 export class EngineHost {
   readonly #clients = new Set<Client>();
+  readonly #onFatal: (error: unknown) => void;
   #device: Promise<OpenedDevice> | undefined;
   #loaded: { key: StoredKey; settings: LoadSettings; engine: Promise<Engine> } | undefined;
-  #runs: Run[] = [];
+  #queue: QueuedGeneration[] = [];
   /** Ends when the engine is free. */
   #turn: Promise<void> = Promise.resolve();
 
-  /** Lets a client in: the handlers of its calls, and what to do when it is gone. */
+  /** `onFatal`: the engine's module is broken, and the worker must end. */
+  constructor(onFatal: (error: unknown) => void) {
+    this.#onFatal = onFatal;
+  }
+
+  /** Adds a client and returns the handlers of its calls. Call `leave` when the client is gone. */
   connect(post: (event: EngineEvent) => void): { calls: Handlers<EngineCalls>; leave: () => void } {
     const client: Client = { post, slowness: 1 };
     this.#clients.add(client);
@@ -46,11 +54,11 @@ export class EngineHost {
       load: ({ key, ...settings }) => this.#load(client, key, settings),
       start: ({ generation, request }) => {
         const withBytes = request.topLogprobs !== undefined;
-        return this.#start({ client, number: generation, stopped: false, withBytes }, request);
+        return this.#start({ client, generationId: generation, stopped: false, withBytes }, request);
       },
       stop: ({ generation }) => {
-        for (const run of this.#runs)
-          if (run.client === client && run.number === generation) run.stopped = true;
+        for (const queued of this.#queue)
+          if (queued.client === client && queued.generationId === generation) queued.stopped = true;
         return undefined;
       },
       info: async () => (await this.#engine()).info(),
@@ -61,7 +69,7 @@ export class EngineHost {
       },
       probe: async ({ shape, contextTokens, kvCache }) => {
         if (this.#device === undefined) throw noDevice();
-        if (this.#runs.length > 0) throw busy();
+        if (this.#queue.length > 0) throw busy();
         const { device, module } = await this.#device;
         return module.probe(device, shape, contextTokens, kvCache);
       },
@@ -72,12 +80,12 @@ export class EngineHost {
     };
     const leave = (): void => {
       this.#clients.delete(client);
-      for (const run of this.#runs) if (run.client === client) run.stopped = true;
+      for (const queued of this.#queue) if (queued.client === client) queued.stopped = true;
     };
     return { calls, leave };
   }
 
-  /** wgpu cannot be registered twice: whoever comes later gets the device that is open, if it is what they want. */
+  /** Opens the device once, as wgpu cannot be registered twice. Later callers get the same device, if it is what they ask for. */
   async #open(choice: DeviceChoice, threads?: number): Promise<OpenedDevice> {
     if (this.#device === undefined) {
       this.#device = openDevice(choice, threads);
@@ -108,7 +116,7 @@ export class EngineHost {
         'Another tab uses the shared engine with another model. Use a worker of your own.',
       );
     }
-    if (this.#runs.length > 0) throw busy();
+    if (this.#queue.length > 0) throw busy();
     const engine = this.#replace(loaded?.engine, key, settings, client);
     this.#loaded = { key, settings, engine };
     try {
@@ -142,15 +150,18 @@ export class EngineHost {
     return engine;
   }
 
-  async #start(run: Run, request: EngineCalls['start']['in']['request']): Promise<{ promptIds: number[] }> {
+  async #start(
+    queued: QueuedGeneration,
+    request: EngineCalls['start']['in']['request'],
+  ): Promise<{ promptIds: number[] }> {
     const engine = await this.#engine();
-    if (this.#runs.some((other) => other.client === run.client)) throw busy();
-    this.#runs.push(run);
+    if (this.#queue.some((other) => other.client === queued.client)) throw busy();
+    this.#queue.push(queued);
     const before = this.#turn;
     let free = (): void => {};
     this.#turn = new Promise((resolve) => {
       free = () => {
-        this.#runs = this.#runs.filter((other) => other !== run);
+        this.#queue = this.#queue.filter((other) => other !== queued);
         resolve();
       };
     });
@@ -159,7 +170,7 @@ export class EngineHost {
       const generation = engine.start(request);
       const promptIds = Array.from(generation.promptIds());
       // Not awaited: the reply goes out first, the tokens follow as events.
-      void generate(engine, generation, run, free);
+      void generate({ engine, generation, queued, free, onFatal: this.#onFatal });
       return { promptIds };
     } catch (error) {
       free();
@@ -173,21 +184,34 @@ export class EngineHost {
   }
 }
 
-async function generate(engine: Engine, generation: Generation, run: Run, free: () => void): Promise<void> {
-  const { client, number } = run;
+interface Running {
+  engine: Engine;
+  generation: Generation;
+  queued: QueuedGeneration;
+  /** Lets the next answer begin. */
+  free(): void;
+  onFatal(error: unknown): void;
+}
+
+async function generate({ engine, generation, queued, free, onFatal }: Running): Promise<void> {
+  const { client, generationId } = queued;
   try {
     for (;;) {
-      // The SIMD engine never yields by itself; a macrotask lets `stop` in before every token.
+      // The SIMD engine never yields by itself; a macrotask lets `stop` in before every token and every part of the prompt.
       await macrotask();
-      if (run.stopped) generation.cancel();
+      if (queued.stopped) generation.cancel();
       const started = performance.now();
       const step = await engine.step(generation);
       if (client.slowness > 1) await sleep((client.slowness - 1) * (performance.now() - started));
       if (step === undefined) break;
-      if (run.withBytes) {
+      if ('prefill' in step) {
+        client.post({ type: 'prefill', generation: generationId, progress: step.prefill });
+        continue;
+      }
+      if (queued.withBytes) {
         step.bytes = [step.id, ...step.top.map(([id]) => id)].map((id) => engine.tokenBytes(id));
       }
-      client.post({ type: 'step', generation: number, step });
+      client.post({ type: 'step', generation: generationId, step });
     }
     const finishReason = generation.finishReason();
     if (finishReason === undefined) {
@@ -196,13 +220,17 @@ async function generate(engine: Engine, generation: Generation, run: Run, free: 
     const end = { finishReason, timings: generation.timings() };
     generation.free();
     free();
-    client.post({ type: 'finished', generation: number, end });
+    client.post({ type: 'finished', generation: generationId, end });
   } catch (error) {
-    // A trap leaves the module's memory in an unknown state: the worker reports its own death.
-    if (error instanceof WebAssembly.RuntimeError) throw error;
+    if (isFatal(error)) {
+      // The request's own error first; then everybody else hears that the worker is gone.
+      client.post({ type: 'failed', generation: generationId, error: InshoreError.toWire(panicOf(error)) });
+      onFatal(error);
+      return;
+    }
     generation.free();
     free();
-    client.post({ type: 'failed', generation: number, error: InshoreError.toWire(error) });
+    client.post({ type: 'failed', generation: generationId, error: InshoreError.toWire(error) });
   }
 }
 

@@ -1,7 +1,7 @@
 import { InshoreError } from '../error';
 import { type Build, cpuBuild, requireGpuBuild } from './builds';
 import { hasRelaxedSimd } from './relaxed-simd';
-import { canHaveThreads, type SharedModule, Team } from './threads/team';
+import { canHaveThreads, type SharedModule, ThreadPool } from './threads/thread-pool';
 
 /** One build of the engine, started. */
 export type EngineModule = typeof import('#cpu-wasm');
@@ -38,7 +38,7 @@ interface Started {
 }
 
 const started = new Map<Build, Promise<Started>>();
-let team: Promise<void> | undefined;
+let threadPool: Promise<void> | undefined;
 let threadsRefused = false;
 
 /**
@@ -56,8 +56,8 @@ export async function startThreads(count: number): Promise<void> {
   if (count <= 1 || bestCpuBuild() !== 'threads') return;
   const { engine, shared } = await startCpu();
   if (bestCpuBuild() !== 'threads') return;
-  team ??= Team.start(count, shared).then((threads) => engine.useThreads?.(threads));
-  await team;
+  threadPool ??= ThreadPool.start(count, shared).then((threads) => engine.useThreads?.(threads));
+  await threadPool;
 }
 
 const bestCpuBuild = (): Build =>

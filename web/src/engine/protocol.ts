@@ -45,6 +45,10 @@ export interface ModelInfo {
   device: string;
   /** How a GPU computes products, as `inshore devices` writes plans. */
   gpuPlan?: string | undefined;
+  /** Metadata keys of the file that the engine does not know and ignored. */
+  unknownKeys: string[];
+  /** What is not as it was asked for, and why, in sentences for users. */
+  notes: string[];
   loadMs: number;
 }
 
@@ -140,6 +144,13 @@ export interface Step {
   bytes?: Uint8Array[];
 }
 
+/** How much of the prompt has run. */
+export interface PrefillProgress {
+  /** With the tokens that the KV cache held already. */
+  doneTokens: number;
+  totalTokens: number;
+}
+
 /** Why a generation ended. */
 export type FinishReason = 'stop' | 'length' | 'cancelled';
 
@@ -184,6 +195,7 @@ export type EngineCalls = {
 /** What the engine worker posts by itself. */
 export type EngineEvent =
   | { type: 'load_progress'; doneBytes: number; totalBytes: number }
+  | { type: 'prefill'; generation: number; progress: PrefillProgress }
   | { type: 'step'; generation: number; step: Step }
   | { type: 'finished'; generation: number; end: AnswerEnd }
   | { type: 'failed'; generation: number; error: WireError };

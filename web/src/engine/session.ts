@@ -31,6 +31,8 @@ export interface SessionOptions extends LoadOptions {
   worker?: string | URL | undefined;
   /** Threads of the CPU engine; absent: as many as pay. */
   threads?: number | undefined;
+  /** Ends the opening: its worker is closed, and the promise rejects with `closed`. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Opens a device in a fresh (or shared) worker and loads the stored model `key` onto it. */
@@ -43,7 +45,7 @@ export async function openSession(
     return await openOn(key, choice, options);
   } catch (thrown) {
     const error = InshoreError.from(thrown);
-    if (choice !== 'auto' || !GPU_FAILURES.has(error.code)) throw error;
+    if (options.signal?.aborted || choice !== 'auto' || !GPU_FAILURES.has(error.code)) throw error;
     const session = await openOn(key, 'cpu', options);
     return { ...session, device: { ...session.device, fallback: InshoreError.toWire(error) } };
   }
@@ -57,18 +59,23 @@ export function sharedName(share: string, key: string, choice: DeviceChoice, opt
 }
 
 async function openOn(key: StoredKey, choice: DeviceChoice, options: SessionOptions): Promise<Session> {
-  const { share, worker, threads } = options;
+  const { share, worker, threads, signal } = options;
   // A file of the user's is known to one tab only.
   const shared = share !== undefined && worker === undefined && typeof key === 'string' && canShare();
   const engine = shared
     ? new EngineClient(sharedEngine(sharedName(share, key, choice, options)))
     : new EngineClient(startEngine(worker));
+  const close = (): void => engine.close();
+  if (signal?.aborted) close();
+  signal?.addEventListener('abort', close, { once: true });
   try {
     const device = await engine.open(choice, threads);
     const info = await engine.load(key, options);
     return { engine, device, info };
   } catch (error) {
-    engine.close();
+    close();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', close);
   }
 }

@@ -1,20 +1,21 @@
 /// <reference lib="webworker" />
 // The engine worker that all tabs of an origin share: one model in memory, answers in the order they were asked for.
 import { answerCalls, postCrash } from '../worker-port';
+import { ENGINE_FAULTS } from './crash';
 import { EngineHost } from './host';
 import type { EngineCalls, EngineEvent } from './protocol';
 
 declare const self: SharedWorkerGlobalScope;
 
-const host = new EngineHost();
 const ports = new Set<MessagePort>();
+const host = new EngineHost(end);
 
 self.addEventListener('connect', (event) => {
   const [port] = event.ports;
   if (port === undefined) return;
   ports.add(port);
   const { calls, leave } = host.connect((message) => post(message));
-  const post = answerCalls<EngineCalls, EngineEvent>(port, calls);
+  const post = answerCalls<EngineCalls, EngineEvent>(port, calls, ENGINE_FAULTS);
   port.addEventListener('message', ({ data }) => {
     if (typeof data?.alive !== 'string') return;
     // The tab holds this lock as long as it lives; a tab that was closed or crashed says no farewell.
@@ -26,8 +27,10 @@ self.addEventListener('connect', (event) => {
   port.start();
 });
 
-// Nobody can end a shared worker from outside: after a trap it tells every tab and ends itself.
-self.addEventListener('unhandledrejection', ({ reason }) => {
-  for (const port of ports) postCrash(port, reason);
+self.addEventListener('unhandledrejection', ({ reason }) => end(reason));
+
+/** Nobody can end a shared worker from outside: after a trap it tells every tab and ends itself. */
+function end(reason: unknown): void {
+  for (const port of ports) postCrash(port, reason, ENGINE_FAULTS);
   self.close();
-});
+}

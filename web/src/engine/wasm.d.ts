@@ -8,7 +8,7 @@ declare module '#cpu-wasm' {
 
   export class EngineDevice {
     private constructor();
-    static open(choice: import('./protocol').DeviceChoice): Promise<EngineDevice>;
+    static open(choice: import('./protocol').DeviceChoice, automatic?: boolean): Promise<EngineDevice>;
     readonly backend: import('./protocol').BackendKind;
     readonly name: string;
     readonly maxTensorBytes: number | undefined;
@@ -39,7 +39,10 @@ declare module '#cpu-wasm' {
     measuredPlan(): import('./plans').MeasuredPlan | undefined;
     tokenBytes(id: number): Uint8Array;
     start(request: import('./protocol').EngineRequest): Generation;
-    step(generation: Generation): Promise<import('./protocol').Step | undefined>;
+    /** Runs a part of the prompt or draws a token; undefined once the answer has ended. */
+    step(
+      generation: Generation,
+    ): Promise<import('./protocol').Step | { prefill: import('./protocol').PrefillProgress } | undefined>;
     free(): void;
   }
 

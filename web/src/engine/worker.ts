@@ -1,6 +1,7 @@
 /// <reference lib="webworker" />
 // The engine worker of one page.
-import { answerCalls } from '../worker-port';
+import { answerCalls, postCrash } from '../worker-port';
+import { ENGINE_FAULTS } from './crash';
 import { EngineHost } from './host';
 import type { EngineCalls, EngineEvent } from './protocol';
 import { enlist } from './threads/member';
@@ -13,6 +14,7 @@ if (self.name === MEMBER) enlist(self);
 else serve();
 
 function serve(): void {
-  const { calls } = new EngineHost().connect((event) => post(event));
-  const post = answerCalls<EngineCalls, EngineEvent>(self, calls);
+  const host = new EngineHost((error) => postCrash(self, error, ENGINE_FAULTS));
+  const { calls } = host.connect((event) => post(event));
+  const post = answerCalls<EngineCalls, EngineEvent>(self, calls, ENGINE_FAULTS);
 }

@@ -39,6 +39,7 @@ export function refusing<T>(check: () => T): T {
 /** The row of a failed leg whose code, given by another copy of the SDK, is not in this one's table. */
 const CODE_OF_KIND = {
   worker_crashed: 'worker_crashed',
+  engine_panicked: 'engine_panicked',
   device_lost: 'device_lost',
   out_of_memory: 'out_of_memory',
   refused: 'refused',

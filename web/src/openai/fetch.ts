@@ -14,8 +14,9 @@ import { sseBody } from './sse-body';
 export function createOpenAIFetch(dispatcher: Dispatcher, modelName: string): typeof fetch {
   const chat = createChatCompletions(dispatcher, modelName);
   return async (input, init) => {
-    const request = new Request(isRequest(input) ? input : absolute(input), init);
-    // Not `request.signal`: a copy that follows the caller's signal may be collected before it fires.
+    // Not `request.signal`: a copy that follows the caller's signal may be collected before it fires, and where it is not, it
+    // leaves a listener there for each request.
+    const request = new Request(isRequest(input) ? input : absolute(input), { ...init, signal: null });
     const signal = init?.signal ?? (isRequest(input) ? input.signal : undefined);
     if (signal?.aborted) throw signal.reason;
     try {

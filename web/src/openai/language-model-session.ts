@@ -1,6 +1,7 @@
 import type { RequestExtension, Usage } from '../sdk/contract';
 import type { ChatCompletionParams, ChatCompletions } from './chat';
 import { isCancelled, toHttpError } from './errors';
+import { type LinkedSignal, linkSignals } from './linked-signal';
 import { estimateTokens, type PromptInput, type Turn, toTurns, unsupported } from './prompt-input';
 
 /** What a session is made of. */
@@ -76,7 +77,7 @@ export class LanguageModelSession extends EventTarget {
 
   /** Tokens that `input` would take; an estimate where no tokenizer is at hand. */
   async measureContextUsage(input: PromptInput, options: PromptOptions = {}): Promise<number> {
-    this.#begin(options);
+    this.#check(options);
     return this.#count(toTurns(input, false));
   }
 
@@ -87,9 +88,9 @@ export class LanguageModelSession extends EventTarget {
 
   /** Asks, and gives the whole answer. */
   async prompt(input: PromptInput, options: PromptOptions = {}): Promise<string> {
-    const signal = this.#begin(options);
+    this.#check(options);
     const asked = toTurns(input, false);
-    return this.#inTurn(signal, async () => {
+    return this.#inTurn(options.signal, async (signal) => {
       const body = { ...(await this.#body(asked)), stream: false as const };
       const completion = await this.#parts.chat.completions.create(body, { signal });
       const message = completion.choices[0]?.message;
@@ -103,12 +104,13 @@ export class LanguageModelSession extends EventTarget {
   /** Asks at once, and gives the answer piece by piece. Cancelling the stream ends the generation. */
   promptStreaming(input: PromptInput, options: PromptOptions = {}): ReadableStream<string> {
     const cancelled = new AbortController();
-    const signals = options.signal ? [cancelled.signal, options.signal] : [cancelled.signal];
-    const signal = AbortSignal.any([...signals, this.#destroyed.signal]);
+    const link = linkSignals(cancelled.signal, options.signal, this.#destroyed.signal);
+    const { signal } = link;
     const pieces = this.#pieces(input, options, signal);
     return new ReadableStream<string>({
       start(controller) {
         const onAbort = (): void => {
+          link.release();
           controller.error(signal.reason);
           // Gives the turn back, also while nobody reads.
           pieces.return().catch(() => {});
@@ -119,9 +121,11 @@ export class LanguageModelSession extends EventTarget {
         try {
           const { value, done } = await pieces.next();
           if (signal.aborted) return;
-          if (done) controller.close();
-          else controller.enqueue(value);
+          if (!done) return controller.enqueue(value);
+          link.release();
+          controller.close();
         } catch (error) {
+          link.release();
           controller.error(error);
         }
       },
@@ -131,9 +135,9 @@ export class LanguageModelSession extends EventTarget {
 
   /** Adds messages to the conversation without asking for an answer. */
   async append(input: PromptInput, options: PromptOptions = {}): Promise<void> {
-    const signal = this.#begin(options);
+    this.#check(options);
     const turns = toTurns(input, false);
-    await this.#inTurn(signal, async () => {
+    await this.#inTurn(options.signal, async () => {
       await this.#makeRoom(turns);
       this.#turns.push(...turns);
       this.#usage += await this.#count(turns);
@@ -142,8 +146,9 @@ export class LanguageModelSession extends EventTarget {
 
   /** A second conversation that goes on from here. */
   async clone(options: { signal?: AbortSignal | undefined } = {}): Promise<LanguageModelSession> {
+    this.#check(options);
     return this.#inTurn(
-      this.#begin(options),
+      options.signal,
       async () => new LanguageModelSession({ ...this.#parts, turns: this.#turns }, this.#usage),
     );
   }
@@ -158,7 +163,7 @@ export class LanguageModelSession extends EventTarget {
     options: PromptOptions,
     signal: AbortSignal,
   ): AsyncGenerator<string, void, undefined> {
-    this.#begin(options);
+    this.#check(options);
     const asked = toTurns(input, false);
     const leave = await this.#enter(signal);
     try {
@@ -185,23 +190,28 @@ export class LanguageModelSession extends EventTarget {
     }
   }
 
-  /** Refuses what cannot be done, and gives the signal that ends the call. */
-  #begin({ signal, responseConstraint }: PromptOptions): AbortSignal {
+  /** Refuses what cannot be done. */
+  #check({ signal, responseConstraint }: PromptOptions): void {
     if (responseConstraint !== undefined && responseConstraint !== null)
       throw unsupported('responseConstraint is not supported: the model writes free text.');
-    const both = signal ? AbortSignal.any([this.#destroyed.signal, signal]) : this.#destroyed.signal;
-    both.throwIfAborted();
-    return both;
+    this.#destroyed.signal.throwIfAborted();
+    signal?.throwIfAborted();
   }
 
-  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const leave = await this.#enter(signal);
+  /** Runs `work` when all that was asked before is over; its signal fires with the caller's and with `destroy`. */
+  async #inTurn<T>(caller: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const link: LinkedSignal = linkSignals(caller, this.#destroyed.signal);
     try {
-      return await work();
-    } catch (error) {
-      throw told(error, signal);
+      const leave = await this.#enter(link.signal);
+      try {
+        return await work(link.signal);
+      } catch (error) {
+        throw told(error, link.signal);
+      } finally {
+        leave();
+      }
     } finally {
-      leave();
+      link.release();
     }
   }
 

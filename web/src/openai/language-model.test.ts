@@ -47,6 +47,46 @@ describe('create', () => {
     expect(loaded).toEqual([0, 0.25, 0.75, 1]);
   });
 
+  test.each(['downloadable', 'downloading', 'unavailable'] as const)(
+    'an endpoint that may answer makes a %s device no matter',
+    async (availability) => {
+      const downloads: unknown[] = [];
+      const { model, dispatcher } = setUp(answer('from the cloud'), {
+        availability: () => availability,
+        cloudMayAnswer: () => true,
+        download: async (options) => downloads.push(options),
+      });
+      expect(await model.availability()).toBe('available');
+      const loaded: number[] = [];
+      const session = await model.create({
+        monitor: (monitor) =>
+          monitor.addEventListener('downloadprogress', (event) =>
+            loaded.push((event as ProgressEvent).loaded),
+          ),
+      });
+      expect(await session.prompt('hi')).toBe('from the cloud');
+      expect([downloads, loaded, dispatcher.requests.length]).toEqual([[], [0, 1], 1]);
+    },
+  );
+
+  test('an endpoint that may not answer does not count', async () => {
+    const { model } = setUp([], { availability: () => 'unavailable', cloudMayAnswer: () => false });
+    expect(await model.availability()).toBe('unavailable');
+    await expect(model.create()).rejects.toEqual(named('NotSupportedError'));
+  });
+
+  test('an abort while the device is looked at counts', async () => {
+    const controller = new AbortController();
+    const { model } = setUp([], {
+      availability: async () => {
+        controller.abort();
+        return 'downloadable' as const;
+      },
+      download: async () => expect.unreachable(),
+    });
+    await expect(model.create({ signal: controller.signal })).rejects.toEqual(named('AbortError'));
+  });
+
   test('refuses what it cannot do', async () => {
     const { model } = setUp([], { availability: () => 'unavailable' });
     await expect(model.create()).rejects.toEqual(named('NotSupportedError'));

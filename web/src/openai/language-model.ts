@@ -15,8 +15,10 @@ export type { PromptInput, PromptMessage } from './prompt-input';
 
 /** What answers, as far as the wrapper must know it. */
 export interface LanguageModelHost {
-  /** `available` also where an endpoint answers and nothing need be downloaded first. */
+  /** Whether the device can answer. */
   availability(): Promise<Availability> | Availability;
+  /** Whether an endpoint may answer at this moment; then nothing need be downloaded first. */
+  cloudMayAnswer?(): boolean;
   download(options: {
     onProgress?: (progress: Progress) => void;
     signal?: AbortSignal | undefined;
@@ -60,7 +62,7 @@ export interface LanguageModelLike {
 export function createLanguageModel(chat: ChatCompletions, host: LanguageModelHost): LanguageModelLike {
   return {
     async availability(options = {}) {
-      return refused(options) === undefined ? host.availability() : 'unavailable';
+      return refused(options) === undefined ? availabilityOf(host) : 'unavailable';
     },
     async create(options = {}) {
       const { signal, temperature, topK } = options;
@@ -100,6 +102,11 @@ function refused({
   return other && `The model takes and writes text only, not ${String(other.type).slice(0, 100)}.`;
 }
 
+/** An endpoint that may answer counts: the device is not asked, and its model is not waited for. */
+async function availabilityOf(host: LanguageModelHost): Promise<Availability> {
+  return host.cloudMayAnswer?.() === true ? 'available' : host.availability();
+}
+
 async function makeAvailable(
   host: LanguageModelHost,
   { signal, monitor }: LanguageModelCreateOptions,
@@ -113,7 +120,8 @@ async function makeAvailable(
     shown = loaded;
     target.dispatchEvent(new DownloadProgressEvent(loaded));
   };
-  const availability = await host.availability();
+  const availability = await availabilityOf(host);
+  signal?.throwIfAborted();
   if (availability === 'unavailable')
     throw unsupported('The model does not run on this device, and no endpoint may answer in its place.');
   report(0);

@@ -13,11 +13,12 @@ import type { ChatAnswer } from './chat/chat-answer';
 import { ChatView } from './chat/chat-view';
 import { Conversation } from './chat/conversation';
 import { ErrorBox } from './error-box';
+import { askSize, foreignHost } from './foreign-model';
 import { formatEstimate } from './format';
 import { Controls } from './live/controls';
 import { Panel } from './live/panel';
 import { listModels, type OfferedModel, offer } from './manifest';
-import { ModelCard } from './model-card';
+import { type Foreign, ModelCard } from './model-card';
 import { type PageQuery, readQuery } from './query';
 import { saveFile } from './save-file';
 import { cloudOptions } from './settings';
@@ -34,7 +35,7 @@ export class App {
   readonly #panel = new Panel(this.settings.current.slo);
   readonly #status = new StatusBar({ onRemove: () => void this.#remove() });
   readonly #card = new ModelCard({
-    onDownload: () => void this.obtain(),
+    onDownload: () => void this.#downloadClicked(),
     onPause: () => this.#download?.abort(),
     onRemove: () => void this.#remove(),
     onChoose: (index) => void this.#choose(index),
@@ -71,6 +72,8 @@ export class App {
   #query: PageQuery | undefined;
   #models: OfferedModel[] = [];
   #model: OfferedModel | undefined;
+  /** Set where the model would come from another site. */
+  #foreign: Foreign | undefined;
   #inshore: Inshore | undefined;
   /** The endpoint that the instance was given. */
   #cloud: string | undefined;
@@ -112,7 +115,7 @@ export class App {
     return this.#conversation.answer;
   }
 
-  /** Shows what there is; loads by itself only what is stored already, or what `?autoload=1` asks for. */
+  /** Shows what there is; loads by itself only what is stored already, or what `?autoload=1` asks for and this site has. */
   async start(): Promise<void> {
     try {
       this.#views.show();
@@ -147,6 +150,19 @@ export class App {
     }
   }
 
+  /** The first click on a model of another site whose size is unknown asks for the size; the next one downloads it. */
+  async #downloadClicked(): Promise<void> {
+    const [model, foreign] = [this.#model, this.#foreign];
+    if (model === undefined || foreign === undefined || foreign.asked || model.ref.bytes !== undefined)
+      return this.obtain();
+    const stored = await this.store.find(model.ref);
+    if (stored.complete || stored.bytes > 0) return this.obtain();
+    const bytes = await askSize(model.ref.url);
+    if (foreign !== this.#foreign) return;
+    this.#foreign = { ...foreign, bytes, asked: true };
+    this.#card.offer(model.ref, stored, this.#foreign);
+  }
+
   async #choose(index: number): Promise<void> {
     const model = this.#models[index];
     if (model === undefined) return;
@@ -155,8 +171,13 @@ export class App {
     try {
       await this.#create(model);
       const stored = await this.store.find(model.ref);
-      if (stored.complete || this.#query?.autoload) await this.obtain();
-      else this.#card.offer(model.ref, stored);
+      // Another one was chosen meanwhile: what is true of this model must not load or download that one.
+      if (this.#model !== model) return;
+      const host = foreignHost(model.ref, location.origin);
+      this.#foreign = host === undefined ? undefined : { host, bytes: undefined, asked: false };
+      // A link may start a download from this site only.
+      if (stored.complete || (this.#query?.autoload && host === undefined)) await this.obtain();
+      else this.#card.offer(model.ref, stored, this.#foreign);
     } catch (error) {
       this.#errors.show(error, { label: 'Try again', action: () => void this.#choose(index) });
     }
@@ -172,6 +193,8 @@ export class App {
     const inshore = await createInshore({
       model: model.source,
       device: this.#query?.device ?? 'auto',
+      // The card asks first.
+      download: 'manual',
       ...(this.#query?.threads !== undefined && { threads: this.#query.threads }),
       ...(this.#query?.kvCache !== undefined && { kvCache: this.#query.kvCache }),
     });
@@ -213,7 +236,7 @@ export class App {
     this.#loaded ||= engine.state === 'ready';
     this.#showReady();
     if (engine.state === 'ready') {
-      this.#status.show(engine.device);
+      this.#status.show(engine.device, engine.info.notes);
       await this.#showMemory();
     } else if (engine.state === 'closed') {
       this.#status.hide();
@@ -290,7 +313,7 @@ export class App {
   async #offerAgain(model: OfferedModel, error: unknown): Promise<void> {
     const stored = await this.store.find(model.ref).catch(() => undefined);
     if (stored === undefined) this.#card.hide();
-    else this.#card.offer(model.ref, stored);
+    else this.#card.offer(model.ref, stored, this.#foreign);
     if (InshoreError.is(error) && error.code === 'cancelled') return;
     this.#errors.show(error, { label: 'Try again', action: () => void this.obtain() });
   }
@@ -302,7 +325,7 @@ export class App {
     try {
       await this.#create(model);
       await this.#inshore?.remove();
-      this.#card.offer(model.ref, await this.store.find(model.ref));
+      this.#card.offer(model.ref, await this.store.find(model.ref), this.#foreign);
     } catch (error) {
       this.#errors.show(error);
     }

@@ -5,6 +5,15 @@ import { byId } from './dom';
 import { formatBytes, formatWait } from './format';
 import { SpeedMeter } from './speed';
 
+/** A model that another site would send. */
+export interface Foreign {
+  host: string;
+  /** Its size, as that site says. */
+  bytes: number | undefined;
+  /** Whether the site was asked. */
+  asked: boolean;
+}
+
 /** The card that offers the model, and shows how far its download and load are. */
 export class ModelCard {
   readonly #card = byId('model-card', HTMLElement);
@@ -52,9 +61,10 @@ export class ModelCard {
   }
 
   /** Offers `model` for download, or the rest of it, or what is here already for another load. */
-  offer(model: ModelRef, stored: Stored): void {
+  offer(model: ModelRef, stored: Stored, foreign?: Foreign): void {
     this.#show(model);
-    const size = model.bytes === undefined ? '' : ` (${formatBytes(model.bytes)})`;
+    const bytes = model.bytes ?? foreign?.bytes;
+    const size = bytes === undefined ? '' : ` (${formatBytes(bytes)})`;
     const begun = stored.bytes > 0;
     if (stored.complete) {
       this.#note.textContent = 'It is stored in this browser, but not loaded.';
@@ -62,6 +72,8 @@ export class ModelCard {
     } else if (begun) {
       this.#note.textContent = `${formatBytes(stored.bytes)} are here already.`;
       this.#download.textContent = `Resume download${size}`;
+    } else if (foreign !== undefined) {
+      this.#offerForeign(model, foreign, size);
     } else {
       this.#note.textContent =
         'Runs in this tab. It is downloaded once and kept in this browser; while “Never cloud” is on, what you write does not leave the device.';
@@ -72,6 +84,15 @@ export class ModelCard {
     this.#estimate.hidden = stored.complete;
     this.#file.hidden = false;
     this.#choice.disabled = false;
+  }
+
+  /** Says what would be fetched and from where: whoever made the link chose it, not this site. */
+  #offerForeign({ url }: ModelRef, { host, asked }: Foreign, size: string): void {
+    const file = new URL(url).pathname.slice(0, 200);
+    const large = size !== '' ? size : asked ? ', whose size the server does not say' : '';
+    this.#note.textContent = `The address of this page names a model of another site: ${file} at ${host}${large}. Nothing is fetched from there until you ask for it.`;
+    this.#download.textContent =
+      size === '' && !asked ? `Ask ${host} for its size` : `Download model from ${host}${size}`;
   }
 
   /** Shows what the test of the device says; undefined while it runs or where there is nothing to say. */

@@ -14,17 +14,21 @@ export class StatusBar {
     byId('remove', HTMLButtonElement).addEventListener('click', actions.onRemove);
   }
 
-  /** Shows the device. */
-  show(report: DeviceReport): void {
+  /** Shows the device, and what gave way to what it can do. */
+  show(report: DeviceReport, notes: readonly string[] = []): void {
     this.#bar.hidden = false;
     this.#backend.textContent = formatBackend(report);
     this.#backend.dataset.backend = report.backend;
     this.#adapter.textContent = formatAdapter(report);
     // Where the engine's name for it says more, it is one hover away.
     this.#adapter.title = report.name;
-    this.#fallback.hidden = report.fallback === undefined;
-    this.#fallback.textContent =
-      report.fallback === undefined ? '' : `Runs on WASM SIMD instead of the GPU: ${report.fallback.message}`;
+    const fallback =
+      report.fallback === undefined
+        ? []
+        : [`Runs on WASM SIMD instead of the GPU: ${report.fallback.message}`];
+    const words = [...fallback, ...notes];
+    this.#fallback.hidden = words.length === 0;
+    this.#fallback.textContent = words.join(' ');
   }
 
   /** Shows the engine's memory. */

@@ -116,6 +116,8 @@ export type Reason =
 /** A failed leg, in the words that matter here. */
 export type FailureKind =
   | 'worker_crashed'
+  /** The engine met a bug of its own in this request: a fresh engine would meet it again, another host may not. */
+  | 'engine_panicked'
   | 'device_lost'
   | 'out_of_memory'
   /** The request itself is to blame (400 …): nobody else would do better. */
@@ -223,8 +225,13 @@ export type Order =
   | { type: 'load'; key: string; reason: Reason }
   | { type: 'breaker'; key: string; state: 'closed' | 'open' | 'half_open'; until_ms?: number | undefined };
 
-/** One line of a recorded trace: `inshore route replay` reads a file of these, the configuration first. */
-export type TraceLine = { config: RouteConfig } | { now_ms: number; event: RouteEvent; orders: Order[] };
+/**
+ * One line of a recorded trace: `inshore route replay` reads a file of these, the configuration first. `dropped`: number
+ * of older lines that are missing between the first line and the second.
+ */
+export type TraceLine =
+  | { config: RouteConfig; dropped?: number }
+  | { now_ms: number; event: RouteEvent; orders: Order[] };
 
 /** Every constant of the policy; `defaultConfig()` of the wasm module gives the defaults. */
 export interface RouteConfig {

@@ -58,14 +58,21 @@ export interface InshoreOptions {
   budget?: { cloudTokens?: number };
   hedge?: boolean;
   device?: 'auto' | 'gpu' | 'cpu';
+  /**
+   * When the model is downloaded. `on_demand` (the default): with the first request that the device could answer. Where an
+   * endpoint may answer, it does so meanwhile; elsewhere the request waits, and `progress` tells how far the download is.
+   * `background`: at once, when the instance is created. `manual`: only by `download()`. A browser that saves data or pays
+   * for each byte downloads only by `download()`. Sizes are those of the model's file: some 100 MB to some GB.
+   */
+  download?: 'background' | 'on_demand' | 'manual';
   /** Where `hf:` references are, if not at the usual hub: a mirror of yours. */
   hub?: string;
   contextTokens?: number;
   /** On the CPU: no rounding of activations, at about two thirds of the speed. */
   exact?: boolean;
   /**
-   * Numbers of the KV cache: in half the memory, as they were computed, or (only on a CPU) in a quarter. Default: f16, with
-   * `exact` f32.
+   * Numbers of the KV cache: in half the memory, as they were computed, or (only on a CPU) in a quarter; a GPU that `auto`
+   * opens takes f16 instead and says so in `ModelInfo.notes`. Default: f16, with `exact` f32.
    */
   kvCache?: 'f16' | 'f32' | 'q8_0';
   /**

@@ -1,16 +1,70 @@
 import type { DeviceChoice, DeviceReport } from '../engine/protocol';
+import type { Records } from '../records';
+import { within } from '../within';
+
+/** A browser that does not say within this time which adapter it has counts as one without. */
+const PATIENCE_MS = 2_000;
 
 /** Names an opened device for breaker and history: speeds of another adapter say nothing about this one. */
-export function nameOfDevice({ backend, adapter }: DeviceReport): string {
+export function nameOfDevice({ backend, adapter }: Pick<DeviceReport, 'backend' | 'adapter'>): string {
   return backend === 'flex' ? simd() : gpu(adapter ?? { vendor: '', architecture: '', description: '' });
 }
 
-/** The name that the device will have once it is opened, as far as that can be told beforehand. */
-export async function expectedDevice(choice: DeviceChoice): Promise<string> {
+/**
+ * Says which device will open for a choice. The browser's adapter is a guess only: a GPU may fail to open or to take the
+ * model, and then the CPU answers. So what opened last for the same adapter and model counts, also in a later session.
+ */
+export class DeviceNames {
+  readonly #opened: Records<string>;
+  readonly #model: string;
+  readonly #expected = new Map<DeviceChoice, Promise<string>>();
+  readonly #adapters = new Map<DeviceChoice, Promise<string>>();
+
+  /** `opened`: names of devices by choice, adapter and model. */
+  constructor(opened: Records<string>, model: string) {
+    this.#opened = opened;
+    this.#model = model;
+  }
+
+  /** The name that the device will probably have. Asks the browser once. */
+  expected(choice: DeviceChoice): Promise<string> {
+    const known = this.#expected.get(choice) ?? this.#look(choice);
+    this.#expected.set(choice, known);
+    return known;
+  }
+
+  /** Notes which device opened for `choice`. */
+  async noteOpened(choice: DeviceChoice, name: string): Promise<void> {
+    this.#expected.set(choice, Promise.resolve(name));
+    const key = await this.#key(choice);
+    if ((await this.#opened.get(key)) !== name) await this.#opened.put(key, name);
+  }
+
+  async #look(choice: DeviceChoice): Promise<string> {
+    const adapter = await this.#adapter(choice);
+    return choice === 'cpu' ? adapter : ((await this.#opened.get(await this.#key(choice))) ?? adapter);
+  }
+
+  async #key(choice: DeviceChoice): Promise<string> {
+    return `${choice} | ${await this.#adapter(choice)} | ${this.#model}`;
+  }
+
+  #adapter(choice: DeviceChoice): Promise<string> {
+    const known = this.#adapters.get(choice) ?? adapterName(choice);
+    this.#adapters.set(choice, known);
+    return known;
+  }
+}
+
+async function adapterName(choice: DeviceChoice): Promise<string> {
   if (choice === 'cpu') return simd();
-  const found = await globalThis.navigator?.gpu
-    ?.requestAdapter({ powerPreference: 'high-performance' })
-    .catch(() => null);
+  const asked = globalThis.navigator?.gpu?.requestAdapter({ powerPreference: 'high-performance' });
+  const found =
+    asked &&
+    (await within(
+      PATIENCE_MS,
+      asked.catch(() => null),
+    ));
   return found?.info === undefined ? simd() : gpu(found.info);
 }
 

@@ -201,7 +201,7 @@ describe('a model that is stored but not loaded', () => {
     leg.sink.finished({ finishReason: 'stop' });
     expect((await reading).report).toMatchObject({ source: 'on_device', reason: 'meets_slo' });
     const told = dispatcher.trace.lines.flatMap((line) => ('event' in line ? [line.event] : []));
-    expect(told.filter(({ type }) => type === 'load_ended')).toEqual([{ type: 'load_ended', key: 'engine' }]);
+    expect(told.filter(({ type }) => type === 'load_ended')).toEqual([{ type: 'load_ended', key: 'name-1' }]);
   });
 
   it('is left alone where it fails to load, as an engine that fails to answer is', async () => {

@@ -63,6 +63,7 @@ export async function openDispatcher(setup: Setup = {}) {
   const events = new Emitter<InshoreEvents>();
   const local = {
     modelSha256: 'ff00' as string | undefined,
+    prepare: async (_mayLeave: boolean): Promise<void> => {},
     snapshot: async (): Promise<Snapshot['local']> => ({
       availability: 'available',
       key: 'engine',

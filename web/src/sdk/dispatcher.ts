@@ -9,11 +9,13 @@ import type {
   Snapshot,
   TraceLine,
 } from '../route/types';
+import { within } from '../within';
 import { ActiveRequest, mismatch, type RequestHost } from './active-request';
 import type { CloudEndpoint } from './cloud-leg';
 import type { CheckedRequest, Dispatcher, InshoreEvents } from './contract';
 import type { Emitter } from './emitter';
 import { engineFailure } from './engine-failure';
+import { destroyed } from './engine-lifecycle';
 import type { Leg, LegSink, LegTask } from './leg';
 import { estimatePromptTokens } from './prompt-tokens';
 import { routeError } from './route-error';
@@ -30,7 +32,9 @@ export interface Policy {
 export interface LocalLegs {
   /** Hash of the model, where it is known. */
   readonly modelSha256: string | undefined;
-  snapshot(request: CheckedRequest): Promise<Snapshot['local']>;
+  snapshot(): Promise<Snapshot['local']>;
+  /** Downloads a missing model, where the instance does so by itself; resolves at once where the request `mayLeave`. */
+  prepare(mayLeave: boolean): Promise<void>;
   start(task: LegTask, sink: LegSink): Leg;
   /** Loads the stored model, if it is not loaded; never downloads one. */
   load(): Promise<unknown>;
@@ -47,6 +51,9 @@ export interface Settings {
   cloud: CloudEndpoint | undefined;
 }
 
+/** What decides whether a request may leave the device, as far as the request itself says. */
+type LeavingSpec = Pick<RequestSpec, 'mode' | 'privacy' | 'prompt_tokens' | 'cloud_tokens_left'>;
+
 /** What a dispatcher is made of. */
 export interface DispatcherParts {
   policy: Policy;
@@ -62,6 +69,15 @@ export interface DispatcherParts {
   onTrace?: ((line: TraceLine) => void) | undefined;
 }
 
+/** Of a device that a request cannot use: nothing of it is read. */
+const UNREAD: Snapshot['local'] = {
+  availability: 'unavailable',
+  key: '',
+  memory_fits: null,
+  load_ms: 0,
+  queue_ms: 0,
+};
+
 /**
  * Executes the policy. Every event goes to it with its time; its orders are carried out as they stand, and nothing is
  * done without one: what was executed is what was decided, and the trace says both.
@@ -71,6 +87,8 @@ export class RouteDispatcher implements Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #host: RequestHost;
   readonly #time: Timekeeper;
+  /** Requests that the policy does not know yet: their device is being looked at, or their model downloaded. */
+  readonly #waiting = new Set<Running>();
   readonly #active = new Map<number, ActiveRequest>();
   readonly #queue: RouteEvent[] = [];
   #pushing = false;
@@ -140,17 +158,42 @@ export class RouteDispatcher implements Dispatcher {
   /** Ends every request with `destroyed`. */
   destroy(): void {
     this.#destroyed = true;
+    for (const running of this.#waiting) running.fail(destroyed());
     for (const request of [...this.#active.values()]) this.#collapse(request, destroyed());
     this.#time.stop();
   }
 
+  /** Whether an endpoint may answer a request of this kind now; without one: a request with the instance's settings. */
+  mayLeave({ mode, privacy, cloud_tokens_left, prompt_tokens }: LeavingSpec = this.#defaultSpec()): boolean {
+    const { settings, surroundings, gate } = this.#parts;
+    const isAllowed = gate.cloudEnabled && mode !== 'only_on_device' && privacy !== 'local_only';
+    const isPaid = cloud_tokens_left === undefined || cloud_tokens_left > prompt_tokens;
+    return isAllowed && isPaid && settings.cloud !== undefined && (surroundings?.online() ?? true);
+  }
+
+  /** What the policy must know of the device; undefined where the request ended meanwhile. */
+  async #lookAtDevice(running: Running): Promise<Snapshot['local'] | undefined> {
+    if (running.spec.mode === 'only_in_cloud') return UNREAD;
+    await this.#prepare(running);
+    return running.ended ? undefined : this.#parts.local.snapshot();
+  }
+
+  /** Waits for a download that only the device's answer can come after, as long as the request may take. */
+  async #prepare({ spec }: Running): Promise<void> {
+    const preparing = this.#parts.local.prepare(this.mayLeave(spec)).then(() => true);
+    const { deadline_ms } = spec;
+    const inTime = deadline_ms === undefined ? await preparing : await within(deadline_ms, preparing);
+    if (inTime === undefined) throw routeError('deadline', undefined);
+  }
+
   async #begin(running: Running): Promise<void> {
     const { local, settings, surroundings, gate } = this.#parts;
+    this.#waiting.add(running);
     try {
       const { cloud } = settings;
-      const device = await local.snapshot(running.checked);
+      const device = await this.#lookAtDevice(running);
       if (this.#destroyed) throw destroyed();
-      if (running.ended) return;
+      if (device === undefined || running.ended) return;
       const { request, spec } = running;
       const snapshot: Snapshot = {
         local: device,
@@ -164,12 +207,23 @@ export class RouteDispatcher implements Dispatcher {
       this.report({ type: 'begin', request, spec, snapshot });
     } catch (error) {
       running.fail(InshoreError.from(error));
+    } finally {
+      this.#waiting.delete(running);
     }
   }
 
+  #tokensLeft(): number | undefined {
+    const { cloudTokens } = this.#parts.settings;
+    return cloudTokens === undefined ? undefined : Math.max(0, cloudTokens - this.#cloudTokensUsed);
+  }
+
+  #defaultSpec(): LeavingSpec {
+    const { mode, privacy } = this.#parts.settings;
+    return { mode, privacy, prompt_tokens: 0, cloud_tokens_left: this.#tokensLeft() };
+  }
+
   #spec({ extension, messages, maxTokens, localLacks }: CheckedRequest): RequestSpec {
-    const { mode, privacy, slo, hedge, cloudTokens } = this.#parts.settings;
-    const left = cloudTokens === undefined ? undefined : Math.max(0, cloudTokens - this.#cloudTokensUsed);
+    const { mode, privacy, slo, hedge } = this.#parts.settings;
     return {
       mode: extension.mode ?? mode,
       slo,
@@ -179,7 +233,7 @@ export class RouteDispatcher implements Dispatcher {
       conversation: extension.conversation,
       deadline_ms: extension.deadline_ms,
       hedge,
-      cloud_tokens_left: left,
+      cloud_tokens_left: this.#tokensLeft(),
       local_lacks: localLacks,
     };
   }
@@ -246,6 +300,3 @@ export class RouteDispatcher implements Dispatcher {
     this.#tell({ type: 'cancelled', request: request.running.request });
   }
 }
-
-const destroyed = (): InshoreError =>
-  new InshoreError('destroyed', 'This instance of inshore was destroyed. Create another one.');

@@ -26,7 +26,7 @@ const BY_CODE: Partial<Record<ErrorCode, FailureKind>> = {
   worker_crashed: 'worker_crashed',
   closed: 'worker_crashed',
   engine_gone: 'worker_crashed',
-  engine_panicked: 'worker_crashed',
+  engine_panicked: 'engine_panicked',
   device_lost: 'device_lost',
   gpu_failed: 'device_lost',
   device_refused: 'device_lost',

@@ -59,7 +59,7 @@ it('a stored model is probed without a request', async () => {
   const stored = 'e3b0c442';
   const fetch = offline();
   const { engine, asked, contexts, joined } = openEngine(here);
-  const record = await probeDevice({ engine, url, stored, setup });
+  const { record } = await probeDevice({ engine, url, stored, setup });
   expect(record).toMatchObject({ prefillTps: 300, decodeTps: 30, from: 'probe', device: 'CPU' });
   expect([asked, contexts]).toEqual([[stored], [2_048]]);
   expect(fetch).not.toHaveBeenCalled();

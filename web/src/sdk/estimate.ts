@@ -7,7 +7,8 @@ import type { Reason, Slo } from '../route/types';
 import { LOST } from '../store/failures';
 import type { StoredKey } from '../store/protocol';
 import type { Estimate } from './contract';
-import type { Setup } from './local-side';
+import { nameOfDevice } from './device-name';
+import type { EngineSetup } from './engine-lifecycle';
 import type { SpeedRecord } from './speed-record';
 
 /** The prompt of the estimate. */
@@ -23,11 +24,17 @@ export interface ProbeParts {
   url: string;
   /** The model's file on this device, if it is whole: then nothing is fetched. */
   stored: StoredKey | undefined;
-  setup: Setup;
+  setup: EngineSetup;
+}
+
+/** What a probe found, and on which device: it may be another than the one that was expected. */
+export interface Probed {
+  device: string;
+  record: SpeedRecord;
 }
 
 /** Probes the device with the model's shape: only the first bytes of its file are read. */
-export async function probeDevice({ engine, url, stored, setup }: ProbeParts): Promise<SpeedRecord> {
+export async function probeDevice({ engine, url, stored, setup }: ProbeParts): Promise<Probed> {
   try {
     const opened = await engine.open(setup.device, setup.threads);
     const shape = await shapeOf(engine, url, stored);
@@ -38,7 +45,9 @@ export async function probeDevice({ engine, url, stored, setup }: ProbeParts): P
       kvFormat(setup),
     );
     const { backend, name } = opened;
-    return { prefillTps, decodeTps, from: 'probe', answers: 0, memoryBytes, probeMs, backend, device: name };
+    const speeds = { prefillTps, decodeTps, from: 'probe' as const, answers: 0 };
+    const record = { ...speeds, memoryBytes, probeMs, backend, device: name };
+    return { device: nameOfDevice(opened), record };
   } finally {
     engine.close();
   }

@@ -1,7 +1,9 @@
 import routeWasmUrl from '#route-wasm-bytes?url';
 import { EngineClient, startEngine } from '../engine/client';
 import { openSession, type Session } from '../engine/session';
+import { InshoreError } from '../error';
 import { type ChatCompletions, createChatCompletions, createOpenAIFetch } from '../openai';
+import { openRecords } from '../records';
 import { defaultConfig, Router } from '../route/router';
 import type { Availability, Mode, RouteConfig, Slo } from '../route/types';
 import { ModelStore, startStore } from '../store/client';
@@ -19,10 +21,13 @@ import type {
   Progress,
   RunningAnswer,
 } from './contract';
+import { DeviceNames } from './device-name';
 import { RouteDispatcher, type Settings } from './dispatcher';
 import { Emitter } from './emitter';
+import { destroyed } from './engine-lifecycle';
 import { probeDevice, toEstimate } from './estimate';
 import { LocalSide } from './local-side';
+import { ModelDownload } from './model-download';
 import { openSpeedRecords } from './speed-record';
 import { type Surroundings, watchSurroundings } from './surroundings';
 
@@ -56,6 +61,8 @@ export interface Inshore {
   readonly session: Session | undefined;
   /** Whether the device can answer. */
   availability(): Promise<Availability>;
+  /** Whether the endpoint may answer at this moment: there is one, and neither a rule nor the network forbids it. */
+  cloudMayAnswer(): boolean;
   /**
    * What the device will do with the model, before a download: from measured answers, else from a probe of some
    * milliseconds, which reads the first 64 KB of the model's file (fetches them, if it is not stored) and is then remembered.
@@ -101,7 +108,9 @@ export async function createInshore(options: InshoreOptions): Promise<Inshore> {
     options.hub === undefined ? {} : { hub: options.hub },
   );
   const config = { ...(await defaultConfig(routeWasm)), ...options.policy };
-  return new Instance(options, model, await Router.create(routeWasm, config), config);
+  const inshore = new Instance(options, model, await Router.create(routeWasm, config), config);
+  if (options.download === 'background') void inshore.prefetch();
+  return inshore;
 }
 
 class Instance implements Inshore {
@@ -117,6 +126,9 @@ class Instance implements Inshore {
   readonly #dispatcher: RouteDispatcher;
   readonly #surroundings: Surroundings;
   readonly #engineWorker: string | URL | undefined;
+  readonly #download: ModelDownload;
+  /** Aborted by {@link destroy}. */
+  readonly #life = new AbortController();
   #stored: Stored | undefined;
   #clouds = 0;
 
@@ -133,6 +145,11 @@ class Instance implements Inshore {
       cloudTokens: options.budget?.cloudTokens,
       cloud: options.cloud === undefined ? undefined : new CloudEndpoint(options.cloud, this.#gate),
     };
+    this.#download = new ModelDownload({
+      policy: options.download ?? 'on_demand',
+      fetch: async (fetching) => this.#learn(await this.#store.fetch(model, fetching)),
+      onProgress: (progress) => this.#events.emit('progress', progress),
+    });
     this.#local = this.#openLocal(options);
     this.#surroundings = watchSurroundings((event) => this.#dispatcher.report(event));
     this.#dispatcher = new RouteDispatcher({
@@ -152,49 +169,51 @@ class Instance implements Inshore {
     return this.#local.session;
   }
 
-  availability(): Promise<Availability> {
+  async availability(): Promise<Availability> {
+    this.#checkAlive();
     return this.#local.availability();
   }
 
+  cloudMayAnswer(): boolean {
+    return !this.#life.signal.aborted && this.#dispatcher.mayLeave();
+  }
+
   async estimate(): Promise<Estimate> {
+    this.#checkAlive();
     let record = await this.#local.record();
     if (record === undefined || !(record.prefillTps > 0 && record.decodeTps > 0)) {
-      // A browser without file storage can still be measured.
-      const { key, complete } = await this.#find().catch(() => NOT_STORED);
-      const stored = complete ? key : undefined;
-      const engine = new EngineClient(startEngine(this.#engineWorker));
-      const { url } = this.#model;
-      record = { ...record, ...(await probeDevice({ engine, url, stored, setup: this.#local.setup })) };
-      await this.#local.keep(record);
+      record = await this.#local.keepProbe(await this.#probe());
     }
+    this.#checkAlive();
     const { memory_fits } = await this.#local.snapshot();
     return toEstimate(record, this.#settings.slo, memory_fits);
   }
 
   async download({ onProgress, signal }: Parameters<Inshore['download']>[0] = {}): Promise<void> {
-    const tell = (progress: Progress): void => {
-      this.#events.emit('progress', progress);
-      onProgress?.(progress);
-    };
+    this.#checkAlive();
     const unlisten = this.#events.on('progress', (progress) => {
       if (progress.phase === 'loading') onProgress?.(progress);
     });
-    this.#local.downloading = true;
     try {
-      const fetching = { onProgress: tell, ...(signal !== undefined && { signal }) };
-      await this.#learn(await this.#store.fetch(this.#model, fetching));
-      this.#local.downloading = false;
-      await this.#local.load();
+      await this.#download.run({ onProgress, signal });
+      await unlessAborted(this.#local.load(), signal);
     } finally {
-      this.#local.downloading = false;
       unlisten();
     }
   }
 
   async remove(): Promise<void> {
+    this.#checkAlive();
+    await this.#download.stop();
     this.#local.unload();
     this.#stored = undefined;
     await this.#store.remove(this.#model);
+  }
+
+  /** Begins the download before the first request, if the device can have the model and nothing speaks against it. */
+  async prefetch(): Promise<void> {
+    // A failure is met again by the first request that needs the model, and told there.
+    await this.#local.prepare(false).catch(() => {});
   }
 
   run(request: CheckedRequest, options: { signal?: AbortSignal | undefined } = {}): RunningAnswer {
@@ -228,7 +247,8 @@ class Instance implements Inshore {
     return this.session?.engine.memoryBytes();
   }
 
-  slowDown(factor: number): Promise<void> {
+  async slowDown(factor: number): Promise<void> {
+    this.#checkAlive();
     return this.#local.slowDown(factor);
   }
 
@@ -237,7 +257,9 @@ class Instance implements Inshore {
   }
 
   destroy(): void {
+    this.#life.abort();
     this.#dispatcher.destroy();
+    this.#download.destroy();
     this.#surroundings.stop();
     this.#local.destroy();
     this.#store.close();
@@ -250,10 +272,15 @@ class Instance implements Inshore {
       model: this.#model,
       setup: { device: device ?? 'auto', threads, contextTokens, exact, kvCache },
       records: openSpeedRecords(),
+      devices: new DeviceNames(
+        openRecords('inshore-devices', 'opened'),
+        this.#model.sha256?.slice(0, 16) ?? this.#model.name,
+      ),
+      download: this.#download,
       find: () => this.#find(),
-      open: (key, setup, onProgress) =>
+      open: (key, setup, opening) =>
         openSession(key, setup.device, {
-          onProgress,
+          ...opening,
           worker: assets?.engineWorker,
           ...(shareEngine && { share: `life${this.#local.losses}` }),
           threads: setup.threads,
@@ -261,7 +288,7 @@ class Instance implements Inshore {
           exact: setup.exact,
           kvCache: setup.kvCache,
         }),
-      onEngine: (state) => {
+      onState: (state) => {
         // The store may have lost it (evicted, another tab) or found it damaged: look again next time.
         if (state.state === 'closed' && LOST.has(state.error?.code ?? '')) this.#stored = undefined;
         this.#events.emit('engine', state);
@@ -271,7 +298,31 @@ class Instance implements Inshore {
     });
   }
 
+  /** Measures a fresh engine with the model's shape; the device that opened may be another than expected. */
+  async #probe() {
+    // A browser without file storage can still be measured.
+    const { key, complete } = await this.#find().catch(() => NOT_STORED);
+    this.#checkAlive();
+    const engine = new EngineClient(startEngine(this.#engineWorker));
+    const end = (): void => engine.close();
+    this.#life.signal.addEventListener('abort', end, { once: true });
+    try {
+      const stored = complete ? key : undefined;
+      return await probeDevice({ engine, url: this.#model.url, stored, setup: this.#local.setup });
+    } catch (error) {
+      this.#checkAlive();
+      throw error;
+    } finally {
+      this.#life.signal.removeEventListener('abort', end);
+    }
+  }
+
+  #checkAlive(): void {
+    if (this.#life.signal.aborted) throw destroyed();
+  }
+
   async #find(): Promise<Stored> {
+    this.#checkAlive();
     if (this.#stored !== undefined) return this.#stored;
     const stored = await this.#store.find(this.#model);
     if (stored.complete) await this.#learn(stored);
@@ -284,5 +335,22 @@ class Instance implements Inshore {
     if (this.#local.modelSha256 !== undefined || typeof stored.key !== 'string') return;
     const models = await this.#store.list();
     this.#local.modelSha256 = models.find(({ key }) => key === stored.key)?.sha256;
+  }
+}
+
+/** Rejects with `cancelled` once `signal` fires; the work goes on, for others may have joined it. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  let onAbort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () =>
+      reject(new InshoreError('cancelled', 'The download was cancelled while the model was loading.'));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }

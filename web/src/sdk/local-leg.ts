@@ -1,11 +1,15 @@
 import type { Answer } from '../engine/answer';
 import type { EngineClient } from '../engine/client';
 import type { AnswerEnd, EngineRequest, Sampling, Step } from '../engine/protocol';
+import { within } from '../within';
 import type { TokenLogprobs } from './contract';
 import type { Leg, LegSink, LegTask } from './leg';
 
-/** A stopped engine has so long to end its step; then its worker is ended instead. */
-const STOP_GRACE_MS = 2_000;
+/**
+ * How long a stopped engine has to end its step before its worker is ended instead: twice as long as it was silent at
+ * most so far (a part of a long prompt), within these bounds.
+ */
+const STOP_GRACE_MS = { least: 2_000, most: 10_000 };
 
 /** One answer, or the rest of one, on the device. */
 export class LocalLeg implements Leg {
@@ -13,6 +17,8 @@ export class LocalLeg implements Leg {
   readonly #sink: LegSink;
   readonly #aborted: Promise<void>;
   #answer: Answer | undefined;
+  #lastSignMs = 0;
+  #longestSilenceMs = 0;
   #abort: () => void = () => {};
   #isAborted = false;
 
@@ -27,6 +33,11 @@ export class LocalLeg implements Leg {
   /** Whether nobody waits for it any more. */
   get isAborted(): boolean {
     return this.#isAborted;
+  }
+
+  /** Resolves when nobody waits for it any more. */
+  get aborted(): Promise<void> {
+    return this.#aborted;
   }
 
   abort(): void {
@@ -54,20 +65,45 @@ export class LocalLeg implements Leg {
    * abort that the engine does not obey in time it throws `stuck`, and the worker has to go.
    */
   async run(engine: EngineClient): Promise<AnswerEnd | undefined> {
+    this.#lastSignMs = performance.now();
     const answer = engine.generate(engineRequest(this.task));
     this.#answer = answer;
+    answer.onPrefill = () => {
+      this.#heard();
+      this.alive();
+    };
     const read = this.#read(answer);
     await Promise.race([read, this.#aborted]);
     if (!this.#isAborted) return read;
     read.catch(() => {});
-    await Promise.race([read.catch(() => {}), sleep(STOP_GRACE_MS)]);
+    await within(
+      this.#graceMs(),
+      read.catch(() => {}),
+    );
     if (!answer.ended) throw STUCK;
     return undefined;
+  }
+
+  /** Tells the policy that the device works on this leg, though no token came. */
+  alive(): void {
+    this.sink.alive();
+  }
+
+  #heard(): void {
+    const now = performance.now();
+    this.#longestSilenceMs = Math.max(this.#longestSilenceMs, now - this.#lastSignMs);
+    this.#lastSignMs = now;
+  }
+
+  #graceMs(): number {
+    const silence = Math.max(this.#longestSilenceMs, performance.now() - this.#lastSignMs);
+    return Math.min(STOP_GRACE_MS.most, Math.max(STOP_GRACE_MS.least, 2 * silence));
   }
 
   async #read(answer: Answer): Promise<AnswerEnd> {
     const { topLogprobs } = this.task.request;
     for await (const step of answer) {
+      this.#heard();
       const logprobs = topLogprobs === undefined ? undefined : readLogprobs(step);
       this.sink.piece({ text: step.text, tokens: 1, ids: [step.id], logprobs });
       // The engine goes on and the token log keeps what it makes, which the context bounds; only nobody is told of it yet.
@@ -121,5 +157,3 @@ function readLogprobs({ text, logprob, top, bytes = [] }: Step): TokenLogprobs {
     }),
   };
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

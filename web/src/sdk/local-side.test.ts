@@ -1,15 +1,19 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { EngineClient } from '../engine/client';
 import type { EngineCalls, EngineEvent, EngineRequest } from '../engine/protocol';
 import type { Session } from '../engine/session';
 import { InshoreError } from '../error';
 import { joinedWorker } from '../joined-worker.testing';
+import { openRecords } from '../records';
 import type { Handlers } from '../worker-port';
 import type { EngineState } from './contract';
+import { DeviceNames } from './device-name';
+import type { EngineSetup, OpenOptions } from './engine-lifecycle';
 import type { LegTask } from './leg';
 import { cloudTask, collector } from './leg.testing';
-import { LocalSide, type Setup } from './local-side';
-import { measured, openSpeedRecords } from './speed-record';
+import { LocalSide } from './local-side';
+import { ModelDownload } from './model-download';
+import { measured, openSpeedRecords, type SpeedRecords } from './speed-record';
 
 const timings = {
   ttftMs: 100,
@@ -19,6 +23,7 @@ const timings = {
   cachedTokens: 20,
   completionTokens: 2,
 };
+const ADAPTER = { vendor: 'v', architecture: 'a', description: '', software: false };
 const info = {
   contextTokens: 2048,
   weightBytes: 90e6,
@@ -62,23 +67,35 @@ function fakeWorker() {
   return { client: new EngineClient(worker), requests, stopped, step, finish, crash, joined, post };
 }
 
-function openSide(complete = true) {
+interface SideOptions {
+  complete?: boolean;
+  backend?: 'flex' | 'wgpu';
+  records?: SpeedRecords;
+  /** What the store answers instead. */
+  find?: () => Promise<{ key: string; complete: boolean }>;
+  onOpen?: (options: OpenOptions) => void | Promise<void>;
+}
+
+function openSide({ complete = true, backend = 'flex', ...more }: SideOptions = {}) {
   const workers: ReturnType<typeof fakeWorker>[] = [];
-  const setups: Setup[] = [];
+  const setups: EngineSetup[] = [];
   const states: EngineState['state'][] = [];
   const side = new LocalSide({
     model: { name: 'm', url: 'http://x/m.gguf', bytes: 100e6, sha256: 'a'.repeat(64) },
     setup: { device: 'auto', contextTokens: undefined },
-    find: async () => ({ key: 'k', complete, bytes: 1 }),
-    open: async (_key, setup) => {
+    find: more.find ?? (async () => ({ key: 'k', complete })),
+    open: async (_key, setup, options) => {
+      await more.onOpen?.(options);
       const fake = fakeWorker();
       workers.push(fake);
       setups.push(setup);
-      const device = await fake.client.open('cpu');
+      const device = { ...(await fake.client.open('cpu')), backend, adapter: ADAPTER };
       return { engine: fake.client, device, info };
     },
-    records: openSpeedRecords(),
-    onEngine: ({ state }) => states.push(state),
+    records: more.records ?? openSpeedRecords(),
+    devices: new DeviceNames(openRecords('d', 't'), 'm'),
+    download: new ModelDownload({ policy: 'manual', fetch: async () => {}, onProgress: () => {} }),
+    onState: ({ state }) => states.push(state),
     onLoading: () => {},
   });
   return { side, workers, setups, states };
@@ -141,7 +158,10 @@ describe('LocalSide', () => {
   it('runs one answer at a time; the queue counts, and is through when the last one is', async () => {
     const { side, workers } = openSide();
     const [first, second] = [collector(), collector()];
-    await side.keep(measured(undefined, 300, 30));
+    await side.keepProbe({
+      device: (await side.key()).split(' | ')[0] ?? '',
+      record: measured(undefined, 300, 30),
+    });
     side.start(task({ maxTokens: 30 }), first.sink);
     side.start(task({ maxTokens: 30 }), second.sink);
     const one = await worker(workers, 1);
@@ -229,7 +249,7 @@ describe('LocalSide', () => {
   });
 
   it('a model that is not there is a typed failure, and never a download', async () => {
-    const { side, workers } = openSide(false);
+    const { side, workers } = openSide({ complete: false });
     await expect(side.load()).rejects.toMatchObject({ code: 'not_downloaded' });
     expect(workers.length).toBe(0);
     expect((await side.snapshot()).availability).toBe('downloadable');
@@ -247,6 +267,120 @@ describe('LocalSide', () => {
     expect((await seen.over).error).toMatchObject({ code: 'destroyed' });
     expect(workers.length).toBe(1);
     expect(workers[0]?.joined.terminated).toBe(1);
+  });
+});
+
+describe('a device whose GPU fails', () => {
+  afterEach(() => void vi.unstubAllGlobals());
+  const stubGpu = () =>
+    vi.stubGlobal('navigator', {
+      gpu: { requestAdapter: async () => ({ info: ADAPTER }) },
+      hardwareConcurrency: 1,
+    });
+
+  it('is looked up under the name of what opened, also once the engine is closed', async () => {
+    stubGpu();
+    const { side } = openSide({ backend: 'flex' });
+    expect(await side.key()).toMatch(/^wgpu v a \|/);
+    await side.load();
+    expect(await side.key()).toMatch(/^flex x1 \|/);
+    await expect.poll(() => side.record()).toMatchObject({ backend: 'flex', contextTokens: 2048 });
+    side.unload();
+    expect(await side.key()).toMatch(/^flex x1 \|/);
+    expect((await side.snapshot()).context_tokens).toBe(2048);
+  });
+
+  it('keeps what an answer measured under the name of the device that gave it', async () => {
+    stubGpu();
+    const records = openSpeedRecords();
+    const { side, workers } = openSide({ backend: 'wgpu', records });
+    const seen = collector();
+    // The engine goes before the measurement is kept.
+    const finished = (): void => side.unload();
+    side.start(task(), { ...seen.sink, finished });
+    (await worker(workers, 1)).finish();
+    const key = `wgpu v a | ${'a'.repeat(16)}`;
+    await expect.poll(() => records.get(key)).toMatchObject({ decodeTps: 30, from: 'history' });
+  });
+});
+
+describe('a device that is at work shows it', () => {
+  it('with each part of a long prompt', async () => {
+    const { side, workers } = openSide();
+    const seen = collector();
+    side.start(task(), seen.sink);
+    const one = await worker(workers, 1);
+    for (const doneTokens of [256, 512])
+      one.post({ type: 'prefill', generation: 1, progress: { doneTokens, totalTokens: 600 } });
+    one.step(1);
+    one.finish();
+    await seen.over;
+    expect(seen.signs.alive).toBe(2);
+  });
+
+  it('with each part of a model that is loaded for an answer, and not to those in the queue', async () => {
+    const load = { go: (): void => {} };
+    const { side, workers } = openSide({
+      onOpen: ({ onProgress }) =>
+        new Promise((resolve) => {
+          for (const done of [1, 2, 3]) onProgress(done, 3);
+          load.go = resolve;
+        }),
+    });
+    const [first, second] = [collector(), collector()];
+    side.start(task(), first.sink);
+    side.start(task(), second.sink);
+    await expect.poll(() => first.signs.alive).toBe(3);
+    expect(second.signs.alive).toBe(0);
+    load.go();
+    (await worker(workers, 1)).finish();
+    await first.over;
+  });
+});
+
+it('an opening that hangs holds up its own leg only', async () => {
+  let openings = 0;
+  const { side, workers } = openSide({
+    onOpen: () => {
+      openings += 1;
+      return openings === 1 ? new Promise(() => {}) : undefined;
+    },
+  });
+  const stalled = side.start(task(), collector().sink);
+  await expect.poll(() => openings).toBe(1);
+  stalled.abort();
+  const next = collector();
+  side.start(task({ plan: 'cpu' }), next.sink);
+  (await worker(workers, 1)).finish();
+  expect((await next.over).end).toBeDefined();
+  expect(side.setup.device).toBe('cpu');
+});
+
+describe('file storage that', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it.each<[string, () => Promise<{ key: string; complete: boolean }>, string]>([
+    ['hangs', () => new Promise(() => {}), 'unavailable'],
+    [
+      'is missing',
+      async () => {
+        throw new InshoreError('storage_unavailable', 'No storage.');
+      },
+      'unavailable',
+    ],
+    [
+      'fails otherwise',
+      async () => {
+        throw new InshoreError('worker_crashed', 'The worker stopped.');
+      },
+      'downloadable',
+    ],
+  ])('%s holds up no request', async (_, find, availability) => {
+    vi.useFakeTimers();
+    const { side } = openSide({ find });
+    const snapshot = side.snapshot();
+    await vi.runAllTimersAsync();
+    expect((await snapshot).availability).toBe(availability);
   });
 });
 

@@ -1,15 +1,16 @@
-import type { DeviceChoice, KvFormat } from '../engine/protocol';
 import type { Session } from '../engine/session';
 import { InshoreError } from '../error';
 import type { Availability, Plan, Snapshot } from '../route/types';
 import type { ModelRef } from '../store/model';
-import type { StoredKey } from '../store/protocol';
-import type { CheckedRequest, EngineState } from './contract';
+import { within } from '../within';
 import { fitsMemory } from './device-memory';
-import { expectedDevice, nameOfDevice } from './device-name';
+import { type DeviceNames, nameOfDevice } from './device-name';
 import { engineFailure, leavesEngineSound } from './engine-failure';
+import { EngineLifecycle, type EngineSetup, type LifecycleParts } from './engine-lifecycle';
+import type { Probed } from './estimate';
 import type { Leg, LegSink, LegTask } from './leg';
 import { LocalLeg, STUCK } from './local-leg';
+import type { ModelDownload } from './model-download';
 import { measured, type SpeedRecord, type SpeedRecords } from './speed-record';
 
 /** An answer without `max_tokens` counts so much for the queue. */
@@ -21,34 +22,19 @@ const LOAD_FIXED_MS = 500;
 const MIN_CONTEXT_TOKENS = 512;
 /** What a context is where nobody said, before the model told its own. */
 const USUAL_CONTEXT_TOKENS = 2_048;
-
-/** How the engine is set up. */
-export interface Setup {
-  device: DeviceChoice;
-  /** Of the CPU engine; undefined: as many as pay. */
-  threads?: number | undefined;
-  contextTokens: number | undefined;
-  /** f32 activations in the CPU engine. */
-  exact?: boolean | undefined;
-  /** Of the KV cache. */
-  kvCache?: KvFormat | undefined;
-}
+/** File storage that does not answer within this time counts as none, so that another side can answer. */
+const STORE_PATIENCE_MS = 5_000;
 
 /** What a local side is made of. */
-export interface LocalParts {
+export interface LocalParts extends Omit<LifecycleParts, 'onReady'> {
   model: ModelRef;
-  setup: Setup;
-  /** What the store has. */
-  find(): Promise<{ key: StoredKey; complete: boolean; bytes: number }>;
-  open(key: StoredKey, setup: Setup, onProgress: (done: number, total: number) => void): Promise<Session>;
   records: SpeedRecords;
-  onEngine(state: EngineState): void;
-  /** Progress of loading the stored model onto the device. */
-  onLoading(doneBytes: number, totalBytes: number): void;
+  devices: DeviceNames;
+  download: ModelDownload;
 }
 
 /**
- * The engine's life on this device. It is opened when first needed, runs one answer at a time and keeps the others
+ * The device's side of an instance. The engine is opened when first needed, runs one answer at a time and keeps the others
  * waiting in order. After a crash the next leg gets a fresh worker; a smaller plan stays, for what failed once would fail
  * again.
  */
@@ -56,66 +42,86 @@ export class LocalSide {
   /** Hash of the model's file, where it is known: other hosts compare it before they go on from token ids. */
   modelSha256: string | undefined;
   readonly #parts: LocalParts;
+  readonly #engine: EngineLifecycle;
   readonly #legs = new Set<LocalLeg>();
-  #setup: Setup;
-  #session: Session | undefined;
-  #opening: Promise<Session> | undefined;
-  #downloading = false;
   #turn: Promise<void> = Promise.resolve();
+  /** The leg whose turn it is. */
+  #current: LocalLeg | undefined;
   #slowness = 1;
-  #losses = 0;
-  #closed = false;
+  #updates: Promise<unknown> = Promise.resolve();
 
   constructor(parts: LocalParts) {
     this.#parts = parts;
     this.modelSha256 = parts.model.sha256;
-    this.#setup = parts.setup;
+    const onReady = (session: Session, openMs: number): void => {
+      if (this.#slowness !== 1) session.engine.slowDown(this.#slowness).catch(() => {});
+      // Nobody waits for the records.
+      this.#keepLoad(session, openMs, this.setup).catch(() => {});
+    };
+    const onLoading = (doneBytes: number, totalBytes: number): void => {
+      // A large model loads for longer than the policy waits for a silent leg.
+      this.#current?.alive();
+      parts.onLoading(doneBytes, totalBytes);
+    };
+    this.#engine = new EngineLifecycle({ ...parts, onReady, onLoading });
   }
 
   /** The loaded engine, if it is loaded. */
   get session(): Session | undefined {
-    return this.#session;
+    return this.#engine.session;
   }
 
-  /** Engines that were lost so far. Tabs that share one lose it together, and then share the next. */
+  /** Engines that were lost so far. */
   get losses(): number {
-    return this.#losses;
+    return this.#engine.losses;
   }
 
   /** How the engine is, or will be, set up. */
-  get setup(): Setup {
-    return this.#setup;
-  }
-
-  /** A download begins or ends. */
-  set downloading(now: boolean) {
-    this.#downloading = now;
+  get setup(): EngineSetup {
+    return this.#engine.setup;
   }
 
   async availability(): Promise<Availability> {
-    if (this.#session !== undefined) return 'available';
+    if (this.session !== undefined) return 'available';
     if (typeof WebAssembly === 'undefined') return 'unavailable';
     try {
-      if ((await this.#parts.find()).complete) return 'available';
+      const stored = await within(STORE_PATIENCE_MS, this.#parts.find());
+      if (stored === undefined) return 'unavailable';
+      if (stored.complete) return 'available';
     } catch (error) {
       // Without file storage there is no place for a model; any other trouble shows when it is downloaded.
       if (InshoreError.is(error) && error.code === 'storage_unavailable') return 'unavailable';
     }
-    return this.#downloading ? 'downloading' : 'downloadable';
+    return this.#parts.download.isRunning ? 'downloading' : 'downloadable';
+  }
+
+  /**
+   * Starts the download of a missing model where the instance does that by itself. Waits for it unless the request
+   * `mayLeave` the device and be answered elsewhere meanwhile.
+   */
+  async prepare(mayLeave: boolean): Promise<void> {
+    const { download } = this.#parts;
+    if (!download.isAutomatic || this.session !== undefined) return;
+    const availability = await this.availability();
+    if (availability !== 'downloadable' && availability !== 'downloading') return;
+    const downloading = download.automatic();
+    if (mayLeave) downloading.catch(() => {});
+    else await downloading;
   }
 
   /** What the policy must know of the device when a request begins. */
-  async snapshot(_request?: CheckedRequest): Promise<Snapshot['local']> {
-    const [availability, record, key] = await Promise.all([this.availability(), this.record(), this.key()]);
-    const contextTokens =
-      this.#session?.info.contextTokens ?? this.#setup.contextTokens ?? record?.contextTokens;
+  async snapshot(): Promise<Snapshot['local']> {
+    const [availability, key] = await Promise.all([this.availability(), this.key()]);
+    const record = await this.#parts.records.get(key);
+    const { session } = this;
+    const contextTokens = session?.info.contextTokens ?? this.setup.contextTokens ?? record?.contextTokens;
     const speeds = record !== undefined && record.decodeTps > 0 && record.prefillTps > 0;
     return {
       availability,
       key,
       context_tokens: contextTokens,
-      memory_fits: this.#session !== undefined ? true : fitsMemory(record?.memoryBytes),
-      load_ms: this.#session !== undefined ? 0 : this.#loadMs(record),
+      memory_fits: session !== undefined ? true : fitsMemory(record?.memoryBytes),
+      load_ms: session !== undefined ? 0 : this.#loadMs(record),
       queue_ms: this.#queueMs(record),
       estimate: speeds ? { prefill_tps: record.prefillTps, decode_tps: record.decodeTps } : undefined,
     };
@@ -123,12 +129,9 @@ export class LocalSide {
 
   /** Engine, adapter and model: what breaker, history and records go by. */
   async key(): Promise<string> {
-    const { model } = this.#parts;
-    const device =
-      this.#session === undefined
-        ? await expectedDevice(this.#setup.device)
-        : nameOfDevice(this.#session.device);
-    return `${device} | ${model.sha256?.slice(0, 16) ?? model.name}`;
+    const { session } = this;
+    if (session !== undefined) return this.#keyOf(nameOfDevice(session.device));
+    return this.#keyOf(await this.#parts.devices.expected(this.setup.device));
   }
 
   /** What is known of this model on this device. */
@@ -136,9 +139,10 @@ export class LocalSide {
     return this.#parts.records.get(await this.key());
   }
 
-  /** Keeps what became known. */
-  async keep(record: SpeedRecord): Promise<void> {
-    await this.#parts.records.put(await this.key(), record);
+  /** Keeps what a probe measured, for the device that it opened, and returns all that is known of that device. */
+  async keepProbe({ device, record }: Probed): Promise<SpeedRecord> {
+    await this.#parts.devices.noteOpened(this.setup.device, device);
+    return this.#update(device, (known) => ({ ...known, ...record }));
   }
 
   /** Starts a leg; it waits until those before it are through. */
@@ -151,33 +155,36 @@ export class LocalSide {
   }
 
   /** Loads the stored model, if it is not loaded. */
-  async load(): Promise<Session> {
-    return this.#open(this.#setup);
+  load(): Promise<Session> {
+    return this.#engine.open();
   }
 
   /** Every step takes `factor` times as long, now and after a restart: for demonstrations and tests. */
   async slowDown(factor: number): Promise<void> {
     this.#slowness = factor;
-    await this.#session?.engine.slowDown(factor);
+    await this.session?.engine.slowDown(factor);
   }
 
   /** Ends the engine; the next leg opens it again. */
   unload(): void {
-    this.#close(undefined);
+    this.#engine.close();
   }
 
   /** Ends the engine for good. */
   destroy(): void {
-    this.#closed = true;
     for (const leg of this.#legs) leg.abort();
-    this.unload();
+    this.#engine.destroy();
   }
 
   async #run(leg: LocalLeg): Promise<void> {
+    let session: Session | undefined;
+    this.#current = leg;
     try {
       if (leg.isAborted) return;
-      const session = await this.#open(this.#planned(leg.task.plan));
-      if (leg.isAborted) return;
+      // An opening that hangs holds up its own leg only: the next one may be ordered with another plan.
+      const opened = await Promise.race([this.#engine.open(this.#planned(leg.task.plan)), leg.aborted]);
+      if (opened === undefined || leg.isAborted) return;
+      session = opened;
       const end = await leg.run(session.engine);
       if (end === undefined) return;
       const { finishReason, timings } = end;
@@ -195,93 +202,64 @@ export class LocalSide {
         prefillTps: prefillTps > 0 ? prefillTps : undefined,
         decodeTps: decodeTps > 0 ? decodeTps : undefined,
       });
-      if (decodeTps > 0) await this.keep(measured(await this.record(), prefillTps, decodeTps));
+      if (decodeTps > 0) this.#measure(session, prefillTps, decodeTps).catch(() => {});
     } catch (thrown) {
-      if (thrown === STUCK) return this.#lose(undefined);
-      const error = engineFailure(thrown);
-      if (!leavesEngineSound(error)) this.#lose(error);
+      const error = thrown === STUCK ? undefined : engineFailure(thrown);
+      const isSound = error !== undefined && leavesEngineSound(error);
+      if (session !== undefined && !isSound) this.#engine.lose(session, error);
       this.#leave(leg);
-      leg.sink.failed(error);
+      if (error !== undefined) leg.sink.failed(error);
     } finally {
       this.#leave(leg);
     }
   }
 
   #leave(leg: LocalLeg): void {
+    if (this.#current === leg) this.#current = undefined;
     this.#legs.delete(leg);
   }
 
-  /** The set-up that a plan asks for. */
-  #planned(plan: Plan): Setup {
-    if (plan === 'cpu') return { ...this.#setup, device: 'cpu' };
-    if (plan === 'same') return this.#setup;
-    const now = this.#session?.info.contextTokens ?? this.#setup.contextTokens ?? USUAL_CONTEXT_TOKENS;
-    return { ...this.#setup, contextTokens: Math.max(MIN_CONTEXT_TOKENS, Math.floor(now / 2)) };
+  /** The setup that a plan asks for. */
+  #planned(plan: Plan): EngineSetup {
+    const { setup } = this;
+    if (plan === 'same') return setup;
+    if (plan === 'cpu') return { ...setup, device: 'cpu' };
+    const now = this.session?.info.contextTokens ?? setup.contextTokens ?? USUAL_CONTEXT_TOKENS;
+    return { ...setup, contextTokens: Math.max(MIN_CONTEXT_TOKENS, Math.floor(now / 2)) };
   }
 
-  /** The engine in this set-up; one that is set up differently is ended first. */
-  #open(setup: Setup): Promise<Session> {
-    if (this.#closed)
-      return Promise.reject(new InshoreError('destroyed', 'This instance of inshore was destroyed.'));
-    if (setup !== this.#setup && !same(setup, this.#setup)) {
-      this.#close(undefined);
-      this.#setup = setup;
-    }
-    if (this.#session !== undefined) return Promise.resolve(this.#session);
-    this.#opening ??= this.#openFresh(setup).finally(() => {
-      this.#opening = undefined;
-    });
-    return this.#opening;
+  /** Of the session that answered, though another may be open by now. */
+  async #measure({ device }: Session, prefillTps: number, decodeTps: number): Promise<void> {
+    await this.#update(nameOfDevice(device), (record) => measured(record, prefillTps, decodeTps));
   }
 
-  async #openFresh(setup: Setup): Promise<Session> {
-    const { find, open, onEngine, onLoading } = this.#parts;
-    const began = performance.now();
-    onEngine({ state: 'opening' });
-    try {
-      const { key, complete } = await find();
-      if (!complete)
-        throw new InshoreError(
-          'not_downloaded',
-          'The model is not on this device yet. Call download() first.',
-        );
-      const session = await open(key, setup, onLoading);
-      if (this.#closed) {
-        session.engine.close();
-        throw new InshoreError('destroyed', 'This instance of inshore was destroyed.');
-      }
-      session.engine.onCrash = (error) => this.#lose(error, session);
-      this.#session = session;
-      if (this.#slowness !== 1) await session.engine.slowDown(this.#slowness);
-      onEngine({ state: 'ready', device: session.device, info: session.info });
-      await this.#keepLoad(session, performance.now() - began);
-      return session;
-    } catch (error) {
-      onEngine({ state: 'closed', error: InshoreError.from(error) });
-      throw error;
-    }
-  }
-
-  async #keepLoad({ info }: Session, loadMs: number): Promise<void> {
+  async #keepLoad(session: Session, loadMs: number, setup: EngineSetup): Promise<void> {
+    const { info } = session;
+    const name = nameOfDevice(session.device);
+    await this.#parts.devices.noteOpened(setup.device, name);
     const unknown = { prefillTps: 0, decodeTps: 0, from: 'probe' as const, answers: 0 };
     const memoryBytes = info.weightBytes + info.kvBytes;
     const { contextTokens, backend, device } = info;
-    const known = { ...unknown, ...(await this.record()) };
-    await this.keep({ ...known, loadMs, contextTokens, memoryBytes, backend, device });
+    const loaded = { loadMs, contextTokens, memoryBytes, backend, device };
+    await this.#update(name, (record) => ({ ...unknown, ...record, ...loaded }));
   }
 
-  /** The engine is broken: nobody shall join it any more. */
-  #lose(error: InshoreError | undefined, session = this.#session): void {
-    if (session !== undefined && session === this.#session) this.#losses += 1;
-    this.#close(error, session);
+  /** Changes what is known of a device; one change after another, so that none is lost. */
+  #update(device: string, change: (record: SpeedRecord | undefined) => SpeedRecord): Promise<SpeedRecord> {
+    const { records } = this.#parts;
+    const key = this.#keyOf(device);
+    const updated = this.#updates.then(async () => {
+      const record = change(await records.get(key));
+      await records.put(key, record);
+      return record;
+    });
+    this.#updates = updated.catch(() => {});
+    return updated;
   }
 
-  #close(error: InshoreError | undefined, session = this.#session): void {
-    if (session === undefined || session !== this.#session) return;
-    this.#session = undefined;
-    session.engine.onCrash = undefined;
-    session.engine.close();
-    this.#parts.onEngine({ state: 'closed', error });
+  #keyOf(device: string): string {
+    const { model } = this.#parts;
+    return `${device} | ${model.sha256?.slice(0, 16) ?? model.name}`;
   }
 
   #loadMs(record: SpeedRecord | undefined): number {
@@ -295,5 +273,3 @@ export class LocalSide {
     return (tokens * 1000) / record.decodeTps;
   }
 }
-
-const same = (a: Setup, b: Setup): boolean => a.device === b.device && a.contextTokens === b.contextTokens;

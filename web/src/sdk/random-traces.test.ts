@@ -11,6 +11,7 @@ const REQUESTS = 10_000;
 const PER_POLICY = 200;
 const KINDS: FailureKind[] = [
   'worker_crashed',
+  'engine_panicked',
   'device_lost',
   'out_of_memory',
   'refused',

@@ -16,6 +16,7 @@ export class ModelStore {
   readonly #start: () => WorkerLike;
   readonly #listeners = new Map<number, (progress: DownloadProgress) => void>();
   #port: WorkerPort<StoreCalls, StoreEvent> | undefined;
+  #isClosed = false;
   #nextDownload = 1;
 
   constructor(start: () => WorkerLike = startStore) {
@@ -69,22 +70,27 @@ export class ModelStore {
   }
 
   /** All models that take up room here, whole or in part. */
-  list(): Promise<StoredModel[]> {
+  async list(): Promise<StoredModel[]> {
     return this.#worker().call('list', undefined);
   }
 
   /** How much room the models take up, and how much there is. */
-  usage(): Promise<StoreUsage> {
+  async usage(): Promise<StoreUsage> {
     return this.#worker().call('usage', undefined);
   }
 
-  /** Ends the worker. Downloads stop where they are, as if the tab were closed, and are refused with `closed`. */
+  /**
+   * Ends the worker for good. Downloads stop where they are, as if the tab were closed; they and every later call are
+   * refused with `closed`.
+   */
   close(): void {
+    this.#isClosed = true;
     this.#port?.close();
     this.#port = undefined;
   }
 
   #worker(): WorkerPort<StoreCalls, StoreEvent> {
+    if (this.#isClosed) throw new InshoreError('closed', 'The store of models was closed.');
     this.#port ??= new WorkerPort<StoreCalls, StoreEvent>(this.#start(), {
       onEvent: ({ download, progress }) => this.#listeners.get(download)?.(progress),
       // The next call starts a fresh worker.
@@ -98,7 +104,7 @@ export class ModelStore {
 
 /** Asks the browser not to evict the model when space gets short. It may refuse: the download goes on all the same. */
 async function askToKeep(): Promise<void> {
-  await navigator.storage?.persist?.().catch(() => false);
+  await globalThis.navigator?.storage?.persist?.().catch(() => false);
 }
 
 /** A fresh store worker: the file at `url`, or the package's own beside this module. */

@@ -61,6 +61,7 @@ fn any_kind() -> impl Strategy<Value = FailureKind> {
     use FailureKind as Kind;
     prop::sample::select(vec![
         Kind::WorkerCrashed,
+        Kind::EnginePanicked,
         Kind::DeviceLost,
         Kind::OutOfMemory,
         Kind::Refused,

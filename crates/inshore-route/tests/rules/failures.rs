@@ -29,6 +29,26 @@ fn a_crash_restarts_here_then_smaller_then_goes_to_the_cloud() {
 }
 
 #[test]
+fn a_bug_of_the_engine_is_not_tried_again_on_the_device() {
+    let panicked = FailureKind::EnginePanicked;
+    let mut desk = Desk::new();
+    desk.ask(Mode::PreferOnDevice);
+    desk.at(300.0).tokens(1, 1);
+    assert_eq!(desk.failed(1, panicked), ["start 2 in_cloud token_ids local_failed handover"]);
+
+    // The next request has the device again, in the plan that it had.
+    let mut alone = Desk::new();
+    for time_ms in [0.0, 1000.0] {
+        alone.at(time_ms).ask(Mode::OnlyOnDevice);
+        assert_eq!(alone.failed(1, panicked), ["fail local_failed engine_panicked"]);
+    }
+    // An engine that never answers rests like any other.
+    alone.at(2000.0).ask(Mode::OnlyOnDevice);
+    let third = alone.failed(1, panicked);
+    assert_eq!(third, ["breaker engine open until 32000", "fail local_failed engine_panicked"]);
+}
+
+#[test]
 fn memory_that_ran_out_restarts_smaller_at_once() {
     let mut desk = Desk::new();
     desk.ask(Mode::OnlyOnDevice);

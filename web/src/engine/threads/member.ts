@@ -1,7 +1,7 @@
 /// <reference lib="webworker" />
 import { follow, type RunTask } from './tasks';
 
-/** What a thread gets to begin with. */
+/** What a thread needs to start. */
 export interface Enlistment {
   module: WebAssembly.Module;
   /** The engine's memory. */
@@ -11,8 +11,8 @@ export interface Enlistment {
   thread: number;
 }
 
-/** What a thread says when it is ready, or that it cannot be. */
-export interface Answer {
+/** Reply of a thread that has started, or that failed to. */
+export interface MemberReply {
   failed?: string;
 }
 
@@ -35,9 +35,9 @@ export function enlist(scope: DedicatedWorkerGlobalScope): void {
       exports = instance.exports as unknown as MemberExports;
       exports.__wbindgen_start(STACK_BYTES);
     } catch (error) {
-      return scope.postMessage({ failed: String(error) } satisfies Answer);
+      return scope.postMessage({ failed: String(error) } satisfies MemberReply);
     }
-    scope.postMessage({} satisfies Answer);
+    scope.postMessage({} satisfies MemberReply);
     follow(words, thread, exports.runTask);
   };
 }

@@ -13,7 +13,7 @@ export interface Threads {
   run(tasks: number): void;
 }
 
-/** What the words of a team mean. */
+/** What the words of a pool mean. */
 const Word = {
   /** Tasks that nobody has taken yet; below 1: none. */
   open: 0,
@@ -35,7 +35,7 @@ const LOOKS = 2_000;
 /** Rests the core for a moment between two looks, where the browser can. */
 const rest: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
 
-/** The shared words of a new team. */
+/** The shared words of a new pool. */
 export const newWords = (): Int32Array<SharedArrayBuffer> =>
   new Int32Array(new SharedArrayBuffer(Object.keys(Word).length * 4));
 

@@ -1,6 +1,6 @@
 /// <reference lib="webworker" />
 import { startTrusted } from '../../trusted-worker';
-import type { Answer, Enlistment } from './member';
+import type { Enlistment, MemberReply } from './member';
 import { lead, MEMBER, newWords, type RunTask, type Threads } from './tasks';
 
 /** The engine's module and what its threads share. */
@@ -10,14 +10,14 @@ export interface SharedModule {
   runTask: RunTask;
 }
 
-/** A thread that does not come within this time is done without. */
+/** Longest time that a thread may take to start; the pool goes without a slower one. */
 const PATIENCE_MS = 10_000;
 
 /** More threads than this wait for memory most of the time. */
 const MOST_THREADS = 8;
 
 /** The threads of an engine's worker, this one among them. */
-export class Team implements Threads {
+export class ThreadPool implements Threads {
   readonly count: number;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #runTask: RunTask;
@@ -32,12 +32,12 @@ export class Team implements Threads {
    * Starts `count - 1` workers on the module's memory; fewer where the browser gives no more. Nothing else may run in the
    * module meanwhile: each thread allocates its stack.
    */
-  static async start(count: number, { module, memory, runTask }: SharedModule): Promise<Team> {
+  static async start(count: number, { module, memory, runTask }: SharedModule): Promise<ThreadPool> {
     const words = newWords();
     let thread = 1;
-    // One after the other, for the allocator knows of one thread.
+    // One after the other, because the allocator is not thread-safe.
     while (thread < count && (await joins({ module, memory, words, thread }))) thread++;
-    return new Team(thread, words, runTask);
+    return new ThreadPool(thread, words, runTask);
   }
 
   /** Calls `runTask` of the module once for every task below `tasks`, on all threads. */
@@ -51,9 +51,16 @@ export const canHaveThreads = (): boolean =>
   globalThis.crossOriginIsolated === true && typeof Worker === 'function';
 
 /** Threads that pay: on many cores, half of them, as they come in pairs or in fast and slow ones. */
-export function bestThreads(cores = globalThis.navigator?.hardwareConcurrency ?? 1): number {
+export function bestThreads(cores = coresOfMachine()): number {
   return cores <= 4 ? cores : Math.min(Math.ceil(cores / 2), MOST_THREADS);
 }
+
+/** As many threads as are `wanted`, but no more than the machine has cores; each costs a worker and a stack. */
+export function threadsFor(wanted: number | undefined, cores = coresOfMachine()): number {
+  return wanted === undefined ? bestThreads(cores) : Math.max(1, Math.min(Math.floor(wanted) || 1, cores));
+}
+
+const coresOfMachine = (): number => globalThis.navigator?.hardwareConcurrency ?? 1;
 
 /** Starts a worker with this worker's own script; whether it became a thread. */
 function joins(enlistment: Enlistment): Promise<boolean> {
@@ -72,7 +79,7 @@ function joins(enlistment: Enlistment): Promise<boolean> {
       resolve(failed === undefined);
     };
     const timer = setTimeout(() => end('it took too long'), PATIENCE_MS);
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => end(data.failed);
+    worker.onmessage = ({ data }: MessageEvent<MemberReply>) => end(data.failed);
     worker.onmessageerror = () => end('the module did not arrive');
     worker.onerror = (event) => {
       event.preventDefault();
