@@ -11,6 +11,7 @@ use inshore_gguf::{Array, FileSource, Gguf, ReadAt, TensorInfo, Value};
 use serde::Serialize;
 
 use crate::cli::InspectArgs;
+use crate::output;
 
 /// Characters of a string and elements of an array that are shown.
 const SHOWN_CHARS: usize = 72;
@@ -59,17 +60,15 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let source = FileSource::new(file)?;
     let gguf = pollster::block_on(Gguf::read(&source)).with_context(|| format!("{shown} is no usable model"))?;
     let report = Report::new(&gguf, source.len(), args.tensors);
-    let mut out = io::stdout().lock();
-    let written = if args.json {
-        serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from).and_then(|()| writeln!(out))
-    } else {
-        report.print(&mut out)
-    };
-    // A reader that closed the pipe (`| head`) has seen what it wanted.
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    output::print_with(|out| {
+        if args.json {
+            serde_json::to_writer_pretty(&mut *out, &report)?;
+            writeln!(out)
+        } else {
+            report.print(out)
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl<'a> Report<'a> {
@@ -97,7 +96,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn print(&self, out: &mut impl Write) -> io::Result<()> {
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "GGUF version {}, {} bytes", self.version, self.file_bytes)?;
         writeln!(out, "name          {}", printable(self.name.unwrap_or("(none)")))?;
         writeln!(out, "architecture  {}", printable(self.architecture.unwrap_or("(none)")))?;
