@@ -1,3 +1,5 @@
+import { type ErrorCode, isErrorCode } from './protocol/error-codes';
+
 /** What crosses a worker boundary in place of an error: structured clone keeps no class. */
 export interface WireError {
   code: string;
@@ -14,10 +16,10 @@ const MARK = Symbol.for('inshore.error');
  */
 export class InshoreError extends Error {
   override readonly name = 'InshoreError';
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly [MARK] = true;
 
-  constructor(code: string, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
   }
@@ -27,19 +29,20 @@ export class InshoreError extends Error {
     return typeof value === 'object' && value !== null && (value as { [MARK]?: unknown })[MARK] === true;
   }
 
-  /** Wraps whatever was thrown. Objects that carry a `code` (the engine's, a worker's) keep it; others get `code`. */
-  static from(value: unknown, code = 'internal'): InshoreError {
+  /** Wraps whatever was thrown. Objects that carry a code of ours (the engine's, a worker's) keep it; others get `code`. */
+  static from(value: unknown, code: ErrorCode = 'internal'): InshoreError {
     if (InshoreError.is(value)) return value;
     if (isWireError(value)) {
       const cause = value.cause === undefined ? undefined : InshoreError.from(value.cause);
-      return new InshoreError(value.code, value.message, cause === undefined ? undefined : { cause });
+      const known = isErrorCode(value.code) ? value.code : code;
+      return new InshoreError(known, value.message, cause === undefined ? undefined : { cause });
     }
     const message = value instanceof Error && value.message !== '' ? value.message : String(value);
     return new InshoreError(code, message, { cause: value });
   }
 
   /** The same failure as a plain object for `postMessage`. */
-  static toWire(value: unknown, code?: string): WireError {
+  static toWire(value: unknown, code?: ErrorCode): WireError {
     const error = InshoreError.from(value, code);
     const wire: WireError = { code: error.code, message: error.message };
     if (error.cause !== undefined && error.cause !== null) {

@@ -107,7 +107,10 @@ export function errorResponse(error: ApiError): Response {
   const { retryAfter } = error.details;
   return Response.json(error.body, {
     status: error.status,
-    headers: retryAfter === undefined ? {} : { 'retry-after': retryAfter },
+    headers: {
+      'x-should-retry': String(error.shouldRetry),
+      ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }),
+    },
   });
 }
 

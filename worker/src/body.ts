@@ -1,3 +1,4 @@
+import { parseJsonBody } from '../../web/src/protocol/json-body';
 import { ApiError } from './errors';
 import { QUIET, settled } from './quiet';
 
@@ -26,7 +27,7 @@ export async function readJson(request: Request, limits: Limits): Promise<unknow
   }
   const text = await readText(request, limits);
   try {
-    return JSON.parse(text);
+    return parseJsonBody(text);
   } catch {
     throw invalidBody();
   }

@@ -1,3 +1,5 @@
+import { ERROR_CODES, type ErrorCode, errorRow } from '../../web/src/protocol/error-codes';
+
 /** The body of every refusal and failure, in OpenAI's shape. */
 export interface ErrorBody {
   error: {
@@ -21,26 +23,43 @@ export interface ErrorDetails {
   retryAfter?: string | undefined;
 }
 
+/** A code of the table with its status, which the compiler compares. A refusal that is passed on keeps its own status. */
+export type StatusAndCode =
+  | { [Code in ErrorCode]: [status: (typeof ERROR_CODES)[Code]['status'], code: Code] }[ErrorCode]
+  | [status: number, code: 'upstream_rejected'];
+
+/** The status and the name of a code. */
+// The pair is a row of the table, which the compiler cannot see for a code that it does not know.
+export const rowOf = (code: ErrorCode): StatusAndCode => [ERROR_CODES[code].status, code] as StatusAndCode;
+
 /**
  * A request that was refused or failed. `code` is stable snake_case for programs; `message` says to a person what is wrong
  * and what to do. It is shown to the page, so nothing in it comes from an upstream or from a key.
  */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
 
   constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-    readonly details: ErrorDetails = {},
+    ...[status, code, message, details = {}]: [...StatusAndCode, message: string, details?: ErrorDetails]
   ) {
     super(message);
+    this.status = status;
+    this.code = code;
+    this.details = details;
+  }
+
+  /** Whether a client should send the same request again: nothing here has tried again yet. */
+  get shouldRetry(): boolean {
+    return errorRow(this.code).retry !== 'no';
   }
 
   /** What goes out as a body. */
   get body(): ErrorBody {
     const { message, code, details } = this;
-    return { error: { message, type: kindOf(this.status), param: details.param ?? null, code } };
+    return { error: { message, type: errorRow(code).type, param: details.param ?? null, code } };
   }
 
   /** What goes out inside a stream. */
@@ -55,12 +74,4 @@ export class ApiError extends Error {
     if (thrown instanceof ApiError) return thrown;
     return new ApiError(500, 'internal', 'The worker failed at this request; its log has the request id.');
   }
-}
-
-/** OpenAI's `type` for a status. */
-function kindOf(status: number): string {
-  if (status === 401) return 'authentication_error';
-  if (status === 403) return 'permission_error';
-  if (status === 429) return 'rate_limit_error';
-  return status < 500 ? 'invalid_request_error' : 'server_error';
 }

@@ -24,7 +24,7 @@ export function answerHeaders(
   const headers: Record<string, string> = { ...ALWAYS, 'x-request-id': requestId };
   if (origin !== null && allowed.has(origin)) {
     headers['access-control-allow-origin'] = origin;
-    headers['access-control-expose-headers'] = 'retry-after, x-request-id';
+    headers['access-control-expose-headers'] = 'retry-after, x-request-id, x-should-retry';
   }
   return headers;
 }

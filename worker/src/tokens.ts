@@ -1,6 +1,6 @@
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type { Config } from './config';
-import { ApiError } from './errors';
+import { ApiError, rowOf } from './errors';
 import type { SingleUse } from './single_use';
 
 const ALGORITHM = 'HS256';
@@ -110,6 +110,14 @@ function refusalOf(error: unknown): ApiError {
   return invalid();
 }
 
-const refusal = (code: string, message: string): ApiError => new ApiError(401, code, message);
+type TokenCode =
+  | 'token_missing'
+  | 'token_invalid'
+  | 'token_expired'
+  | 'token_audience'
+  | 'token_foreign'
+  | 'token_replayed';
+
+const refusal = (code: TokenCode, message: string): ApiError => new ApiError(...rowOf(code), message);
 const invalid = (): ApiError =>
   refusal('token_invalid', 'This is no token of this worker; fetch one from /v1/token.');

@@ -1,7 +1,8 @@
+import type { ErrorCode } from '../../web/src/protocol/error-codes';
 import type { AdmittedRequest } from './admission';
 import type { Config } from './config';
 import { recordOf } from './config_values';
-import { ApiError } from './errors';
+import { ApiError, rowOf, type StatusAndCode } from './errors';
 import { QUIET, settled } from './quiet';
 import { timeout, UpstreamBody } from './upstream_body';
 import type { Upstream } from './upstream_config';
@@ -9,13 +10,13 @@ import type { Upstream } from './upstream_config';
 /** As much of an upstream's refusal is read, for its code. */
 const MAX_REFUSAL_BYTES = 16 * 1024;
 /** Codes of an upstream's refusal that tell the page what to do; no other text of an upstream's is passed on. */
-const PASSED_CODES = new Set([
+const PASSED_CODES: readonly ErrorCode[] = [
   'context_length_exceeded',
   'insufficient_quota',
   'invalid_value',
   'model_mismatch',
-  'unsupported',
-]);
+  'unsupported_feature',
+];
 /** Statuses whose code may say more. */
 const STATUSES_WITH_CODE = new Set([400, 409, 422, 429]);
 
@@ -89,62 +90,62 @@ async function refusalOf(response: Response, body: UpstreamBody): Promise<ApiErr
   const code = STATUSES_WITH_CODE.has(status) ? await codeOf(body) : undefined;
   body.drop();
   const retryAfter = retryAfterOf(response.headers.get('retry-after'));
-  const refusal = (outStatus: number, name: string, message: string) =>
-    new UpstreamRefusal(outStatus, name, message, { retryAfter }, status);
+  const refusal = (row: StatusAndCode, message: string) =>
+    new UpstreamRefusal(row, message, { retryAfter }, status);
   const quota = () =>
-    refusal(402, 'upstream_quota', "The operator's account at the model's endpoint is used up.");
+    refusal([402, 'upstream_quota'], "The operator's account at the model's endpoint is used up.");
   switch (status) {
     case 400:
     case 409:
     case 422:
-      return refusal(status, code ?? 'upstream_rejected', 'The model refused this request.');
+      return refusal(
+        code === undefined ? [status, 'upstream_rejected'] : rowOf(code),
+        'The model refused this request.',
+      );
     case 401:
     case 403:
       return refusal(
-        502,
-        'upstream_auth',
+        [502, 'upstream_auth'],
         "The model's endpoint does not accept this worker; tell its operator.",
       );
     case 402:
       return quota();
     case 404:
       return refusal(
-        404,
-        'upstream_model_missing',
+        [404, 'upstream_model_missing'],
         "The model's endpoint does not know the model; tell the operator.",
       );
     case 413:
-      return refusal(413, 'upstream_rejected', 'The request is too large for the model.');
+      return refusal([413, 'upstream_rejected'], 'The request is too large for the model.');
     case 429:
       // Some providers use 429 for an empty account too; waiting does not help there.
       if (code === 'insufficient_quota') return quota();
-      return refusal(429, 'upstream_rate_limited', 'The model has too much to do; try again later.');
+      return refusal([429, 'upstream_rate_limited'], 'The model has too much to do; try again later.');
     case 503:
-      return refusal(503, 'upstream_unavailable', 'The model is not available right now; try again later.');
+      return refusal([503, 'upstream_unavailable'], 'The model is not available right now; try again later.');
     default:
-      return refusal(502, 'upstream_error', 'The model failed at this request.');
+      return refusal([502, 'upstream_error'], 'The model failed at this request.');
   }
 }
 
 /** A refusal, with the upstream's status for the log. */
 export class UpstreamRefusal extends ApiError {
   constructor(
-    status: number,
-    code: string,
+    row: StatusAndCode,
     message: string,
     details: ApiError['details'],
     readonly upstreamStatus: number,
   ) {
-    super(status, code, message, details);
+    super(...row, message, details);
   }
 }
 
 /** The refusal's code, if it is one that may be passed on. */
-async function codeOf(body: UpstreamBody): Promise<string | undefined> {
+async function codeOf(body: UpstreamBody): Promise<ErrorCode | undefined> {
   try {
     const refusal = recordOf(JSON.parse(await body.text(MAX_REFUSAL_BYTES)));
     const code = recordOf(refusal?.error)?.code;
-    return typeof code === 'string' && PASSED_CODES.has(code) ? code : undefined;
+    return PASSED_CODES.find((passed) => passed === code);
   } catch {
     return undefined;
   }

@@ -63,7 +63,10 @@ onEveryHost({}, (world) => {
       api_key: 'x',
       base_url: 'http://169.254.169.254/',
       temperature: null,
-      stream_options: { include_usage: true },
+      stream_options: null,
+      tools: [],
+      logit_bias: {},
+      tool_choice: 'auto',
     });
     expect(call.body).toEqual({
       model: 'upstream-small',
@@ -115,7 +118,7 @@ onEveryHost({}, (world) => {
     const messages = [...MESSAGES, { role: 'assistant', content: 'A shore', prefix: true }];
     const call = await passed({
       model: 'shore',
-      messages,
+      messages: MESSAGES,
       inshore: {
         continue_ids: [1, 2, 3],
         model_sha256: sha,
@@ -128,7 +131,8 @@ onEveryHost({}, (world) => {
     expect(call.path).toBe('/host/v1/chat/completions');
     expect(call.headers.authorization).toBe(`Bearer ${HOST_KEY}`);
     expect(call.body.inshore).toEqual({ continue_ids: [1, 2, 3], model_sha256: sha, ids: true });
-    expect(call.body.messages).toEqual(messages);
+    const begun = await passed({ model: 'shore', messages });
+    expect(begun.body.messages).toEqual(messages);
   });
 
   it('strips the extension for everybody else', async () => {
@@ -141,7 +145,11 @@ onEveryHost({}, (world) => {
     const prefix = [...MESSAGES, { role: 'assistant', content: 'A shore', prefix: true }];
     for (const body of [
       { model: 'small', messages: prefix },
-      { model: 'small', messages: MESSAGES, inshore: { continue_ids: [1] } },
+      {
+        model: 'small',
+        messages: MESSAGES,
+        inshore: { continue_ids: [1], model_sha256: 'a'.repeat(64) },
+      },
     ]) {
       const answer = await refused(body);
       expect([answer.status, codeOf(answer.text)]).toEqual([422, 'continuation_unsupported']);
@@ -172,12 +180,14 @@ onEveryHost({}, (world) => {
       [{ ...valid, messages: [] }, 400, 'messages'],
       [{ ...valid, messages: 'Hi' }, 400, 'messages'],
       [{ ...valid, messages: [null] }, 400, 'messages[0]'],
-      [{ ...valid, messages: [{ role: 'root', content: 'Hi' }] }, 400, 'messages[0]'],
+      [{ ...valid, messages: [{ role: 'root', content: 'Hi' }] }, 400, 'messages[0].role'],
+      [{ ...valid, messages: [{ role: 'function', content: 'Hi' }] }, 422, 'messages[0].role'],
+      [{ ...valid, functions: [{ name: 'tide' }] }, 422, 'functions'],
       [{ ...valid, messages: [{ role: 'user', content: 5 }] }, 400, 'messages[0].content'],
       [
-        { ...valid, messages: [{ role: 'user', content: [{ type: 'image_url' }] }] },
-        422,
-        'messages[0].content',
+        { ...valid, messages: [{ role: 'user', content: [{ type: 'smell' }] }] },
+        400,
+        'messages[0].content[0].type',
       ],
       [{ ...valid, messages: [{ role: 'user', content: 'Hi', prefix: true }] }, 400, 'messages[0].prefix'],
       [{ ...valid, n: 2 }, 422, 'n'],
@@ -188,7 +198,8 @@ onEveryHost({}, (world) => {
       [{ ...valid, max_completion_tokens: '9' }, 400, 'max_completion_tokens'],
       [{ ...valid, temperature: 'hot' }, 400, 'temperature'],
       [{ ...valid, stop: [1] }, 400, 'stop'],
-      [{ ...valid, tools: {} }, 400, 'tools'],
+      [{ ...valid, tools: 'tide' }, 400, 'tools'],
+      [{ ...valid, tool_choice: 'required' }, 400, 'tool_choice'],
       [{ ...valid, model: 'shore', inshore: { continue_ids: [-1] } }, 400, 'inshore.continue_ids'],
       [{ ...valid, model: 'shore', inshore: { model_sha256: 'x' } }, 400, 'inshore.model_sha256'],
     ];

@@ -10,7 +10,7 @@ onEveryHost({}, (world) => {
       for (const origin of [ORIGIN, OTHER_ORIGIN]) {
         const { headers } = await world().page.send(path, { origin });
         expect(headers['access-control-allow-origin'], path).toBe(origin);
-        expect(headers['access-control-expose-headers']).toBe('retry-after, x-request-id');
+        expect(headers['access-control-expose-headers']).toBe('retry-after, x-request-id, x-should-retry');
       }
     }
   });

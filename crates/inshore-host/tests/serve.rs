@@ -153,12 +153,12 @@ async fn faults_have_openais_shape_and_the_right_status() {
     let message = |content: &str| json!([{ "role": "user", "content": content }]);
     for (body, status, code) in [
         (json!({ "temperature": 9 }), 400, "invalid_value"),
-        (json!({ "temperature": "hot" }), 400, "invalid_body"),
+        (json!({ "temperature": "hot" }), 400, "invalid_value"),
         (json!({ "messages": message(&long) }), 400, "context_length_exceeded"),
         (json!({ "messages": message(&long), "stream": true }), 400, "context_length_exceeded"),
         (json!({ "messages": message(&"x".repeat(5000)) }), 413, "body_too_large"),
         (json!({ "model": "gpt-17" }), 404, "model_not_found"),
-        (json!({ "n": 2 }), 422, "unsupported"),
+        (json!({ "n": 2 }), 422, "unsupported_feature"),
     ] {
         let (found, answer) = server.chat_json(body).await;
         assert_eq!((found, answer["error"]["code"].as_str()), (status, Some(code)), "{answer}");

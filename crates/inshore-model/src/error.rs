@@ -1,5 +1,6 @@
 use inshore_gguf::{GgmlType, GgufError};
 use inshore_ops::{OpsError, device::DeviceError};
+use inshore_protocol::ErrorCode;
 use inshore_tokenizer::TokenizerError;
 
 /// Why a model did not load or an answer was not generated.
@@ -132,38 +133,43 @@ pub enum ModelError {
 impl ModelError {
     /// A stable name in snake_case for programs.
     pub fn code(&self) -> &'static str {
+        self.error_code().as_str()
+    }
+
+    /// The row of the table of error codes.
+    pub fn error_code(&self) -> ErrorCode {
         match self {
             Self::Gguf(source) => gguf_code(source),
-            Self::Tokenizer(source) => source.code(),
-            Self::Weights(_) => "invalid_weights",
-            Self::Device(DeviceError::NoAdapter { .. } | DeviceError::NoSuchAdapter { .. }) => "no_adapter",
-            Self::Device(DeviceError::OutOfMemory) => "out_of_memory",
-            Self::Device(_) => "device_refused",
-            Self::UnsupportedArchitecture { .. } => "unsupported_architecture",
-            Self::UnsupportedRopeScaling { .. } => "unsupported_rope_scaling",
-            Self::InvalidHyperparameter { .. } => "invalid_hyperparameter",
-            Self::WrongShape { .. } => "wrong_shape",
-            Self::TensorTooLarge { .. } => "tensor_too_large_for_device",
-            Self::ContextTooLarge { .. } => "context_too_large_for_device",
-            Self::KvFormatOnGpu { .. } => "kv_cache_not_on_gpu",
-            Self::EmptyPrompt => "empty_prompt",
-            Self::PromptTooLong { .. } => "prompt_too_long",
-            Self::UnknownToken { .. } => "unknown_token",
-            Self::InvalidSampling { .. } => "invalid_sampling",
-            Self::Superseded => "superseded",
-            Self::DeviceLost { .. } => "device_lost",
+            Self::Tokenizer(source) => source.error_code(),
+            Self::Weights(_) => ErrorCode::InvalidWeights,
+            Self::Device(DeviceError::NoAdapter { .. } | DeviceError::NoSuchAdapter { .. }) => ErrorCode::NoAdapter,
+            Self::Device(DeviceError::OutOfMemory) => ErrorCode::OutOfMemory,
+            Self::Device(_) => ErrorCode::DeviceRefused,
+            Self::UnsupportedArchitecture { .. } => ErrorCode::UnsupportedArchitecture,
+            Self::UnsupportedRopeScaling { .. } => ErrorCode::UnsupportedRopeScaling,
+            Self::InvalidHyperparameter { .. } => ErrorCode::InvalidHyperparameter,
+            Self::WrongShape { .. } => ErrorCode::WrongShape,
+            Self::TensorTooLarge { .. } => ErrorCode::TensorTooLargeForDevice,
+            Self::ContextTooLarge { .. } => ErrorCode::ContextTooLargeForDevice,
+            Self::KvFormatOnGpu { .. } => ErrorCode::KvCacheNotOnGpu,
+            Self::EmptyPrompt => ErrorCode::EmptyPrompt,
+            Self::PromptTooLong { .. } => ErrorCode::PromptTooLong,
+            Self::UnknownToken { .. } => ErrorCode::UnknownToken,
+            Self::InvalidSampling { .. } => ErrorCode::InvalidSampling,
+            Self::Superseded => ErrorCode::Superseded,
+            Self::DeviceLost { .. } => ErrorCode::DeviceLost,
         }
     }
 }
 
-fn gguf_code(error: &GgufError) -> &'static str {
+fn gguf_code(error: &GgufError) -> ErrorCode {
     match error {
-        GgufError::NotGguf { .. } => "not_gguf",
-        GgufError::Truncated { .. } | GgufError::Incomplete { .. } => "truncated",
-        GgufError::Read(_) => "read_failed",
-        GgufError::OutOfMemory { .. } => "out_of_memory",
-        GgufError::UnsupportedTensorType { .. } => "unsupported_tensor_type",
-        _ => "invalid_gguf",
+        GgufError::NotGguf { .. } => ErrorCode::NotGguf,
+        GgufError::Truncated { .. } | GgufError::Incomplete { .. } => ErrorCode::Truncated,
+        GgufError::Read(_) => ErrorCode::ReadFailed,
+        GgufError::OutOfMemory { .. } => ErrorCode::OutOfMemory,
+        GgufError::UnsupportedTensorType { .. } => ErrorCode::UnsupportedTensorType,
+        _ => ErrorCode::InvalidGguf,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong between a file's tokenizer metadata and a rendered, tokenized prompt.
 
 use inshore_gguf::GgufError;
+use inshore_protocol::ErrorCode;
 
 /// Why a tokenizer or a chat template cannot be built or used.
 #[derive(Debug, thiserror::Error)]
@@ -157,10 +158,15 @@ pub enum TokenizerError {
 impl TokenizerError {
     /// A stable name in snake_case for programs.
     pub fn code(&self) -> &'static str {
+        self.error_code().as_str()
+    }
+
+    /// The row of the table of error codes.
+    pub fn error_code(&self) -> ErrorCode {
         match self {
-            Self::Gguf(_) => "invalid_gguf",
+            Self::Gguf(_) => ErrorCode::InvalidGguf,
             Self::UnsupportedModel { .. } | Self::UnsupportedPreTokenizer { .. } | Self::UnsupportedJson { .. } => {
-                "unsupported_tokenizer"
+                ErrorCode::UnsupportedTokenizer
             }
             Self::EmptyVocabulary
             | Self::VocabularyTooLarge { .. }
@@ -170,12 +176,12 @@ impl TokenizerError {
             | Self::UnknownMergePiece { .. }
             | Self::SpecialIdOutOfRange { .. }
             | Self::MissingSpecialToken { .. }
-            | Self::MalformedJson { .. } => "invalid_tokenizer",
-            Self::TokenOutOfRange { .. } => "unknown_token",
-            Self::Pipeline { .. } => "tokenizer_failed",
-            Self::NoTemplate => "no_chat_template",
-            Self::TemplateTooLarge { .. } | Self::TemplateFailed { .. } => "chat_template_failed",
-            Self::TemplateLoop { .. } | Self::TemplateOutputTooLarge { .. } => "chat_template_runaway",
+            | Self::MalformedJson { .. } => ErrorCode::InvalidTokenizer,
+            Self::TokenOutOfRange { .. } => ErrorCode::UnknownToken,
+            Self::Pipeline { .. } => ErrorCode::TokenizerFailed,
+            Self::NoTemplate => ErrorCode::NoChatTemplate,
+            Self::TemplateTooLarge { .. } | Self::TemplateFailed { .. } => ErrorCode::ChatTemplateFailed,
+            Self::TemplateLoop { .. } | Self::TemplateOutputTooLarge { .. } => ErrorCode::ChatTemplateRunaway,
         }
     }
 }

@@ -1,8 +1,9 @@
 use inshore_model::{Begun, Message, Prompt, Request, Sampling};
+use inshore_protocol::{EngineSampling, RequestError, checked_max_tokens, checked_top_logprobs};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use crate::error::invalid_argument;
+use crate::error::{invalid_argument, refused};
 
 #[wasm_bindgen]
 extern "C" {
@@ -20,7 +21,9 @@ export type EnginePrompt = { ids: number[] } | { raw: string } | { chat: EngineM
 /** How tokens are drawn; what is left out keeps its default (temperature 0.7, topP 0.95, the rest off). */
 export interface EngineSampling {
   temperature?: number; topK?: number; topP?: number; minP?: number;
-  repetitionPenalty?: number; frequencyPenalty?: number; presencePenalty?: number; seed?: number;
+  repetitionPenalty?: number; frequencyPenalty?: number; presencePenalty?: number;
+  /** Any 64-bit integer, signed or not; -1 is the same seed as 2^64 - 1. */
+  seed?: number | bigint;
 }
 /** A request for one answer. */
 export interface EngineRequest {
@@ -47,19 +50,23 @@ struct RequestArgument {
     prompt: PromptArgument,
     #[serde(default)]
     continuation: Vec<u32>,
-    max_tokens: Option<usize>,
+    max_tokens: Option<f64>,
     #[serde(default)]
-    sampling: Sampling,
+    sampling: EngineSampling,
     #[serde(default)]
     stop: Vec<String>,
-    #[serde(default)]
-    top_logprobs: u32,
+    top_logprobs: Option<f64>,
 }
 
-/// Reads a request from JavaScript.
+/// Reads a request from JavaScript. Whatever is wrong with it is an error of the request: the engine has seen none of it.
 pub fn from_js(request: EngineRequest) -> Result<Request, JsValue> {
     let argument: RequestArgument = serde_wasm_bindgen::from_value(request.into())
         .map_err(|error| invalid_argument(&format!("the request is not understood: {error}")))?;
+    checked(argument).map_err(|error| refused(&error))
+}
+
+fn checked(argument: RequestArgument) -> Result<Request, RequestError> {
+    let max_tokens = argument.max_tokens.map(checked_max_tokens).transpose()?;
     Ok(Request {
         prompt: match argument.prompt {
             PromptArgument::Ids(ids) => Prompt::Ids(ids),
@@ -67,9 +74,23 @@ pub fn from_js(request: EngineRequest) -> Result<Request, JsValue> {
             PromptArgument::Chat(messages) => Prompt::Chat(messages),
         },
         begun: Begun::Ids(argument.continuation),
-        max_tokens: argument.max_tokens,
-        sampling: argument.sampling,
+        max_tokens: max_tokens.map(|tokens| usize::try_from(tokens).unwrap_or(usize::MAX)),
+        sampling: sampling(&argument.sampling.checked()?),
         stop: argument.stop,
-        top_logprobs: argument.top_logprobs,
+        top_logprobs: argument.top_logprobs.map(checked_top_logprobs).transpose()?.unwrap_or(0),
     })
+}
+
+fn sampling(given: &inshore_protocol::Sampling) -> Sampling {
+    let defaults = Sampling::default();
+    Sampling {
+        temperature: given.temperature.unwrap_or(defaults.temperature),
+        top_k: given.top_k.unwrap_or(defaults.top_k),
+        top_p: given.top_p.unwrap_or(defaults.top_p),
+        min_p: given.min_p.unwrap_or(defaults.min_p),
+        repetition_penalty: given.repetition_penalty.unwrap_or(defaults.repetition_penalty),
+        frequency_penalty: given.frequency_penalty.unwrap_or(defaults.frequency_penalty),
+        presence_penalty: given.presence_penalty.unwrap_or(defaults.presence_penalty),
+        seed: given.seed.unwrap_or(defaults.seed),
+    }
 }

@@ -112,7 +112,8 @@ export interface Sampling {
   repetitionPenalty?: number;
   frequencyPenalty?: number;
   presencePenalty?: number;
-  seed?: number;
+  /** Any 64-bit integer, signed or not. */
+  seed?: number | bigint;
 }
 
 /** What to generate. */

@@ -1,8 +1,8 @@
+import { isObject } from '../protocol/request-fields';
 import type { Dispatcher } from '../sdk/contract';
 import { type ChatCompletionParams, type ChatCompletions, ChatStream, createChatCompletions } from './chat';
 import { InvalidRequestError, toHttpError } from './errors';
-import { isObject } from './fields';
-import { MODEL_ALIAS } from './request';
+import { isOurModel } from './request';
 import { readBody } from './request-body';
 import { sseBody } from './sse-body';
 
@@ -77,8 +77,9 @@ async function complete(
 /** Clients behind `fetch` append what they get: unless they say otherwise, an answer that begins again is an error. */
 function withoutReplace(body: unknown): ChatCompletionParams {
   if (!isObject(body)) return body as ChatCompletionParams;
-  const { inshore = {}, ...rest } = body;
-  const extension = isObject(inshore) ? { accept_replace: false, ...inshore } : inshore;
+  const { inshore, ...rest } = body;
+  const given = inshore ?? {};
+  const extension = isObject(given) ? { ...given, accept_replace: given.accept_replace ?? false } : given;
   return { ...rest, inshore: extension } as unknown as ChatCompletionParams;
 }
 
@@ -86,7 +87,7 @@ const model = (id: string) => ({ id, object: 'model', created: 0, owned_by: 'ins
 const modelList = (name: string) => ({ object: 'list', data: [model(name)] });
 
 function oneModel(asked: string, name: string): object {
-  if (asked === name || asked === MODEL_ALIAS) return model(name);
+  if (isOurModel(asked, name)) return model(name);
   const message = `There is no model \`${asked.slice(0, 100)}\` here; GET …/models lists what there is.`;
   throw new InvalidRequestError('model_not_found', 'model', message);
 }

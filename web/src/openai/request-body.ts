@@ -1,3 +1,4 @@
+import { parseJsonBody } from '../protocol/json-body';
 import { InvalidRequestError } from './errors';
 
 /** A body may have this many bytes. A conversation that fills the longest context has far fewer. */
@@ -9,12 +10,12 @@ export const MAX_BODY_BYTES = 8 * 1024 * 1024;
  * @throws InvalidRequestError `body_too_large`, `invalid_body`; or the reason of `signal`, once it fires
  */
 export async function readBody(request: Request, signal: AbortSignal | undefined): Promise<unknown> {
-  const text = new TextDecoder().decode(await readBytes(request, signal));
+  const bytes = await readBytes(request, signal);
   try {
-    return JSON.parse(text);
+    return parseJsonBody(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     // The parser's own message would quote the body.
-    throw new InvalidRequestError('invalid_body', null, 'The body is not JSON.');
+    throw new InvalidRequestError('invalid_body', null, 'The body is not JSON in UTF-8.');
   }
 }
 

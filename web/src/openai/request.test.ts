@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { InvalidRequestError } from './errors';
-import { checkChatRequest } from './request';
+import { writeJsonBody } from '../protocol/json-body';
+import { bodyOf, type RequestCase, requestCases } from '../protocol/requests.testing';
+import { InvalidRequestError, toHttpError } from './errors';
+import { type ChatRequest, checkChatRequest } from './request';
+import { readBody } from './request-body';
 
 const user = { role: 'user', content: 'hi' };
 const check = (fields: object) => checkChatRequest({ messages: [user], ...fields }, 'tiny');
@@ -14,6 +17,30 @@ const refusalOf = (body: unknown): { code: string; param: string | null } => {
   }
   throw new Error('the body was not refused');
 };
+
+const cyclic = (): object => {
+  const body: Record<string, unknown> = { messages: [user] };
+  body.self = body;
+  return body;
+};
+/** What a request was understood as, in the words of the table. */
+function understood({ checked, stream, includeUsage }: ChatRequest): Record<string, unknown> {
+  return {
+    messages: checked.messages.map(({ role, content }) => [role, content]),
+    stream,
+    include_usage: includeUsage,
+    max_tokens: checked.maxTokens ?? null,
+    stop: checked.stop,
+    top_logprobs: checked.topLogprobs ?? null,
+    temperature: checked.temperature ?? null,
+    top_p: checked.topP ?? null,
+    top_k: checked.topK ?? null,
+    frequency_penalty: checked.frequencyPenalty ?? null,
+    seed: asUnsigned(checked.seed),
+  };
+}
+const asUnsigned = (seed: number | bigint | undefined): string | null =>
+  seed === undefined ? null : String(BigInt.asUintN(64, BigInt(seed)));
 
 test('fields reach the request', () => {
   const { checked, stream, includeUsage, logprobs } = check({
@@ -123,7 +150,6 @@ test('messages: developer is system, parts are joined, an assistant may be silen
 describe('what the engine here lacks is named, not refused', () => {
   test.each([
     ['tools', { tools: [{ type: 'function', function: { name: 'f' } }] }],
-    ['tools', { functions: [{ name: 'f' }] }],
     ['tools', { messages: [user, { role: 'tool', tool_call_id: '1', content: 'x' }] }],
     ['tools', { messages: [{ role: 'assistant', content: null, tool_calls: [{ id: '1' }] }, user] }],
     ['logit_bias', { logit_bias: { 5: -100 } }],
@@ -144,85 +170,66 @@ describe('what the engine here lacks is named, not refused', () => {
   });
 });
 
-describe('wrong bodies', () => {
-  test.each([[null], [undefined], [7], ['text'], [[]], [true]])('%j is no body', (body) => {
-    expect(refusalOf(body)).toEqual({ code: 'invalid_body', param: null });
-  });
+describe('the table of bodies', () => {
+  /** As `fetch` reads it. */
+  const read = async (row: RequestCase) => {
+    const body = bodyOf(row) as Uint8Array<ArrayBuffer>;
+    const request = new Request('http://page.invalid/', { method: 'POST', body });
+    return checkChatRequest(await readBody(request, undefined), 'tiny');
+  };
 
-  const cyclic: Record<string, unknown> = { messages: [user] };
-  cyclic.self = cyclic;
+  test.each(requestCases().map((row) => [row.name, row] as const))('%s', async (_name, row) => {
+    const expected = row.page ?? row.expect;
+    const outcome = await read(row).catch((error: unknown) => error);
+    if (expected !== 'accept') {
+      const { status, body } = toHttpError(outcome);
+      expect({ status, code: body.error.code, param: body.error.param }).toEqual(expected);
+      expect(body.error.message).toMatch(/^[A-Za-z].*\.$/s);
+      return;
+    }
+    if (outcome instanceof Error) throw outcome;
+    const request = outcome as ChatRequest;
+    expect(request.checked.localLacks.sort()).toEqual(row.local_lacks ?? []);
+    // A page neither goes on from others' tokens nor reads a prefix: it passes both on or refuses them.
+    const { prefix: _prefix, continue_ids: _ids, ...expectedFields } = row.normalised ?? {};
+    expect(understood(request)).toMatchObject(expectedFields);
+  });
+});
+
+describe('wrong bodies', () => {
   test.each([
-    ['a cycle', cyclic],
     ['a bigint', { messages: [user], metadata: { n: 1n } }],
+    ['a cycle', cyclic()],
   ])('%s is no JSON', (_, body) => {
     expect(refusalOf(body)).toEqual({ code: 'invalid_body', param: null });
   });
 
-  const content = (value: unknown) => ({ messages: [{ role: 'user', content: value }] });
-  test.each<[string, object]>([
-    ['messages', { messages: undefined }],
-    ['messages', { messages: [] }],
-    ['messages', { messages: { 0: user } }],
-    ['messages[1]', { messages: [user, 'hi'] }],
-    ['messages[0].role', { messages: [{ role: 'king', content: '' }] }],
-    ['messages[0].role', { messages: [{ role: 'toString', content: '' }] }],
-    ['messages[0].role', { messages: [{ content: '' }] }],
-    ['messages[0].content', content(undefined)],
-    ['messages[0].content', content(null)],
-    ['messages[0].content', content(7)],
-    ['messages[0].content[0]', content(['hi'])],
-    ['messages[0].content[0].text', content([{ type: 'text', text: 7 }])],
-    ['messages[0].content[0].type', content([{ type: 'smell' }])],
-    ['messages[0].content[0].type', content([{ type: 'constructor' }])],
-    ['model', { model: 7 }],
-    ['temperature', { temperature: 2.01 }],
-    ['temperature', { temperature: -1 }],
-    ['temperature', { temperature: '1' }],
-    ['temperature', { temperature: Number.NaN }],
-    ['top_p', { top_p: 1.1 }],
-    ['top_k', { top_k: 1.5 }],
-    ['min_p', { min_p: -0.1 }],
-    ['repetition_penalty', { repetition_penalty: 0 }],
-    ['frequency_penalty', { frequency_penalty: 2.1 }],
-    ['presence_penalty', { presence_penalty: -2.1 }],
-    ['max_tokens', { max_tokens: 0 }],
-    ['max_tokens', { max_tokens: 1.5, max_completion_tokens: 5 }],
-    ['max_completion_tokens', { max_completion_tokens: '5' }],
-    ['n', { n: 0 }],
-    ['seed', { seed: 0.5 }],
-    ['seed', { seed: 2 ** 60 }],
-    ['stop', { stop: '' }],
-    ['stop', { stop: ['a', ''] }],
-    ['stop', { stop: [7] }],
-    ['stop', { stop: Array.from({ length: 17 }, () => 'x') }],
-    ['stream', { stream: 'yes' }],
-    ['stream_options', { stream_options: { include_usage: true } }],
-    ['stream_options', { stream: true, stream_options: [] }],
-    ['include_usage', { stream: true, stream_options: { include_usage: 1 } }],
-    ['logprobs', { logprobs: 5 }],
-    ['top_logprobs', { top_logprobs: 3 }],
-    ['top_logprobs', { logprobs: true, top_logprobs: 21 }],
-    ['response_format', { response_format: 'json' }],
-    ['inshore', { inshore: 'local_only' }],
-    ['inshore.privacy', { inshore: { privacy: 'secret' } }],
-    // A misspelt label must not become a missing one.
-    ['inshore.privcy', { inshore: { privcy: 'local_only' } }],
-    ['inshore.mode', { inshore: { mode: 'fast' } }],
-    ['inshore.deadline_ms', { inshore: { deadline_ms: 0 } }],
-    ['inshore.deadline_ms', { inshore: { deadline_ms: Number.NaN } }],
-    ['inshore.conversation', { inshore: { conversation: '' } }],
-    ['inshore.accept_replace', { inshore: { accept_replace: 'yes' } }],
-  ])('%s in %j', (param, fields) => {
-    expect(refusalOf({ messages: [user], ...fields })).toEqual({ code: 'invalid_value', param });
+  test('an object of JavaScript with numbers that no JSON has', () => {
+    for (const fields of [{ seed: Number.NaN }, { seed: 2 ** 65 }, { seed: 0.5 }])
+      expect(refusalOf({ messages: [user], ...fields })).toEqual({ code: 'invalid_value', param: 'seed' });
+    expect(refusalOf({ messages: [user], inshore: { deadline_ms: Number.NaN } }).param).toBe(
+      'inshore.deadline_ms',
+    );
   });
+});
 
-  test('more than one answer, and another model', () => {
-    expect(refusalOf({ messages: [user], n: 2 })).toEqual({ code: 'unsupported_value', param: 'n' });
-    expect(refusalOf({ messages: [user], model: 'gpt' })).toEqual({
-      code: 'model_not_found',
-      param: 'model',
-    });
-  });
+test('a seed beyond 2^53 keeps its digits on the way to the engine and to an endpoint', () => {
+  for (const [given, seed] of [
+    [2 ** 60, 2n ** 60n],
+    [2n ** 64n - 1n, 2n ** 64n - 1n],
+    [-(2n ** 63n), -(2n ** 63n)],
+    [-1, -1],
+  ] as const) {
+    const { checked } = check({ seed: given });
+    expect(checked.seed).toBe(seed);
+    expect(writeJsonBody(checked.body)).toContain(`"seed":${seed}`);
+  }
+});
+
+test('half a surrogate pair leaves the page for nowhere', () => {
+  const { checked } = check({ messages: [{ role: 'user', content: 'a\ud83d' }], user: '\udc00' });
+  expect(checked.messages[0]?.content).toBe('a\ufffd');
+  expect(checked.body).toMatchObject({ messages: [{ content: 'a\ufffd' }], user: '\ufffd' });
 });
 
 test('sixteen stops are taken', () => {

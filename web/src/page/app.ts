@@ -2,6 +2,7 @@ import type { EngineClient } from '../engine/client';
 import type { Session } from '../engine/session';
 import { InshoreError } from '../error';
 import type { EngineState, Progress } from '../sdk/contract';
+import { blamesRequest } from '../sdk/engine-failure';
 import { createInshore, type Inshore } from '../sdk/inshore';
 import { ModelStore } from '../store/client';
 import { Announcer } from './announcer';
@@ -24,15 +25,6 @@ import { SettingsStore } from './settings-store';
 import { Sheet } from './sheet';
 import { StatusBar } from './status-bar';
 import { Views } from './views';
-
-// The question itself is to blame, or the reader: asking the same again would change nothing.
-const REFUSALS = new Set([
-  'prompt_too_long',
-  'empty_prompt',
-  'invalid_argument',
-  'template_failed',
-  'cancelled',
-]);
 
 /** The page: from the offered model over its download to the conversation. */
 export class App {
@@ -252,7 +244,8 @@ export class App {
 
   #answered(error: unknown, again: () => void): void {
     if (error !== undefined) {
-      const harmless = InshoreError.is(error) && REFUSALS.has(error.code);
+      // The question itself is to blame, or the reader: asking the same again would change nothing.
+      const harmless = InshoreError.is(error) && (error.code === 'cancelled' || blamesRequest(error.code));
       this.#errors.show(error, harmless ? undefined : { label: 'Ask again', action: again });
     }
     void this.#showMemory();

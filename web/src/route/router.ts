@@ -1,5 +1,6 @@
 import init, { defaultConfig as defaultConfigJson, Router as Policy } from '#route-wasm';
 import { InshoreError } from '../error';
+import type { ErrorCode } from '../protocol/error-codes';
 import type { Order, RouteConfig, RouteEvent } from './types';
 
 /** Where the policy's module is: its address, its bytes, or the compiled module. In Node an address must be fetchable. */
@@ -66,7 +67,7 @@ async function load(wasm: RouteWasm): Promise<void> {
   }
 }
 
-function failure(code: string, what: string, cause: unknown): InshoreError {
+function failure(code: ErrorCode, what: string, cause: unknown): InshoreError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new InshoreError(code, `${what}: ${why}`, { cause });
 }

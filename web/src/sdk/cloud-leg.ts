@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import { writeJsonBody } from '../protocol/json-body';
 import type { Continuation, RequestSpec, Snapshot } from '../route/types';
 import { type Chunk, readChunk } from './cloud-chunk';
 import { cloudBody } from './cloud-request';
@@ -83,7 +84,7 @@ export class CloudEndpoint {
     // The switch may have moved while the token was fetched.
     checkGates(task.spec, this.#gates);
     const body = await this.#ask(
-      JSON.stringify(cloudBody(task, { cloud: this.#cloud, modelSha256 })),
+      writeJsonBody(cloudBody(task, { cloud: this.#cloud, modelSha256 })),
       token,
       signal,
     );

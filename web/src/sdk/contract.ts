@@ -215,7 +215,8 @@ export interface CheckedRequest {
   topK?: number | undefined;
   minP?: number | undefined;
   repetitionPenalty?: number | undefined;
-  seed: number | undefined;
+  /** A 64-bit integer; a bigint where a number would be rounded. */
+  seed: number | bigint | undefined;
   stop: string[];
   frequencyPenalty: number | undefined;
   presencePenalty: number | undefined;

@@ -1,30 +1,60 @@
 import { InshoreError } from '../error';
+import { ERROR_CODES, type ErrorCode, type ErrorOwner } from '../protocol/error-codes';
 import type { FailureKind } from '../route/types';
 import { LegError } from './leg';
 
-/** What the engine's codes mean for the policy. */
-const KINDS: Record<string, FailureKind> = {
-  worker_crashed: 'worker_crashed',
-  closed: 'worker_crashed',
-  device_lost: 'device_lost',
-  out_of_memory: 'out_of_memory',
-  tensor_too_large_for_device: 'out_of_memory',
-  context_too_large_for_device: 'out_of_memory',
-  empty_prompt: 'refused',
+/** What a failure of the engine means for the policy, by who has to act. */
+const BY_OWNER = {
+  request: 'refused',
+  model_file: 'other',
+  device: 'other',
+  engine: 'other',
+  endpoint: 'other',
+  policy: 'other',
+  server: 'other',
+} as const satisfies Record<ErrorOwner, FailureKind>;
+
+/** Codes for which the policy has a better recovery than for others of their owner. */
+const BY_CODE: Partial<Record<ErrorCode, FailureKind>> = {
   prompt_too_long: 'context_exceeded',
-  unknown_token: 'refused',
-  invalid_sampling: 'refused',
+  context_too_long: 'context_exceeded',
+  context_length_exceeded: 'context_exceeded',
+  // The model's fault, but only this conversation's: with another one, or none, the engine answers.
   no_chat_template: 'refused',
   chat_template_failed: 'refused',
   chat_template_runaway: 'refused',
+  worker_crashed: 'worker_crashed',
+  closed: 'worker_crashed',
+  engine_gone: 'worker_crashed',
+  engine_panicked: 'worker_crashed',
+  device_lost: 'device_lost',
+  gpu_failed: 'device_lost',
+  device_refused: 'device_lost',
+  no_adapter: 'device_lost',
+  out_of_memory: 'out_of_memory',
+  tensor_too_large_for_device: 'out_of_memory',
+  context_too_large_for_device: 'out_of_memory',
+  memory_too_small: 'out_of_memory',
+  // Somebody else stopped the engine; the request may go on.
+  cancelled: 'other',
 };
+
+/** What `code` means for the policy when the engine says it. Total: a code without a row of its own has its owner's kind. */
+export const kindOfCode = (code: ErrorCode): FailureKind =>
+  BY_CODE[code] ?? BY_OWNER[ERROR_CODES[code].owner];
+
+/** Whether the engine says of the request, not of itself, that it cannot be answered. */
+export const blamesRequest = (code: ErrorCode): boolean =>
+  kindOfCode(code) === 'refused' || kindOfCode(code) === 'context_exceeded';
 
 /** A failure of the engine as a failed leg. */
 export function engineFailure(error: unknown): LegError {
-  const { code } = InshoreError.from(error);
-  return LegError.of(error, KINDS[code] ?? 'other');
+  return LegError.of(error, kindOfCode(InshoreError.from(error).code));
 }
+
+/** Answers that end here although the engine is as good as before. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(['busy', 'cancelled', 'superseded']);
 
 /** Whether the engine is as good as before: the request was to blame, not the device. */
 export const leavesEngineSound = (error: LegError): boolean =>
-  error.kind === 'refused' || error.kind === 'context_exceeded' || error.code === 'busy';
+  error.kind === 'refused' || error.kind === 'context_exceeded' || PASSING.has(error.code);

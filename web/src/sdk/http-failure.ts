@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../protocol/error-codes';
 import type { FailureKind } from '../route/types';
 import { LegError } from './leg';
 
@@ -8,7 +9,7 @@ const BODY_TIMEOUT_MS = 2_000;
 const MAX_DETAIL_CHARS = 300;
 
 /** What a status means for the policy, and what to do about it. */
-const STATUSES: Record<number, [kind: FailureKind, code: string, advice: string]> = {
+const STATUSES: Record<number, [kind: FailureKind, code: ErrorCode, advice: string]> = {
   400: ['refused', 'refused', 'Correct the request.'],
   401: ['unauthorised', 'unauthorised', 'Check the token that `cloud.token` gives.'],
   402: ['payment', 'payment', 'The account behind the endpoint has no credit left.'],
@@ -17,7 +18,7 @@ const STATUSES: Record<number, [kind: FailureKind, code: string, advice: string]
   408: ['server_error', 'server_error', 'Try again.'],
   409: ['refused', 'refused', 'Correct the request.'],
   413: ['refused', 'body_too_large', 'Send a shorter conversation.'],
-  422: ['refused', 'unsupported', 'The endpoint does not support a field of the request.'],
+  422: ['refused', 'unsupported_feature', 'The endpoint does not support a field of the request.'],
   429: ['rate_limited', 'rate_limited', 'Wait, or ask for a higher limit.'],
 };
 
@@ -35,13 +36,13 @@ export async function httpFailure(response: Response, who = 'The endpoint'): Pro
   });
 }
 
-function unlisted(status: number): [FailureKind, string, string] {
+function unlisted(status: number): [FailureKind, ErrorCode, string] {
   if (status >= 500) return ['server_error', 'server_error', 'Try again later.'];
   if (status >= 400) return ['refused', 'refused', 'Correct the request.'];
   return ['protocol', 'protocol', 'It should have been 200 with a stream; check its address.'];
 }
 
-const MISMATCH: [FailureKind, string, string] = [
+const MISMATCH: [FailureKind, ErrorCode, string] = [
   'model_mismatch',
   'model_mismatch',
   'Serve the model that the page loads.',

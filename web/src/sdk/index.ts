@@ -11,6 +11,7 @@ export {
   type LanguageModelLike,
   type LanguageModelSession,
 } from '../openai';
+export type { ErrorCode } from '../protocol/error-codes';
 export type { TraceLine } from '../route/types';
 export type * from './contract';
 export { type Changes, createInshore, type Inshore } from './inshore';

@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import type { ErrorCode } from '../protocol/error-codes';
 import type { FailureKind, Manner, Plan, RequestSpec, Source } from '../route/types';
 import type { CheckedRequest, FinishReason, TokenLogprobs, ToolCallDelta } from './contract';
 
@@ -17,7 +18,7 @@ export interface LegTask {
   /** What is left of the request's `max_tokens`. */
   readonly maxTokens: number | undefined;
   /** The request's seed, or one that was drawn for it: every leg on the device continues the same draws. */
-  readonly seed: number;
+  readonly seed: number | bigint;
 }
 
 /** What arrived on a leg: text, and the tokens it took. */
@@ -63,7 +64,7 @@ export class LegError extends InshoreError {
 
   constructor(
     kind: FailureKind,
-    code: string,
+    code: ErrorCode,
     message: string,
     options: { cause?: unknown; retryAfterMs?: number | undefined } = {},
   ) {

@@ -88,7 +88,7 @@ function engineRequest({ request, seed, ids, maxTokens }: LegTask): EngineReques
   };
 }
 
-function sampling(request: LegTask['request'], seed: number): Sampling {
+function sampling(request: LegTask['request'], seed: number | bigint): Sampling {
   const { temperature, topP, topK, minP, repetitionPenalty, frequencyPenalty, presencePenalty } = request;
   return {
     seed,

@@ -68,7 +68,7 @@ function sideOf(random: Random, isCloud: boolean, tellsIds: boolean) {
         leg.live = false;
         const kind = random.pick(KINDS);
         const retryAfterMs = isCloud && random.chance(0.3) ? random.below(20_000) : undefined;
-        sink.failed(new LegError(kind, kind, 'It broke. Try again.', { retryAfterMs }));
+        sink.failed(new LegError(kind, 'local_failed', 'It broke. Try again.', { retryAfterMs }));
       } else if (at >= last) {
         leg.live = false;
         sink.finished({ finishReason: last === 20 ? 'stop' : 'length', promptTokens: 9 });

@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import { type ErrorCode, isErrorCode } from '../protocol/error-codes';
 import type { Reason } from '../route/types';
 import type { LegError } from './leg';
 
@@ -32,6 +33,23 @@ const MESSAGES: Partial<Record<Reason, string>> = {
 // Here the reason is the caller's own doing, and what a leg said before matters less.
 const OVER_THE_LEG: ReadonlySet<Reason> = new Set(['deadline', 'cancelled']);
 
+/** Why a side was chosen. No request fails for one of these; if the policy says so, that is its own fault. */
+const CHOICES: Record<Exclude<Reason, ErrorCode>, ErrorCode> = {
+  preferred_on_device: 'policy_failed',
+  meets_slo: 'policy_failed',
+  sticky_on_device: 'policy_failed',
+  probing_recovery: 'policy_failed',
+  preferred_in_cloud: 'policy_failed',
+  sticky_in_cloud: 'policy_failed',
+  predicted_ttft_too_long: 'policy_failed',
+  predicted_tps_too_low: 'policy_failed',
+  measured_tps_too_low: 'policy_failed',
+  hedge: 'policy_failed',
+  hedge_lost: 'policy_failed',
+};
+
+const codeOf = (reason: Reason): ErrorCode => (isErrorCode(reason) ? reason : CHOICES[reason]);
+
 /**
  * The error of a request that the policy let fail: what the last leg said, where one failed, else the reason itself as
  * the code.
@@ -41,5 +59,5 @@ export function routeError(reason: Reason, last: LegError | undefined): InshoreE
   if (last !== undefined && !OVER_THE_LEG.has(reason)) {
     return new InshoreError(last.code, last.message, { cause: last });
   }
-  return new InshoreError(reason, message, last === undefined ? undefined : { cause: last });
+  return new InshoreError(codeOf(reason), message, last === undefined ? undefined : { cause: last });
 }

@@ -39,7 +39,7 @@ export class Running implements RunningAnswer {
   promptTokens: number | undefined;
   handovers = 0;
   /** The request's own, or one drawn for it. */
-  readonly seed: number;
+  readonly seed: number | bigint;
   readonly #listener: RunningListener;
   readonly #spans: OpenSpan[] = [];
   readonly #events: AnswerEvent[] = [];

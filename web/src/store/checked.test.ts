@@ -76,7 +76,7 @@ describe('CheckedFile', () => {
 
   it('lets other errors of the work through', async () => {
     const file = await open(BYTES);
-    const error = new InshoreError('unsupported', 'x');
+    const error = new InshoreError('unsupported_tensor_type', 'x');
     await expect(file.guard(Promise.reject(error))).rejects.toBe(error);
     await expect(file.guard(Promise.resolve(3))).resolves.toBe(3);
   });

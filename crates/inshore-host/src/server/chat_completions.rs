@@ -21,10 +21,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// [`ApiError`] with the status that OpenAI clients expect. A fault after the first byte of a stream is an `error` event
 /// in it, and the stream then ends without `[DONE]`.
 pub async fn handle(State(state): State<AppState>, request: Request) -> Result<Response, ApiError> {
-    let body = tokio::time::timeout(BODY_TIMEOUT, Json::<ChatRequest>::from_request(request, &()));
-    let body = body.await.map_err(|_| ApiError::body_timeout())?;
-    let Json(chat) = body.map_err(|rejection| ApiError::from_json(&rejection))?;
-    if let Some(name) = chat.model.as_deref().filter(|name| !state.model.answers_to(name)) {
+    let chat = tokio::time::timeout(BODY_TIMEOUT, ChatRequest::from_request(request, &()));
+    let chat = chat.await.map_err(|_| ApiError::body_timeout())??;
+    if let Some(name) = chat.model().filter(|name| !state.model.answers_to(name)) {
         return Err(ApiError::no_model(name));
     }
     if let Some(wanted) = chat.model_sha256() {

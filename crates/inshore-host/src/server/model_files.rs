@@ -62,7 +62,7 @@ impl ServedModel {
 
     /// Whether a request for `name` is for this model.
     pub fn answers_to(&self, name: &str) -> bool {
-        name.is_empty() || name == "default" || name.eq_ignore_ascii_case(&self.file.name)
+        ["default", "inshore"].contains(&name) || name.eq_ignore_ascii_case(&self.file.name)
     }
 
     /// When the file was last changed, in seconds since 1970; 0 if the system does not tell.
