@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use inshore_model::{Engine, FinishReason, Message, ModelError, Prompt, Request};
+use inshore_model::{Engine, FinishReason, Message, Prompt, Request};
 
 use crate::chat_lines::{Line, Lines};
 use crate::cli::ChatArgs;
@@ -111,7 +111,7 @@ pub fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
                         // The question is taken back, so that the next one finds the conversation as it was.
                         conversation.messages.pop();
                         note!("error: {error:#}\n/reset starts anew.");
-                        if needs_reload(&error) {
+                        if engine.is_broken() {
                             note!("Loading the model again.");
                             drop(engine);
                             engine = loader.load(loader.device())?;
@@ -123,14 +123,10 @@ pub fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A panic in an answer. Nobody knows what it left in the engine.
+/// A panic in an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the engine broke down ({0}); this is a bug, please report it")]
 struct Panicked(String);
-
-fn needs_reload(error: &anyhow::Error) -> bool {
-    error.is::<Panicked>() || matches!(error.downcast_ref(), Some(ModelError::DeviceLost { .. }))
-}
 
 fn answer(
     engine: &mut Engine,

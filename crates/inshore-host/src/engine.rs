@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use inshore_gguf::FileSource;
-use inshore_model::{DeviceChoice, Engine, LoadOptions, LoadProgress, OpenDevice, PlanChoice};
+use inshore_model::{DeviceChoice, Engine, LoadOptions, LoadProgress, ModelInfo, OpenDevice, PlanChoice};
 
 use crate::cli::{ModelArgs, Tune};
 use crate::models::{self, Cache, ModelFile};
@@ -64,6 +64,9 @@ impl EngineLoader {
         if let Some(asked) = self.args.context.filter(|&asked| asked as usize > used) {
             note!("--context {asked} is more than the model was trained for; the context has {used} tokens");
         }
+        for text in notes(engine.info()) {
+            note!("{text}");
+        }
         Ok(engine)
     }
 
@@ -100,6 +103,23 @@ impl EngineLoader {
         }
         loaded
     }
+}
+
+/// What users should know of a load that worked.
+fn notes(info: &ModelInfo) -> Vec<String> {
+    const SHOWN: usize = 5;
+    let mut notes: Vec<_> = info.notes.iter().map(|note| format!("note: {note}")).collect();
+    let unknown = &info.unknown_keys;
+    if !unknown.is_empty() {
+        let shown: Vec<_> = unknown.iter().take(SHOWN).map(|key| key.escape_debug().to_string()).collect();
+        let more = if unknown.len() > SHOWN { ", …" } else { "" };
+        notes.push(format!(
+            "warning: the model file has {} metadata key(s) that inshore does not know and ignores: {}{more}",
+            unknown.len(),
+            shown.join(", ")
+        ));
+    }
+    notes
 }
 
 /// Returns what a panic said.

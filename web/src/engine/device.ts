@@ -21,7 +21,7 @@ export async function openDevice(choice: DeviceChoice, threads?: number): Promis
   if (choice === 'cpu') return openCpu(threads);
   try {
     requireGpuBuild();
-    return await open('gpu', await findAdapter());
+    return await open('gpu', await findAdapter(), choice === 'auto');
   } catch (error) {
     if (choice === 'gpu') throw error;
     const opened = await openCpu(threads);
@@ -34,9 +34,13 @@ async function openCpu(threads = bestThreads()): Promise<OpenedDevice> {
   return open('cpu');
 }
 
-async function open(kind: 'gpu' | 'cpu', adapter?: AdapterReport): Promise<OpenedDevice> {
+async function open(
+  kind: 'gpu' | 'cpu',
+  adapter?: AdapterReport,
+  automatic = false,
+): Promise<OpenedDevice> {
   const module = await engineModule(kind);
-  const device = await module.EngineDevice.open(kind);
+  const device = await module.EngineDevice.open(kind, automatic);
   const { backend, name, maxTensorBytes } = device;
   return { device, module, report: { backend, name, maxTensorBytes, adapter } };
 }

@@ -45,6 +45,10 @@ export interface ModelInfo {
   device: string;
   /** How a GPU computes products, as `inshore devices` writes plans. */
   gpuPlan?: string | undefined;
+  /** Metadata keys of the file that the engine does not know and ignored. */
+  unknownKeys: string[];
+  /** What is not as it was asked for, and why, in sentences for users. */
+  notes: string[];
   loadMs: number;
 }
 

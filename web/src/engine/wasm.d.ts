@@ -8,7 +8,7 @@ declare module '#cpu-wasm' {
 
   export class EngineDevice {
     private constructor();
-    static open(choice: import('./protocol').DeviceChoice): Promise<EngineDevice>;
+    static open(choice: import('./protocol').DeviceChoice, automatic?: boolean): Promise<EngineDevice>;
     readonly backend: import('./protocol').BackendKind;
     readonly name: string;
     readonly maxTensorBytes: number | undefined;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use inshore_model::{CancelHandle, DeviceChoice, Engine, FinishReason, ModelInfo, Timings};
+use inshore_model::{CancelHandle, DeviceChoice, Engine, FinishReason, ModelInfo, StepOutcome, Timings};
 
 use super::job::{AnswerEvent, Job, NotSent};
 use super::supervisor::{Failure, Fault, Loader, Worker};
@@ -59,51 +59,43 @@ impl Loader for WorkerLoader {
         let may_fall_back = device == DeviceChoice::Auto && matches!(fault, Some(Fault::DeviceLost(_)));
         if may_fall_back && self.losses.note(Instant::now()) >= LOSSES_TO_CPU {
             note!("the GPU was lost {} times in a short while; going on with the CPU", self.losses.count);
-            return Ok(EngineWorker::new(self.loader.load(DeviceChoice::Cpu)?));
+            return Ok(EngineWorker(self.loader.load(DeviceChoice::Cpu)?));
         }
         match self.loader.load(device) {
             Err(error) if may_fall_back => {
                 note!("the GPU cannot be used again ({error:#}); going on with the CPU");
-                Ok(EngineWorker::new(self.loader.load(DeviceChoice::Cpu)?))
+                Ok(EngineWorker(self.loader.load(DeviceChoice::Cpu)?))
             }
-            loaded => Ok(EngineWorker::new(loaded?)),
+            loaded => Ok(EngineWorker(loaded?)),
         }
     }
 }
 
 /// A loaded engine.
 #[derive(Debug)]
-pub struct EngineWorker {
-    engine: Engine,
-    /// Whether the model has begun to compute the current answer. Before that a request has changed nothing in the engine.
-    pub(super) computing: bool,
-}
-
-impl EngineWorker {
-    pub(super) const fn new(engine: Engine) -> Self {
-        Self { engine, computing: false }
-    }
-}
+pub struct EngineWorker(pub(super) Engine);
 
 impl Worker for EngineWorker {
     fn info(&self) -> &ModelInfo {
-        self.engine.info()
+        self.0.info()
     }
 
     fn answer(&mut self, job: &Job, on_start: &dyn Fn(CancelHandle)) -> Result<(FinishReason, Timings), Failure> {
-        self.computing = false;
-        let mut generation = self.engine.start(job.request.clone())?;
+        let mut generation = self.0.start(job.request.clone())?;
         on_start(generation.cancel_handle());
         let mut outcome = job.send(AnswerEvent::Started);
         let mut sent_bytes = 0;
-        self.computing = true;
         loop {
             if outcome.is_err() {
                 generation.cancel();
             }
-            let Some(step) = pollster::block_on(self.engine.step(&mut generation))? else { break };
+            let step = match pollster::block_on(self.0.step(&mut generation))? {
+                StepOutcome::Prefill { .. } => continue,
+                StepOutcome::Token(step) => step,
+                StepOutcome::Done => break,
+            };
             sent_bytes += step.text.len();
-            let logprobs = job.logprobs.then(|| TokenLogprob::new(&self.engine, &step));
+            let logprobs = job.logprobs.then(|| TokenLogprob::new(&self.0, &step));
             outcome = job.send(AnswerEvent::Token { id: Some(step.id), text: step.text, logprobs });
         }
         let rest = generation.text().get(sent_bytes..).unwrap_or_default();
@@ -116,8 +108,8 @@ impl Worker for EngineWorker {
         Ok((generation.finish_reason().unwrap_or(FinishReason::Cancelled), generation.timings()))
     }
 
-    fn survived_panic(&mut self) -> bool {
-        !self.computing
+    fn is_broken(&self) -> bool {
+        self.0.is_broken()
     }
 }
 

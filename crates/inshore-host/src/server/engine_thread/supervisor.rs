@@ -38,8 +38,8 @@ pub trait Worker {
     /// [`Failure`].
     fn answer(&mut self, job: &Job, on_start: &dyn Fn(CancelHandle)) -> Result<(FinishReason, Timings), Failure>;
 
-    /// Whether the engine can go on although `answer` panicked.
-    fn survived_panic(&mut self) -> bool;
+    /// Whether the engine can answer no more.
+    fn is_broken(&self) -> bool;
 }
 
 /// Why a job has no complete answer.
@@ -119,9 +119,12 @@ fn serve<W: Worker>(worker: &mut W, jobs: &Receiver<Job>, shared: &Shared, backo
                 (AnswerEvent::Finished { reason, timings }, None)
             }
             Ok(Err(Failure::SlowClient)) => (AnswerEvent::Failed(ApiError::slow_client()), None),
-            Ok(Err(Failure::Model(error))) => (AnswerEvent::Failed(ApiError::from_model(&error)), fault_of(&error)),
+            Ok(Err(Failure::Model(error))) => {
+                let fault = worker.is_broken().then(|| Fault::DeviceLost(error.to_string()));
+                (AnswerEvent::Failed(ApiError::from_model(&error)), fault)
+            }
             Err(panic) => {
-                let fault = (!worker.survived_panic()).then(|| Fault::Panicked(panic_message(&*panic)));
+                let fault = worker.is_broken().then(|| Fault::Panicked(panic_message(&*panic)));
                 (AnswerEvent::Failed(ApiError::engine_panicked()), fault)
             }
         };
@@ -135,13 +138,6 @@ fn serve<W: Worker>(worker: &mut W, jobs: &Receiver<Job>, shared: &Shared, backo
         }
     }
     None
-}
-
-fn fault_of(error: &ModelError) -> Option<Fault> {
-    match error {
-        ModelError::DeviceLost { message } => Some(Fault::DeviceLost(message.clone())),
-        _ => None,
-    }
 }
 
 /// Loads until it works, with growing waits; `None` if the server stops meanwhile.

@@ -44,17 +44,20 @@ impl Loader for FaultyLoader {
         }
         let file = testing::tiny_llama(7);
         let loaded = Engine::load(&file, OpenDevice::cpu(), LoadOptions::default(), |_| {});
-        Ok(FaultyWorker(EngineWorker::new(pollster::block_on(loaded)?)))
+        Ok(FaultyWorker { engine: EngineWorker(pollster::block_on(loaded)?), broken: false })
     }
 }
 
 /// A real engine in front of which messages cause faults.
 #[derive(Debug)]
-pub struct FaultyWorker(EngineWorker);
+pub struct FaultyWorker {
+    engine: EngineWorker,
+    broken: bool,
+}
 
 impl Worker for FaultyWorker {
     fn info(&self) -> &ModelInfo {
-        self.0.info()
+        self.engine.info()
     }
 
     fn answer(&mut self, job: &Job, on_start: &dyn Fn(CancelHandle)) -> Result<(FinishReason, Timings), Failure> {
@@ -62,22 +65,24 @@ impl Worker for FaultyWorker {
             Prompt::Chat(messages) => messages.last().map_or("", |message| message.content.as_str()),
             _ => "",
         };
-        self.0.computing = false;
         match message {
             "panic in the template" => panic!("attempt to subtract with overflow"),
             "panic in a kernel" => {
-                self.0.computing = true;
+                self.broken = true;
                 let _ = job.send(AnswerEvent::Started);
                 let text = "half an ans".to_owned();
                 let _ = job.send(AnswerEvent::Token { id: None, text, logprobs: None });
                 std::panic::panic_any("index out of bounds".to_owned());
             }
-            "lose the device" => Err(ModelError::DeviceLost { message: "the cable was pulled".to_owned() }.into()),
-            _ => self.0.answer(job, on_start),
+            "lose the device" => {
+                self.broken = true;
+                Err(ModelError::DeviceLost { message: "the cable was pulled".to_owned() }.into())
+            }
+            _ => self.engine.answer(job, on_start),
         }
     }
 
-    fn survived_panic(&mut self) -> bool {
-        self.0.survived_panic()
+    fn is_broken(&self) -> bool {
+        self.broken || self.engine.is_broken()
     }
 }
