@@ -1,16 +1,17 @@
 //! `inshore chat`: a conversation in the terminal, or one turn per line of a pipe.
 
-use std::io::{BufRead, IsTerminal};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use inshore_model::{Engine, FinishReason, Message, Prompt, Request};
-use rustyline::DefaultEditor;
-use rustyline::error::ReadlineError;
 
+use crate::chat_lines::{Line, Lines};
 use crate::cli::ChatArgs;
-use crate::engine;
-use crate::generate::{drive, write_now};
+use crate::engine::{self, EngineLoader, panic_message};
+use crate::generate::drive;
 use crate::interrupt::Interrupt;
+use crate::note;
+use crate::output::{self, OutputError};
 
 const HELP: &str = "\
 /system TEXT  start anew with this system message (none: without one)
@@ -66,48 +67,78 @@ impl Conversation {
 /// Runs the command.
 ///
 /// # Errors
-/// If the model cannot be had or standard input breaks; a failed answer is reported and the conversation goes on.
+/// If the model cannot be had, standard input breaks or standard output cannot be written; a failed answer is reported and
+/// the conversation goes on.
 pub fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
     let file = engine::obtain(&args.model)?;
-    let mut engine = engine::load(&args.model, &file, 1)?;
+    let loader = EngineLoader::new(&args.model, &file, 1)?;
+    let mut engine = loader.load(loader.device())?;
     let info = engine.info();
-    eprintln!("{} on {}, {} tokens of context. /help lists the commands.", file.name, info.device, info.context_tokens);
+    note!("{} on {}, {} tokens of context. /help lists the commands.", file.name, info.device, info.context_tokens);
     let mut lines = Lines::open()?;
     let interrupt = Interrupt::listen()?;
     let mut conversation = Conversation { system: args.system.clone(), messages: Vec::new() };
     conversation.reset();
-    while let Some(line) = lines.next()? {
+    loop {
+        let line = match lines.next()? {
+            Line::Text(line) => line,
+            Line::Unusable(why) => {
+                note!("error: {why}; it was left out, and the conversation goes on");
+                continue;
+            }
+            Line::End => return Ok(ExitCode::SUCCESS),
+        };
         match turn(&line) {
             Turn::Nothing => {}
-            Turn::Quit => break,
-            Turn::Help => eprintln!("{HELP}"),
-            Turn::Unknown(name) => eprintln!("/{name} is no command; /help lists them"),
+            Turn::Quit => return Ok(ExitCode::SUCCESS),
+            Turn::Help => note!("{HELP}"),
+            Turn::Unknown(name) => note!("/{name} is no command; /help lists them"),
             Turn::Reset => {
                 conversation.reset();
-                eprintln!("The conversation starts anew.");
+                note!("The conversation starts anew.");
             }
             Turn::System(text) => {
                 conversation.system = (!text.is_empty()).then(|| text.to_owned());
                 conversation.reset();
-                eprintln!("The conversation starts anew with this system message.");
+                note!("The conversation starts anew with this system message.");
             }
             Turn::Say(text) => {
                 conversation.push("user", text);
                 match answer(&mut engine, &args, &conversation, &interrupt) {
                     Ok(text) => conversation.push("assistant", &text),
+                    Err(error) if error.is::<OutputError>() => return Err(error),
                     Err(error) => {
                         // The question is taken back, so that the next one finds the conversation as it was.
                         conversation.messages.pop();
-                        eprintln!("error: {error:#}\n/reset starts anew.");
+                        note!("error: {error:#}\n/reset starts anew.");
+                        if engine.is_broken() {
+                            note!("Loading the model again.");
+                            drop(engine);
+                            engine = loader.load(loader.device())?;
+                        }
                     }
                 }
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
+/// A panic in an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the engine broke down ({0}); this is a bug, please report it")]
+struct Panicked(String);
+
 fn answer(
+    engine: &mut Engine,
+    args: &ChatArgs,
+    conversation: &Conversation,
+    interrupt: &Interrupt,
+) -> anyhow::Result<String> {
+    catch_unwind(AssertUnwindSafe(|| try_answer(engine, args, conversation, interrupt)))
+        .unwrap_or_else(|panic| Err(Panicked(panic_message(&*panic)).into()))
+}
+
+fn try_answer(
     engine: &mut Engine,
     args: &ChatArgs,
     conversation: &Conversation,
@@ -117,57 +148,23 @@ fn answer(
     request.max_tokens = args.max_tokens.map(|tokens| tokens as usize);
     request.sampling = args.sampling.sampling();
     let mut generation = engine.start(request)?;
-    let writable = drive(engine, &mut generation, interrupt, |_, _, _| {}, write_now)?;
-    if !writable {
-        anyhow::bail!("standard output is closed");
-    }
-    println!();
+    drive(engine, &mut generation, interrupt, |_, _, _| {}, |text| output::print(text))?;
+    output::print_line("")?;
     let timings = generation.timings();
-    let note = match generation.finish_reason() {
+    let ending = match generation.finish_reason() {
         Some(FinishReason::Length) => ", cut: no room left",
         Some(FinishReason::Cancelled) => ", ended by Ctrl-C",
         _ => "",
     };
-    eprintln!(
-        "[TTFT {:.0} ms, {:.1} tok/s, {} ({} kept) + {} tokens{note}]",
-        timings.ttft_ms, timings.decode_tps, timings.prompt_tokens, timings.cached_tokens, timings.completion_tokens
+    note!(
+        "[TTFT {:.0} ms, {:.1} tok/s, {} ({} kept) + {} tokens{ending}]",
+        timings.ttft_ms,
+        timings.decode_tps,
+        timings.prompt_tokens,
+        timings.cached_tokens,
+        timings.completion_tokens
     );
     Ok(generation.text().to_owned())
-}
-
-/// Where the turns come from: an editor with history on a terminal, plain lines from a pipe.
-enum Lines {
-    Editor(Box<DefaultEditor>),
-    Pipe(std::io::StdinLock<'static>),
-}
-
-impl Lines {
-    fn open() -> anyhow::Result<Self> {
-        if std::io::stdin().is_terminal() {
-            Ok(Self::Editor(Box::new(DefaultEditor::new()?)))
-        } else {
-            Ok(Self::Pipe(std::io::stdin().lock()))
-        }
-    }
-
-    fn next(&mut self) -> anyhow::Result<Option<String>> {
-        match self {
-            Self::Pipe(stdin) => {
-                let mut line = String::new();
-                Ok((stdin.read_line(&mut line)? > 0).then_some(line))
-            }
-            Self::Editor(editor) => match editor.readline("> ") {
-                Ok(line) => {
-                    let _ = editor.add_history_entry(&line);
-                    Ok(Some(line))
-                }
-                // Ctrl-C at the prompt drops the line only.
-                Err(ReadlineError::Interrupted) => Ok(Some(String::new())),
-                Err(ReadlineError::Eof) => Ok(None),
-                Err(error) => Err(error.into()),
-            },
-        }
-    }
 }
 
 #[cfg(test)]

@@ -47,11 +47,11 @@ pub struct ModelArgs {
     /// index of `inshore devices`
     #[arg(long, default_value = "auto", value_parser = device_choice)]
     pub device: DeviceChoice,
-    /// CPU threads [default: all]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// CPU threads, at most one for each core [default: all]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
     /// Context, in tokens: prompt and answer together [default: the model's, at most 2048]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..))]
     pub context: Option<u32>,
     /// Compute with f32 activations where the CPU would round them: slower, and closer to the original
     #[arg(long)]
@@ -77,6 +77,17 @@ pub enum Tune {
     Always,
     /// Take the rule of thumb
     Never,
+}
+
+/// Smallest limit of a request body that leaves room for a request.
+const LEAST_BODY_BYTES: usize = 256;
+/// Largest limit. No context holds as much text, and each waiting request may take so much memory.
+const MOST_BODY_BYTES: usize = 256 << 20;
+
+fn body_bytes(given: &str) -> Result<usize, String> {
+    let bytes: usize = given.parse().map_err(|_| "write a whole number of bytes".to_owned())?;
+    let is_sensible = (LEAST_BODY_BYTES..=MOST_BODY_BYTES).contains(&bytes);
+    is_sensible.then_some(bytes).ok_or_else(|| format!("must lie in {LEAST_BODY_BYTES}..{MOST_BODY_BYTES}"))
 }
 
 fn kv_format(given: &str) -> Result<KvFormat, String> {
@@ -167,7 +178,7 @@ pub struct GenerateArgs {
     /// The prompt; standard input if none of the three is given
     #[arg(long, short, group = "input")]
     pub prompt: Option<String>,
-    /// A UTF-8 file that is the prompt, to the last byte
+    /// A UTF-8 file that is the prompt, to the last byte; - for standard input
     #[arg(long, value_name = "FILE", group = "input")]
     pub prompt_file: Option<PathBuf>,
     /// A file of token ids, separated by whitespace; they are the whole prompt
@@ -234,6 +245,9 @@ pub struct ServeArgs {
     /// Let pages of this origin call the API, e.g. https://app.example (may be given more than once)
     #[arg(long, value_name = "ORIGIN")]
     pub cors_origin: Vec<String>,
+    /// Answer requests for this host name beside localhost, e.g. mini-pc.local; * for any (may be given more than once)
+    #[arg(long, value_name = "NAME")]
+    pub allowed_host: Vec<String>,
     /// Conversations that go on without running again what was said; each takes the memory of a context
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub conversations: u16,
@@ -241,7 +255,7 @@ pub struct ServeArgs {
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub queue: u16,
     /// Largest request body, in bytes
-    #[arg(long, default_value_t = 1 << 20)]
+    #[arg(long, default_value_t = 1 << 20, value_parser = body_bytes)]
     pub max_body_bytes: usize,
 }
 
@@ -309,5 +323,30 @@ mod tests {
         assert!(kv_format("q8").is_err());
         assert!(between::<0, 1>("1.5").is_err() && between::<0, 1>("NaN").is_err() && between::<-2, 2>("-2").is_ok());
         assert!(repetition_penalty("0").is_err());
+        assert!(body_bytes("0").is_err() && body_bytes("-1").is_err() && body_bytes("1e6").is_err());
+        assert!(body_bytes("99999999999999999999").is_err() && body_bytes("4096") == Ok(4096));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused_with_the_range() {
+        for (arguments, part) in [
+            (&["serve", "--queue", "0"][..], "1..=65535"),
+            (&["serve", "--conversations", "0"], "1..=1024"),
+            (&["serve", "--max-body-bytes", "0"], "must lie in 256"),
+            (&["serve", "--port", "65536"], "0..=65535"),
+            (&["serve", "--context", "0"], "2..=4294967295"),
+            (&["serve", "--context", "-5"], "unexpected argument"),
+            (&["generate", "--threads", "0"], "1..=65535"),
+            (&["generate", "--threads", "70000"], "1..=65535"),
+            (&["generate", "--max-tokens", "0"], "1..=4294967295"),
+            (&["generate", "--temperature", "inf"], "must lie in 0..10"),
+            (&["generate", "--top-p", "1.5"], "must lie in 0..1"),
+            (&["generate", "--logprobs", "21"], "0..=20"),
+            (&["generate", "--seed", "18446744073709551616"], "number too large"),
+        ] {
+            let error = Cli::try_parse_from(["inshore"].iter().chain(arguments)).expect_err("out of range").to_string();
+            assert!(error.contains(part), "{arguments:?}: {error}");
+        }
+        assert!(Cli::try_parse_from(["inshore", "serve", "--port", "0"]).is_ok());
     }
 }

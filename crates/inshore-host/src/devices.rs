@@ -5,47 +5,53 @@ use std::process::ExitCode;
 use inshore_model::{DeviceChoice, GpuPlan, GpuTraits, OpenDevice, adapters};
 
 use crate::models::Cache;
+use crate::output;
 use crate::plan_file::PlanFile;
 
-/// Runs the command.
+/// Runs the command. A machine without GPU lists its CPU.
 ///
 /// # Errors
-/// None; a machine without GPU lists its CPU.
+/// [`output::OutputError`].
 pub fn run() -> anyhow::Result<ExitCode> {
+    // Opening a GPU takes a while, so each line is printed when it is known.
     let features = cpu_features();
     let features = if features.is_empty() { "baseline".to_owned() } else { features.join(" ") };
-    println!("cpu  {}  [{features}]", OpenDevice::cpu().name);
-    println!("     kernels: {}", OpenDevice::cpu_instructions());
+    output::print_line(format_args!("cpu  {}  [{features}]", OpenDevice::cpu().name))?;
+    output::print_line(format_args!("     kernels: {}", OpenDevice::cpu_instructions()))?;
     let found = pollster::block_on(adapters());
     for (index, adapter) in found.iter().enumerate() {
         let note = if adapter.software { "  (software: emulated on the CPU)" } else { "" };
-        println!("{index}    {}{note}", adapter.name);
-        match pollster::block_on(OpenDevice::open(DeviceChoice::Adapter(index))) {
-            Ok(device) => print_paths(&device),
-            Err(error) => println!("     does not open: {error}"),
+        output::print_line(format_args!("{index}    {}{note}", adapter.name))?;
+        for line in gpu_lines(index) {
+            output::print_line(format_args!("     {line}"))?;
         }
     }
     if found.is_empty() {
-        println!("no GPU adapter; install a Vulkan, Metal or DX12 driver to use one");
+        output::print_line("no GPU adapter; install a Vulkan, Metal or DX12 driver to use one")?;
     }
     let auto = pollster::block_on(OpenDevice::open(DeviceChoice::Auto));
     if let Ok(device) = auto {
-        println!("auto takes: {}", device.name);
+        output::print_line(format_args!("auto takes: {}", device.name))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// How a GPU computes: by the rule of thumb, and what was measured on it.
-fn print_paths(device: &OpenDevice) {
-    let (Some(gpu), Some(identity)) = (device.gpu_traits(), device.gpu_identity()) else { return };
-    for line in paths(gpu) {
-        println!("     {line}");
-    }
+/// How the adapter with this index computes: by the rule of thumb, and what was measured on it.
+fn gpu_lines(index: usize) -> Vec<String> {
+    let device = match pollster::block_on(OpenDevice::open(DeviceChoice::Adapter(index))) {
+        Ok(device) => device,
+        Err(error) => return vec![format!("does not open: {error}")],
+    };
+    let (Some(gpu), Some(identity)) = (device.gpu_traits(), device.gpu_identity()) else { return Vec::new() };
+    let mut lines = paths(gpu);
     let known = Cache::of_user().map(|cache| PlanFile::of(&cache).read()).unwrap_or_default();
-    let is_here = |key: &str| key.strip_prefix(identity).and_then(|rest| rest.strip_prefix(" | ").map(str::to_owned));
-    for (shapes, plan) in known.iter().filter_map(|(key, plan)| Some((is_here(key)?, plan.parse::<GpuPlan>().ok()?))) {
-        println!("     measured: {plan} for {shapes}");
+    for (key, plan) in &known {
+        let shapes = key.strip_prefix(identity).and_then(|rest| rest.strip_prefix(" | "));
+        if let (Some(shapes), Ok(plan)) = (shapes, plan.parse::<GpuPlan>()) {
+            lines.push(format!("measured: {plan} for {shapes}"));
+        }
     }
+    lines
 }
 
 /// The plan that a GPU gets, what it can do, and where it has to take a slower way.

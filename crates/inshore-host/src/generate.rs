@@ -1,19 +1,22 @@
 //! `inshore generate`: one prompt, one answer.
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use inshore_model::{BackendKind, Engine, FinishReason, Generation, Message, Prompt, Request, Step};
+use inshore_model::{BackendKind, Engine, FinishReason, Generation, Message, Prompt, Request, Step, StepOutcome};
 use serde::Serialize;
 
 use crate::cli::GenerateArgs;
-use crate::engine;
+use crate::engine::{self, EngineLoader};
 use crate::interrupt::{EXIT_INTERRUPTED, Interrupt};
 use crate::launch_time::{LaunchTimes, timed};
+use crate::note;
+use crate::output::{self, OutputError};
 use crate::peak_memory::peak_rss_bytes;
+use crate::prompt_file::{self, Origin};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -53,7 +56,8 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
     let sampling = args.sampling.sampling();
     let seed = sampling.seed;
     let file = engine::obtain(&args.model)?;
-    let mut engine = engine::load(&args.model, &file, 1)?;
+    let loader = EngineLoader::new(&args.model, &file, 1)?;
+    let mut engine = loader.load(loader.device())?;
     let mut request = Request::new(prompt);
     request.max_tokens = args.max_tokens.map(|tokens| tokens as usize);
     request.sampling = sampling;
@@ -62,7 +66,7 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
 
     if let Some(tokens) = args.warm_up {
         let mut unseen = engine.start(Request { max_tokens: Some(tokens as usize), ..request.clone() })?;
-        while pollster::block_on(engine.step(&mut unseen))?.is_some() {}
+        while pollster::block_on(engine.next_token(&mut unseen))?.is_some() {}
         // What follows is measured, and so must run its whole prompt.
         engine.forget();
     }
@@ -76,8 +80,8 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
             top_logprobs.push(named(engine, &step.top));
         }
     };
-    let on_text = |text: &str| if args.json { Ok(()) } else { write_now(text) };
-    let streamed = drive(&mut engine, &mut generation, &interrupt, on_step, on_text)?;
+    let on_text = |text: &str| if args.json { Ok(()) } else { output::print(text) };
+    drive(&mut engine, &mut generation, &interrupt, on_step, on_text)?;
     let reason = generation.finish_reason().unwrap_or(FinishReason::Cancelled);
     let timings = generation.timings();
     let info = engine.info();
@@ -99,11 +103,13 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
             model: &file.name,
             seed,
         };
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer(&mut out, &report).and_then(|()| writeln!(out).map_err(serde_json::Error::io))?;
-    } else if streamed {
-        println!();
-        eprintln!(
+        output::print_with(|out| {
+            serde_json::to_writer(&mut *out, &report).map_err(io::Error::from)?;
+            writeln!(out)
+        })?;
+    } else {
+        output::print_line("")?;
+        note!(
             "[{} | {} on {} | load {:.0} ms | TTFT {:.0} ms | prefill {:.1} tok/s ({} tokens) | decode {:.1} tok/s ({} tokens) \
              | seed {seed}]",
             reason.as_str(),
@@ -117,48 +123,38 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
             timings.completion_tokens,
         );
     }
-    let interrupted = reason == FinishReason::Cancelled && streamed;
+    let interrupted = reason == FinishReason::Cancelled;
     Ok(if interrupted { ExitCode::from(EXIT_INTERRUPTED) } else { ExitCode::SUCCESS })
 }
 
-/// Steps until the answer ends, Ctrl-C comes or `on_text` cannot write any more (a closed pipe; then the result is
-/// `false`). `on_step` hears of every token and of what launching it took; the text is handed on as it becomes complete.
+/// Steps until the answer ends, Ctrl-C comes or `on_text` fails. `on_step` hears of every token and of what launching it
+/// took; the text is handed on as it becomes complete.
 ///
 /// # Errors
-/// What the engine says.
+/// What the engine says, or the [`OutputError`] of `on_text`.
 pub fn drive(
     engine: &mut Engine,
     generation: &mut Generation,
     interrupt: &Interrupt,
     mut on_step: impl FnMut(&Engine, &Step, Duration),
-    mut on_text: impl FnMut(&str) -> std::io::Result<()>,
-) -> anyhow::Result<bool> {
+    mut on_text: impl FnMut(&str) -> Result<(), OutputError>,
+) -> anyhow::Result<()> {
     let watch = interrupt.watch(generation.cancel_handle());
-    let (mut writable, mut shown_bytes) = (true, 0);
+    let mut shown_bytes = 0;
     loop {
-        let (step, launched) = pollster::block_on(timed(engine.step(generation)));
-        let Some(step) = step? else { break };
+        let (outcome, launched) = pollster::block_on(timed(engine.step(generation)));
+        let step = match outcome? {
+            StepOutcome::Prefill { .. } => continue,
+            StepOutcome::Token(step) => step,
+            StepOutcome::Done => break,
+        };
         on_step(engine, &step, launched);
         shown_bytes += step.text.len();
-        if writable && on_text(&step.text).is_err() {
-            writable = false;
-            generation.cancel();
-        }
+        on_text(&step.text)?;
     }
     drop(watch);
     // A cancelled answer gives up what was held back as a possible stop text.
-    let rest = generation.text().get(shown_bytes..).unwrap_or_default();
-    Ok(writable && on_text(rest).is_ok())
-}
-
-/// Writes to stdout and flushes, so that each token is seen when it comes.
-///
-/// # Errors
-/// What the system says, e.g. that the reader is gone.
-pub fn write_now(text: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+    Ok(on_text(generation.text().get(shown_bytes..).unwrap_or_default())?)
 }
 
 fn named(engine: &Engine, top: &[(u32, f32)]) -> Vec<TokenLogprob> {
@@ -171,16 +167,12 @@ fn prompt(args: &GenerateArgs) -> anyhow::Result<Prompt> {
         return Ok(Prompt::Ids(token_ids(path)?));
     }
     let text = match (&args.prompt, &args.prompt_file) {
-        (Some(text), _) => text.clone(),
-        (None, Some(path)) => read_text(path)?,
-        (None, None) if std::io::stdin().is_terminal() => {
+        (Some(text), _) => prompt_file::not_empty(text.clone(), Origin::Argument)?,
+        (None, Some(path)) => prompt_file::read(path)?,
+        (None, None) if io::stdin().is_terminal() => {
             bail!("there is no prompt; give --prompt, --prompt-file or --prompt-ids, or pipe one in")
         }
-        (None, None) => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("standard input is no UTF-8 text")?;
-            text
-        }
+        (None, None) => prompt_file::read_stdin()?,
     };
     if args.raw {
         return Ok(Prompt::Raw(text));
@@ -190,12 +182,8 @@ fn prompt(args: &GenerateArgs) -> anyhow::Result<Prompt> {
     Ok(Prompt::Chat(system.into_iter().chain([message("user", text)]).collect()))
 }
 
-fn read_text(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("the prompt file {} cannot be read as UTF-8", path.display()))
-}
-
 fn token_ids(path: &Path) -> anyhow::Result<Vec<u32>> {
-    let text = read_text(path)?;
+    let text = prompt_file::read(path)?;
     let id = |word: &str| word.parse().with_context(|| format!("`{word}` in {} is no token id", path.display()));
     text.split_whitespace().map(id).collect()
 }

@@ -1,16 +1,20 @@
 //! The `inshore` binary: a small language model on this machine, for a person, a script or an OpenAI client.
 
 mod chat;
+mod chat_lines;
 mod cli;
 mod devices;
+mod driver_noise;
 mod engine;
 mod generate;
 mod inspect;
 mod interrupt;
 mod launch_time;
 mod models;
+mod output;
 mod peak_memory;
 mod plan_file;
+mod prompt_file;
 mod pull;
 mod route;
 mod server;
@@ -20,13 +24,20 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
+use output::OutputError;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    driver_noise::silence();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => return explain(&message),
+    };
     // Warnings of the program's own crates; RUST_LOG asks for more.
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,inshore=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log line that cannot be written would panic otherwise.
+    log.log_internal_errors(false).init();
     let outcome = match cli.command {
         Command::Generate(args) => generate::run(args),
         Command::Chat(args) => chat::run(args),
@@ -36,22 +47,33 @@ fn main() -> ExitCode {
         Command::Pull(args) => pull::run(&args),
         Command::Route(command) => route::run(&command),
     };
-    outcome.unwrap_or_else(|error| {
-        report(&error);
-        ExitCode::FAILURE
-    })
+    outcome.unwrap_or_else(|error| fail(&error))
 }
 
-/// The error and its causes, a line each. A cause that its parent's message repeats is left out.
-fn report(error: &anyhow::Error) {
+/// Prints what clap has to say: help and version to standard output, errors to standard error.
+fn explain(message: &clap::Error) -> ExitCode {
+    if message.use_stderr() {
+        let _ = message.print();
+        return u8::try_from(message.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+    }
+    let printed = message.print().map_err(OutputError::from);
+    printed.map_or_else(|error| fail(&error.into()), |()| ExitCode::SUCCESS)
+}
+
+/// Reports the error with its causes, one line each. A cause that its parent's message repeats is left out.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    if let Some(OutputError::Closed) = error.downcast_ref() {
+        return ExitCode::SUCCESS;
+    }
     let code = error.downcast_ref::<models::ModelFileError>().map(|error| format!("[{}]", error.code()));
-    eprintln!("error{}: {error}", code.unwrap_or_default());
-    let mut said = error.to_string();
+    note!("error{}: {error}", code.unwrap_or_default());
+    let mut parent = error.to_string();
     for cause in error.chain().skip(1) {
         let text = cause.to_string();
-        if !said.contains(&text) {
-            eprintln!("  because: {text}");
+        if !parent.contains(&text) {
+            note!("  because: {text}");
         }
-        said = text;
+        parent = text;
     }
+    ExitCode::FAILURE
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use inshore_route::{Timeline, Trace};
 
 use crate::cli::{ReplayArgs, RouteCommand};
+use crate::output;
 
 /// Runs a subcommand of `inshore route`.
 pub fn run(command: &RouteCommand) -> Result<ExitCode> {
@@ -24,27 +25,28 @@ fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     }
     let steps = trace.replay()?;
     let differences = steps.iter().filter(|step| step.recorded.is_some()).count();
-    let outcome = if args.json { show_json(&steps) } else { show_timeline(&steps, differences) };
-    match outcome {
-        // `| head` has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        other => other.context("could not write the replay")?,
+    let printed = output::print_with(|out| match args.json {
+        true => write_json(out, &steps),
+        false => write_timeline(out, &steps, differences),
+    });
+    match printed {
+        // `| head` has seen enough, and --check still decides the exit status.
+        Ok(()) | Err(output::OutputError::Closed) => {}
+        Err(error) => return Err(error.into()),
     }
     Ok(if args.check && differences > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// One object a line, as in the trace; `recorded` where the orders differ.
-fn show_json(steps: &[inshore_route::Step]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+fn write_json(out: &mut dyn Write, steps: &[inshore_route::Step]) -> io::Result<()> {
     for step in steps {
-        serde_json::to_writer(&mut out, step)?;
+        serde_json::to_writer(&mut *out, step)?;
         writeln!(out)?;
     }
-    out.flush()
+    Ok(())
 }
 
-fn show_timeline(steps: &[inshore_route::Step], differences: usize) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+fn write_timeline(out: &mut dyn Write, steps: &[inshore_route::Step], differences: usize) -> io::Result<()> {
     write!(out, "{}", Timeline(steps))?;
     match differences {
         0 => writeln!(out, "{} events, decided as recorded", steps.len()),

@@ -1,4 +1,5 @@
 //! The plan of a GPU's products: forced, measured, remembered. Needs a GPU, if only one in software.
+#![cfg(feature = "gpu")]
 
 mod support;
 

@@ -62,7 +62,7 @@ impl FetchLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                eprintln!("Another inshore is fetching this model; waiting for it.");
+                crate::note!("Another inshore is fetching this model; waiting for it.");
                 file.lock().map_err(ModelFileError::write(&path))?;
             }
             // A file system without locks: two processes may then spoil each other's part, which the checks before the rename

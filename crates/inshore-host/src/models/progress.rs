@@ -64,15 +64,15 @@ impl Progress {
         let rate = if seconds > 0.0 { moved as f64 / seconds } else { 0.0 };
         let label = &self.label;
         match self.total {
-            0 => eprintln!("{label}: {}", HumanBytes(done)),
-            total if done < total && rate > 0.0 => eprintln!(
+            0 => crate::note!("{label}: {}", HumanBytes(done)),
+            total if done < total && rate > 0.0 => crate::note!(
                 "{label}: {} of {}, {}/s, {:.0} s left",
                 HumanBytes(done),
                 HumanBytes(total),
                 HumanBytes(rate as u64),
                 (total - done) as f64 / rate
             ),
-            total => eprintln!("{label}: {} of {}", HumanBytes(done), HumanBytes(total)),
+            total => crate::note!("{label}: {} of {}", HumanBytes(done), HumanBytes(total)),
         }
     }
 }

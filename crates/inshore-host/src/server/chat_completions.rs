@@ -1,9 +1,9 @@
 //! `POST /v1/chat/completions`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::response::{IntoResponse, Response};
 use inshore_model::FinishReason;
 
@@ -12,13 +12,17 @@ use super::engine_thread::{Answer, AnswerEvent, Readiness};
 use super::openai::{ApiError, ChatRequest, Completion, Heading, Logprobs};
 use super::sse::{self, StreamOptions};
 
+/// Longest time in which a request's body arrives.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Answers one request, streamed or whole.
 ///
 /// # Errors
 /// [`ApiError`] with the status that OpenAI clients expect. A fault after the first byte of a stream is an `error` event
 /// in it, and the stream then ends without `[DONE]`.
-pub async fn handle(State(state): State<AppState>, chat: Result<ChatRequest, ApiError>) -> Result<Response, ApiError> {
-    let chat = chat?;
+pub async fn handle(State(state): State<AppState>, request: Request) -> Result<Response, ApiError> {
+    let chat = tokio::time::timeout(BODY_TIMEOUT, ChatRequest::from_request(request, &()));
+    let chat = chat.await.map_err(|_| ApiError::body_timeout())??;
     if let Some(name) = chat.model().filter(|name| !state.model.answers_to(name)) {
         return Err(ApiError::no_model(name));
     }
@@ -52,7 +56,7 @@ fn heading(state: &AppState) -> Heading {
     let id = format!("chatcmpl-{:016x}", crate::engine::random_seed());
     let place = match state.engine.readiness() {
         Readiness::Ready(info) => Some((info.backend, info.device)),
-        Readiness::Loading => None,
+        _ => None,
     };
     Heading { id, created: now, model: state.model.name().to_owned(), place }
 }

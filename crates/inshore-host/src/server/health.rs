@@ -2,14 +2,19 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::HeaderName;
 use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
+use inshore_model::ModelInfo;
 use serde::Serialize;
 
 use super::AppState;
 use super::engine_thread::Readiness;
 use super::openai::ApiError;
+
+/// The state changes at any time.
+const NO_STORE: [(HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store")];
 
 /// An entry of `/v1/models`.
 #[derive(Debug, Serialize)]
@@ -25,33 +30,35 @@ struct Health {
     status: &'static str,
     model: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    backend: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    context_tokens: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    load_ms: Option<f64>,
+    reason: Option<String>,
+    #[serde(flatten)]
+    engine: Option<LoadedEngine>,
 }
 
-/// 200 `ok` or 503 `loading`.
+#[derive(Debug, Serialize)]
+struct LoadedEngine {
+    backend: &'static str,
+    device: String,
+    context_tokens: usize,
+    load_ms: f64,
+}
+
+/// 200 `ok` if a request can be answered now; otherwise 503 with `loading`, `reloading` or `failed` and the reason.
 pub async fn health(State(state): State<AppState>) -> Response {
-    let model = state.model.name().to_owned();
-    match state.engine.readiness() {
-        Readiness::Loading => {
-            let body =
-                Health { status: "loading", model, backend: None, device: None, context_tokens: None, load_ms: None };
-            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], Json(body)).into_response()
+    let readiness = state.engine.readiness();
+    let mut body = Health {
+        status: readiness.status(),
+        model: state.model.name().to_owned(),
+        reason: readiness.reason().map(str::to_owned),
+        engine: None,
+    };
+    match readiness {
+        Readiness::Ready(info) => {
+            let ModelInfo { backend, device, context_tokens, load_ms, .. } = *info;
+            body.engine = Some(LoadedEngine { backend, device, context_tokens, load_ms });
+            (NO_STORE, Json(body)).into_response()
         }
-        Readiness::Ready(info) => Json(Health {
-            status: "ok",
-            model,
-            backend: Some(info.backend),
-            device: Some(info.device.clone()),
-            context_tokens: Some(info.context_tokens),
-            load_ms: Some(info.load_ms),
-        })
-        .into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], NO_STORE, Json(body)).into_response(),
     }
 }
 

@@ -2,17 +2,23 @@
 //!
 //! It listens at once and loads meanwhile: `/health` says `loading` (503) until the model can answer, then `ok` (200), and
 //! completions before that get 503 with `Retry-After`. One thread owns the engine and answers one request after the
-//! other; a client that goes away takes its request with it.
+//! other; a client that goes away takes its request with it. A request that breaks the engine is answered with an error,
+//! and the engine is loaded again.
 
 mod byte_range;
 mod chat_completions;
+mod connections;
+mod cors;
 mod engine_thread;
 mod health;
+mod host_check;
 mod model_files;
 mod openai;
 mod routes;
 mod shutdown;
 mod sse;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -21,7 +27,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use crate::cli::ServeArgs;
-use crate::engine;
+use crate::{engine, note, output};
 use engine_thread::EngineThread;
 use model_files::ServedModel;
 
@@ -40,7 +46,7 @@ pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     if let Some(web) = &args.web {
         anyhow::ensure!(web.is_dir(), "{} is no folder; build the page first, or leave --web out", web.display());
     }
-    let cors = routes::cors(&args.cors_origin)?;
+    let access = routes::Access::of(&args)?;
     let file = engine::obtain(&args.model)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
@@ -51,9 +57,9 @@ pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
         let url = format!("http://{}", listener.local_addr()?);
         let (engine, ended) = EngineThread::start(&args, file.clone())?;
         let state = AppState { engine: engine.clone(), model: Arc::new(ServedModel::new(file)) };
-        println!("inshore is listening on {url}");
-        eprintln!("loading {}; OpenAI clients: base URL {url}/v1, model `{}`", state.model.name(), state.model.name());
-        let app = routes::all(state, &args, cors);
+        output::print_line(format_args!("inshore is listening on {url}"))?;
+        note!("loading {}; OpenAI clients: base URL {url}/v1, model `{}`", state.model.name(), state.model.name());
+        let app = routes::all(state, &args, access);
         shutdown::serve_until_stopped(listener, app, engine, ended).await
     })?;
     Ok(ExitCode::SUCCESS)

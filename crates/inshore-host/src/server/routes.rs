@@ -1,29 +1,55 @@
 //! Which path leads where.
 
-use std::time::Duration;
+use std::any::Any;
+use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header::{
-    ACCEPT_RANGES, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE, RETRY_AFTER,
-};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::header::{CACHE_CONTROL, LAST_MODIFIED};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
+use super::host_check::{self, AllowedHosts};
 use super::openai::ApiError;
-use super::{AppState, chat_completions, health, model_files};
+use super::{AppState, chat_completions, cors, health, model_files};
 use crate::cli::ServeArgs;
+use crate::engine::panic_message;
+use crate::note;
 
-/// A body that takes longer to arrive is given up.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest pause in a body that is being sent.
+const BODY_PAUSE: Duration = Duration::from_secs(15);
+
+/// HTTP dates have whole seconds: a file that changed so recently may change once more under the same date.
+const DATE_RESOLUTION: Duration = Duration::from_secs(2);
+
+/// Who may call.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Pages of other origins.
+    pub cors: Option<CorsLayer>,
+    /// Names that the server is called by.
+    pub hosts: AllowedHosts,
+}
+
+impl Access {
+    /// What the command line allows.
+    ///
+    /// # Errors
+    /// If an origin or a host name is malformed.
+    pub fn of(args: &ServeArgs) -> anyhow::Result<Self> {
+        Ok(Self { cors: cors::layer(&args.cors_origin)?, hosts: AllowedHosts::new(args.host, &args.allowed_host)? })
+    }
+}
 
 /// The whole application.
-pub fn all(state: AppState, args: &ServeArgs, cors: Option<CorsLayer>) -> Router {
+pub fn all(state: AppState, args: &ServeArgs, access: Access) -> Router {
     let api = Router::new()
         .route("/v1/chat/completions", post(chat_completions::handle))
         .route("/v1/models", get(health::models))
@@ -34,74 +60,51 @@ pub fn all(state: AppState, args: &ServeArgs, cors: Option<CorsLayer>) -> Router
         .route("/models/default.gguf", get(model_files::default_model))
         .method_not_allowed_fallback(|| async { ApiError::wrong_method() })
         .layer(DefaultBodyLimit::max(args.max_body_bytes))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
         .with_state(state);
-    let with_pages = match &args.web {
+    let mut app = match &args.web {
         Some(web) => {
             let files = ServeDir::new(web).precompressed_br().precompressed_gzip();
-            let fresh = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            api.merge(Router::new().fallback_service(files).layer(fresh))
+            let no_cache = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            let pages = Router::new().fallback_service(files).layer(no_cache).layer(map_response(without_fresh_date));
+            api.merge(pages)
         }
         None => api.route("/", get(health::no_page)).fallback(|| async { ApiError::no_route() }),
     };
+    app = app.layer(catch_panics());
     // Cross-origin isolation: shared memory and exact timers in the page's engine worker.
     let isolated = [
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-embedder-policy", "require-corp"),
         ("x-content-type-options", "nosniff"),
     ];
-    let mut app = with_pages;
     for (name, value) in isolated {
         let name = HeaderName::from_static(name);
         app = app.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)));
     }
-    match cors {
-        Some(cors) => app.layer(cors),
+    app = match access.cors {
+        Some(layer) => app.layer(layer).layer(map_response(cors::withhold_from_strangers)),
         None => app,
-    }
+    };
+    app.layer(from_fn_with_state(access.hosts, host_check::check))
 }
 
-/// Lets exactly these origins in; `None` if there are none, and then browsers keep every other origin out.
-///
-/// # Errors
-/// If one is not of the form `https://host[:port]`.
-pub fn cors(origins: &[String]) -> anyhow::Result<Option<CorsLayer>> {
-    if origins.is_empty() {
-        return Ok(None);
-    }
-    let parsed = origins.iter().map(|origin| {
-        let url = reqwest::Url::parse(origin).ok().filter(|url| url.origin().ascii_serialization() == *origin);
-        url.and_then(|_| HeaderValue::from_str(origin).ok()).with_context(|| {
-            format!("`{origin}` is no origin; write scheme and host without a slash at the end, as https://app.example")
-        })
-    });
-    let allowed = parsed.collect::<anyhow::Result<Vec<_>>>()?;
-    let layer = CorsLayer::new()
-        .allow_origin(AllowOrigin::list(allowed))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([CONTENT_TYPE, AUTHORIZATION, RANGE])
-        // What a download in parts needs to see, and when to come again.
-        .expose_headers([
-            ACCEPT_RANGES,
-            CONTENT_LENGTH,
-            CONTENT_RANGE,
-            ETAG,
-            RETRY_AFTER,
-            HeaderName::from_static("x-should-retry"),
-        ]);
-    Ok(Some(layer))
+/// Makes a panic of a handler that request's error.
+pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
+    CatchPanicLayer::custom(panicked)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    note!("error: a request's handler panicked ({}); this is a bug, please report it", panic_message(&*panic));
+    ApiError::internal().into_response()
+}
 
-    #[test]
-    fn only_exact_origins_are_taken() {
-        assert!(cors(&[]).unwrap().is_none());
-        assert!(cors(&["https://app.example".into(), "http://localhost:3000".into()]).unwrap().is_some());
-        for bad in ["*", "app.example", "https://app.example/", "https://app.example/page", "null"] {
-            assert!(cors(&[bad.into()]).is_err(), "{bad}");
-        }
+/// Removes the date of a file that has only just changed, so that a browser asks for it whole the next time. By its date
+/// alone it would keep the file although it changed once more within the same second.
+async fn without_fresh_date(mut answer: Response) -> Response {
+    let date = answer.headers().get(LAST_MODIFIED).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    if date.is_some_and(|date| SystemTime::now().duration_since(date).unwrap_or_default() < DATE_RESOLUTION) {
+        answer.headers_mut().remove(LAST_MODIFIED);
     }
+    answer
 }

@@ -94,31 +94,75 @@ fn traits(info: &wgpu::AdapterInfo, features: wgpu::Features, limits: &wgpu::Lim
     }
 }
 
-/// Opens an adapter.
+/// Opens an adapter, for the first time or anew.
 pub async fn open(kind: Kind) -> Result<OpenDevice, DeviceError> {
-    let options = Device::wgpu_options().device_kind(kind).graphics_api(GRAPHICS_API);
-    let (device, setup) = options.init_with_setup_async().await.map_err(refused)?;
-    Ok(opened(device, setup))
+    let options = Device::wgpu_options().device_kind(kind.clone()).graphics_api(GRAPHICS_API);
+    match options.init_with_setup_async().await {
+        Ok((device, setup)) => Ok(opened(device, setup)),
+        // The runtime keeps each device until the process ends, also a lost one, and opens none of its kind again. A device
+        // that is handed to it counts as another.
+        #[cfg(not(target_family = "wasm"))]
+        Err(WgpuInitError::Registration { .. }) => open_anew(kind).await,
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Opens an adapter whose kind the runtime has opened before.
+#[cfg(not(target_family = "wasm"))]
+async fn open_anew(kind: Kind) -> Result<OpenDevice, DeviceError> {
+    let instance = instance();
+    let wanted = match kind {
+        Kind::DiscreteGpu(index) => Some((wgpu::DeviceType::DiscreteGpu, index)),
+        Kind::IntegratedGpu(index) => Some((wgpu::DeviceType::IntegratedGpu, index)),
+        Kind::VirtualGpu(index) => Some((wgpu::DeviceType::VirtualGpu, index)),
+        Kind::Cpu => Some((wgpu::DeviceType::Cpu, 0)),
+        _ => None,
+    };
+    let adapter = match wanted {
+        None => best_adapter(&instance).await?,
+        Some((device_type, index)) => {
+            let found = instance.enumerate_adapters(graphics_apis()).await;
+            let mut of_type = found.into_iter().filter(|adapter| adapter.get_info().device_type == device_type);
+            of_type.nth(index).ok_or_else(|| DeviceError::NoAdapter { source: "the adapter is gone".into() })?
+        }
+    };
+    // What the runtime itself asks for, but for experiments, which no kernel here uses.
+    let left_out = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS | wgpu::Features::all_experimental_mask();
+    let (features, limits) = (adapter.features().difference(left_out), adapter.limits());
+    register(instance, adapter, features, limits).await
 }
 
 /// Opens the best adapter as one that has only what every WebGPU device has.
 pub async fn open_least() -> Result<OpenDevice, DeviceError> {
     let instance = instance();
-    let adapter = instance
-        .request_adapter(&wgpu::RequestAdapterOptions {
-            power_preference: wgpu::PowerPreference::HighPerformance,
-            ..wgpu::RequestAdapterOptions::default()
-        })
-        .await
-        .map_err(|error| DeviceError::NoAdapter { source: error.to_string().into() })?;
-    let least = wgpu::DeviceDescriptor {
-        required_features: wgpu::Features::empty(),
-        required_limits: wgpu::Limits::defaults(),
+    let adapter = best_adapter(&instance).await?;
+    register(instance, adapter, wgpu::Features::empty(), wgpu::Limits::defaults()).await
+}
+
+async fn best_adapter(instance: &wgpu::Instance) -> Result<wgpu::Adapter, DeviceError> {
+    let options = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..wgpu::RequestAdapterOptions::default()
+    };
+    let adapter = instance.request_adapter(&options).await;
+    adapter.map_err(|error| DeviceError::NoAdapter { source: error.to_string().into() })
+}
+
+/// Opens `adapter` and hands its device to the runtime.
+async fn register(
+    instance: wgpu::Instance,
+    adapter: wgpu::Adapter,
+    required_features: wgpu::Features,
+    required_limits: wgpu::Limits,
+) -> Result<OpenDevice, DeviceError> {
+    let descriptor = wgpu::DeviceDescriptor {
+        required_features,
+        required_limits,
         memory_hints: wgpu::MemoryHints::MemoryUsage,
         ..wgpu::DeviceDescriptor::default()
     };
     let (wgpu, queue) = adapter
-        .request_device(&least)
+        .request_device(&descriptor)
         .await
         .map_err(|error| DeviceError::Refused { source: error.to_string().into() })?;
     let backend = adapter.get_info().backend;
@@ -134,6 +178,7 @@ fn opened(device: Device, setup: WgpuSetup) -> OpenDevice {
         backend: BackendKind::Wgpu,
         name: describe(&setup.adapter.get_info()),
         max_tensor_bytes: gpu.as_ref().map(|gpu| gpu.traits.binding_bytes),
+        is_automatic: false,
         gpu,
     }
 }

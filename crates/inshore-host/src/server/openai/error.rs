@@ -89,6 +89,44 @@ impl ApiError {
         Self::new(ErrorCode::Stopping, "the server is stopping; the answer is not complete")
     }
 
+    /// 503: a request broke the engine, and it is not back yet.
+    pub fn reloading() -> Self {
+        let message = "the model is being loaded again after a failure; try again in a moment";
+        Self::new(ErrorCode::Reloading, message)
+    }
+
+    /// 500: this request made the engine panic.
+    pub fn engine_panicked() -> Self {
+        let message = "the engine panicked during this request; this is a bug, please report it";
+        Self::new(ErrorCode::EnginePanicked, message)
+    }
+
+    /// 500: a handler panicked.
+    pub fn internal() -> Self {
+        let message = "this request met a bug of the server; please report it";
+        Self::new(ErrorCode::Internal, message)
+    }
+
+    /// 403: the request is for a host that this server does not answer for.
+    pub fn host_not_allowed(host: &str) -> Self {
+        let shown: String = host.chars().take(100).collect();
+        let message = format!(
+            "this server does not answer for the host `{shown}`; call it by its address, or start it with --allowed-host \
+             and the name"
+        );
+        Self::new(ErrorCode::HostNotAllowed, message)
+    }
+
+    /// 408: the body did not arrive in time.
+    pub fn body_timeout() -> Self {
+        Self::new(ErrorCode::BodyTimeout, "the request's body did not arrive in time; send it again")
+    }
+
+    /// 499: the client did not read its answer.
+    pub fn slow_client() -> Self {
+        Self::new(ErrorCode::Aborted, "the answer was given up because its client did not read it")
+    }
+
     /// 500: the engine's thread is gone.
     pub fn engine_gone() -> Self {
         Self::new(ErrorCode::EngineGone, "the engine broke down; the answer is not complete")
