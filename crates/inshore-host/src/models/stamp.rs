@@ -65,7 +65,7 @@ impl Stamp {
         if let Err(error) = checked.as_ref()
             && !matches!(error, ModelFileError::Unreadable { .. })
         {
-            eprintln!("The file in the cache is no usable model and is removed: {error}");
+            crate::note!("The file in the cache is no usable model and is removed: {error}");
             let _ = Self::remove(file);
             let _ = sidecar::remove(file);
         }
