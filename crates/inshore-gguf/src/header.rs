@@ -72,18 +72,7 @@ impl Gguf {
     /// [`GgufError::Incomplete`] if the header goes beyond the prefix but may lie within the file; any other error is
     /// final.
     pub fn parse(prefix: &[u8], file_len: u64) -> Result<Self, GgufError> {
-        let mut cursor = Cursor::new(prefix, file_len);
-        let version = preamble(&mut cursor, prefix)?;
-        let n_tensors = cursor.u64("the header")?;
-        let n_entries = cursor.u64("the header")?;
-        let metadata = metadata(&mut cursor, n_entries)?;
-        let alignment = alignment(&metadata)?;
-        let raw = tensor_table(&mut cursor, n_tensors)?;
-        let claimed = cursor.pos();
-        let data_offset =
-            claimed.checked_next_multiple_of(alignment).ok_or(GgufError::AbsurdSize { what: "the header", claimed })?;
-        let tensors = place_tensors(raw, alignment, data_offset, file_len)?;
-        Ok(Self { version, metadata, tensors, data_offset })
+        Header::parse(prefix, file_len)?.into_gguf(file_len)
     }
 
     /// The tensor called `name`.
@@ -92,6 +81,39 @@ impl Gguf {
     /// [`GgufError::MissingTensor`].
     pub fn tensor(&self, name: &str) -> Result<&TensorInfo, GgufError> {
         self.tensors.get(name).ok_or_else(|| GgufError::MissingTensor { name: name.to_owned() })
+    }
+}
+
+/// A header as it stands in the file, its tensors not checked yet.
+pub(crate) struct Header {
+    pub version: u32,
+    pub metadata: Metadata,
+    pub tensors: Vec<TensorEntry>,
+    pub data_offset: u64,
+    alignment: u64,
+}
+
+impl Header {
+    /// Parses everything up to the tensor data. Errors as [`Gguf::parse`], except for those of single tensors.
+    pub fn parse(prefix: &[u8], file_len: u64) -> Result<Self, GgufError> {
+        let mut cursor = Cursor::new(prefix, file_len);
+        let version = preamble(&mut cursor, prefix)?;
+        let n_tensors = cursor.u64("the header")?;
+        let n_entries = cursor.u64("the header")?;
+        let metadata = metadata(&mut cursor, n_entries)?;
+        let alignment = alignment(&metadata)?;
+        let tensors = tensor_table(&mut cursor, n_tensors)?;
+        let claimed = cursor.pos();
+        let data_offset =
+            claimed.checked_next_multiple_of(alignment).ok_or(GgufError::AbsurdSize { what: "the header", claimed })?;
+        Ok(Self { version, metadata, tensors, data_offset, alignment })
+    }
+
+    /// Checks the tensors: types, shapes, and that all of them lie in the file, aligned and apart.
+    pub fn into_gguf(self, file_len: u64) -> Result<Gguf, GgufError> {
+        let Self { version, metadata, tensors, data_offset, alignment } = self;
+        let tensors = place_tensors(tensors, alignment, data_offset, file_len)?;
+        Ok(Gguf { version, metadata, tensors, data_offset })
     }
 }
 
@@ -235,15 +257,30 @@ fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
     if alignment.is_power_of_two() { Ok(alignment) } else { Err(GgufError::InvalidAlignment { alignment }) }
 }
 
-/// A line of the tensor table; the offset is still relative to the tensor data.
-struct RawTensor {
-    name: String,
-    kind: GgmlType,
-    shape: Vec<u64>,
-    relative_offset: u64,
+/// A line of the tensor table as the file has it, nothing checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorEntry {
+    /// Name.
+    pub name: String,
+    /// Type code, perhaps of a type that this crate cannot read.
+    pub code: u32,
+    /// Dimensions in GGUF order.
+    pub shape: Vec<u64>,
+    /// First byte, counted from the start of the tensor data.
+    pub relative_offset: u64,
 }
 
-fn tensor_table(cursor: &mut Cursor<'_>, n_tensors: u64) -> Result<Vec<RawTensor>, GgufError> {
+impl TensorEntry {
+    /// The type's usual name; the code itself for a type that nobody knows.
+    pub fn type_name(&self) -> String {
+        match GgmlType::name_of_code(self.code) {
+            "unknown" => format!("unknown type {}", self.code),
+            name => name.to_owned(),
+        }
+    }
+}
+
+fn tensor_table(cursor: &mut Cursor<'_>, n_tensors: u64) -> Result<Vec<TensorEntry>, GgufError> {
     const WHAT: &str = "the tensor table";
     // Name length, number of dimensions, one dimension, type, offset.
     let n_tensors = cursor.expect_at_most("the number of tensors", n_tensors, 8 + 4 + 8 + 4 + 8, MAX_TENSORS)?;
@@ -260,19 +297,19 @@ fn tensor_table(cursor: &mut Cursor<'_>, n_tensors: u64) -> Result<Vec<RawTensor
         }
         let code = cursor.u32(WHAT)?;
         let relative_offset = cursor.u64(WHAT)?;
-        let Some(kind) = GgmlType::from_code(code) else {
-            return Err(GgufError::UnsupportedTensorType { name, code });
-        };
-        tensors.push(RawTensor { name, kind, shape, relative_offset });
+        tensors.push(TensorEntry { name, code, shape, relative_offset });
     }
     Ok(tensors)
 }
 
 /// Makes offsets absolute and checks that all tensors lie in the file, aligned and apart.
-fn place_tensors(raw: Vec<RawTensor>, alignment: u64, data_offset: u64, file_len: u64) -> Result<Tensors, GgufError> {
+fn place_tensors(raw: Vec<TensorEntry>, alignment: u64, data_offset: u64, file_len: u64) -> Result<Tensors, GgufError> {
     let mut expected = 0;
     let mut infos = Vec::with_capacity(raw.len());
-    for RawTensor { name, kind, shape, relative_offset } in raw {
+    for TensorEntry { name, code, shape, relative_offset } in raw {
+        let Some(kind) = GgmlType::from_code(code) else {
+            return Err(GgufError::UnsupportedTensorType { name, code });
+        };
         let absurd = GgufError::AbsurdSize { what: "a tensor's offset", claimed: relative_offset };
         if !relative_offset.is_multiple_of(alignment) {
             return Err(GgufError::Misaligned { name, offset: relative_offset, alignment });

@@ -31,6 +31,7 @@ mod header;
 mod metadata;
 mod read;
 mod source;
+mod survey;
 mod tensor;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -38,11 +39,12 @@ mod value;
 
 pub use error::{FoundMagic, GgufError};
 pub use ggml_type::GgmlType;
-pub use header::{Gguf, Peek};
+pub use header::{Gguf, Peek, TensorEntry};
 pub use metadata::{FromValue, Metadata};
 pub use read::MAX_HEADER_BYTES;
 #[cfg(any(unix, windows))]
 pub use source::FileSource;
 pub use source::{ReadAt, ReadError};
+pub use survey::Survey;
 pub use tensor::{TensorInfo, Tensors};
 pub use value::{Array, Value};

@@ -1,5 +1,6 @@
 //! Reading header and tensors from a [`ReadAt`], never the whole file.
 
+use crate::header::Header;
 use crate::{Gguf, GgufError, ReadAt, ReadError, TensorInfo};
 
 /// The largest header that [`Gguf::read`] reads, in bytes. Vocabularies of 262,144 tokens take about 16 MB.
@@ -14,23 +15,7 @@ impl Gguf {
     /// Those of [`Gguf::parse`]; [`GgufError::TooLarge`] for a header beyond [`MAX_HEADER_BYTES`];
     /// [`GgufError::Read`] if the source fails.
     pub async fn read<S: ReadAt + ?Sized>(source: &S) -> Result<Self, GgufError> {
-        const WHAT: &str = "the header";
-        let file_len = source.len();
-        let mut prefix = Vec::new();
-        let mut wanted = FIRST_PREFIX_BYTES.min(file_len);
-        loop {
-            let have = prefix.len();
-            extend_zeroed(&mut prefix, wanted, WHAT)?;
-            source.read_at(have as u64, &mut prefix[have..]).await?;
-            match Self::parse(&prefix, file_len) {
-                Err(GgufError::Incomplete { needed }) if needed > MAX_HEADER_BYTES => {
-                    return Err(GgufError::TooLarge { what: WHAT, claimed: needed, limit: MAX_HEADER_BYTES });
-                }
-                // `needed` is more than `wanted` and at most `file_len`, so the prefix grows every time.
-                Err(GgufError::Incomplete { needed }) => wanted = needed.max(wanted.saturating_mul(2)).min(file_len),
-                done => return done,
-            }
-        }
+        read_header(source).await?.into_gguf(source.len())
     }
 
     /// Reads the packed bytes of one tensor.
@@ -58,6 +43,27 @@ impl Gguf {
         // Both products are at most `tensor.bytes`, because `first` and `count` are at most `rows`.
         let row_bytes = tensor.row_bytes();
         read_range(source, tensor.offset.saturating_add(first * row_bytes), count * row_bytes).await
+    }
+}
+
+/// Reads the header with a prefix that doubles until the header fits.
+pub(crate) async fn read_header<S: ReadAt + ?Sized>(source: &S) -> Result<Header, GgufError> {
+    const WHAT: &str = "the header";
+    let file_len = source.len();
+    let mut prefix = Vec::new();
+    let mut wanted = FIRST_PREFIX_BYTES.min(file_len);
+    loop {
+        let have = prefix.len();
+        extend_zeroed(&mut prefix, wanted, WHAT)?;
+        source.read_at(have as u64, &mut prefix[have..]).await?;
+        match Header::parse(&prefix, file_len) {
+            Err(GgufError::Incomplete { needed }) if needed > MAX_HEADER_BYTES => {
+                return Err(GgufError::TooLarge { what: WHAT, claimed: needed, limit: MAX_HEADER_BYTES });
+            }
+            // `needed` is more than `wanted` and at most `file_len`, so the prefix grows every time.
+            Err(GgufError::Incomplete { needed }) => wanted = needed.max(wanted.saturating_mul(2)).min(file_len),
+            done => return done,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! ggml's, so that results are equal to the bit. The drawings show bytes from left to right as they lie in the file;
 //! numbers of more than one byte are little endian.
 
+mod finite;
 mod float;
 mod k;
 mod q4;
@@ -11,6 +12,7 @@ mod q5;
 mod q6k;
 mod q8;
 
+pub use finite::first_not_finite;
 pub use float::{bf16, f16, f32};
 pub use k::{K_SCALES_BYTES, k_scale_min, q4_k, q5_k};
 pub use q4::{q4_0, q4_1};
