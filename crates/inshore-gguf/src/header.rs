@@ -1,6 +1,7 @@
 //! Parsing the header: magic, counts, metadata, tensor table.
 
 use crate::cursor::Cursor;
+use crate::tensor::packed_bytes;
 use crate::{Array, FoundMagic, GgmlType, GgufError, Metadata, TensorInfo, Tensors, Value};
 
 const MAGIC: &[u8; 4] = b"GGUF";
@@ -277,6 +278,16 @@ impl TensorEntry {
             "unknown" => format!("unknown type {}", self.code),
             name => name.to_owned(),
         }
+    }
+
+    /// Number of values, saturating.
+    pub fn values(&self) -> u64 {
+        self.shape.iter().fold(1, |values, &dim| values.saturating_mul(dim))
+    }
+
+    /// Length in bytes; `None` for types that this crate cannot read and shapes that its type does not have.
+    pub fn bytes(&self) -> Option<u64> {
+        packed_bytes(GgmlType::from_code(self.code)?, &self.shape).ok()
     }
 }
 

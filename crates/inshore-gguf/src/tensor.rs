@@ -53,7 +53,7 @@ impl TensorInfo {
 }
 
 /// Bytes that a tensor takes, or the rule that its shape breaks.
-fn packed_bytes(kind: GgmlType, shape: &[u64]) -> Result<u64, &'static str> {
+pub(crate) fn packed_bytes(kind: GgmlType, shape: &[u64]) -> Result<u64, &'static str> {
     if shape.contains(&0) {
         return Err("a dimension is zero");
     }

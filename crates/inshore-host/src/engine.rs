@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use inshore_gguf::FileSource;
-use inshore_model::{Engine, LoadOptions, LoadProgress, OpenDevice, PlanChoice};
+use inshore_model::{Engine, LoadOptions, LoadProgress, ModelInfo, OpenDevice, PlanChoice};
 
 use crate::cli::{ModelArgs, Tune};
 use crate::models::{self, Cache, ModelFile};
@@ -57,7 +57,28 @@ pub fn load(args: &ModelArgs, file: &ModelFile, conversations: u16) -> anyhow::R
     if let (Some(plans), Some(measured)) = (&plans, loaded.as_ref().ok().and_then(Engine::measured_plan)) {
         plans.remember(measured);
     }
-    loaded.with_context(|| format!("the model {} could not be loaded", file.name))
+    let engine = loaded.with_context(|| format!("the model {} could not be loaded", file.name))?;
+    for note in notes(engine.info()) {
+        eprintln!("{note}");
+    }
+    Ok(engine)
+}
+
+/// What users should know of a load that worked.
+fn notes(info: &ModelInfo) -> Vec<String> {
+    const SHOWN: usize = 5;
+    let mut notes: Vec<_> = info.notes.iter().map(|note| format!("note: {note}")).collect();
+    let unknown = &info.unknown_keys;
+    if !unknown.is_empty() {
+        let shown: Vec<_> = unknown.iter().take(SHOWN).map(|key| key.escape_debug().to_string()).collect();
+        let more = if unknown.len() > SHOWN { ", …" } else { "" };
+        notes.push(format!(
+            "warning: the model file has {} metadata key(s) that inshore does not know and ignores: {}{more}",
+            unknown.len(),
+            shown.join(", ")
+        ));
+    }
+    notes
 }
 
 /// Makes the CPU threads, this one among them: a thread outside of rayon's pool would sleep while the pool computes, a hundred

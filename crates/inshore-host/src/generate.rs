@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use inshore_model::{BackendKind, Engine, FinishReason, Generation, Message, Prompt, Request, Step};
+use inshore_model::{BackendKind, Engine, FinishReason, Generation, Message, Prompt, Request, Step, StepOutcome};
 use serde::Serialize;
 
 use crate::cli::GenerateArgs;
@@ -62,7 +62,7 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
 
     if let Some(tokens) = args.warm_up {
         let mut unseen = engine.start(Request { max_tokens: Some(tokens as usize), ..request.clone() })?;
-        while pollster::block_on(engine.step(&mut unseen))?.is_some() {}
+        while pollster::block_on(engine.next_token(&mut unseen))?.is_some() {}
         // What follows is measured, and so must run its whole prompt.
         engine.forget();
     }
@@ -136,8 +136,12 @@ pub fn drive(
     let watch = interrupt.watch(generation.cancel_handle());
     let (mut writable, mut shown_bytes) = (true, 0);
     loop {
-        let (step, launched) = pollster::block_on(timed(engine.step(generation)));
-        let Some(step) = step? else { break };
+        let (outcome, launched) = pollster::block_on(timed(engine.step(generation)));
+        let step = match outcome? {
+            StepOutcome::Prefill { .. } => continue,
+            StepOutcome::Token(step) => step,
+            StepOutcome::Done => break,
+        };
         on_step(engine, &step, launched);
         shown_bytes += step.text.len();
         if writable && on_text(&step.text).is_err() {

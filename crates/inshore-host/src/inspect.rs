@@ -1,4 +1,5 @@
-//! `inshore inspect FILE`: what a GGUF file holds. Only the header is read.
+//! `inshore inspect FILE`: what a GGUF file holds, and why it would not load. Only the header is read, and any file whose header is
+//! sound is shown.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -7,7 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use indicatif::HumanBytes;
-use inshore_gguf::{Array, FileSource, Gguf, ReadAt, TensorInfo, Value};
+use inshore_gguf::{Array, FileSource, ReadAt, Survey, TensorEntry, Value};
+use inshore_model::{FileCheck, KeyUse, ModelError, use_of_key};
 use serde::Serialize;
 
 use crate::cli::InspectArgs;
@@ -25,9 +27,14 @@ struct Report<'a> {
     architecture: Option<&'a str>,
     parameters: u64,
     tensor_count: usize,
+    /// Of the types whose sizes are known.
     tensor_bytes: u64,
-    tensors_by_type: BTreeMap<&'static str, TypeShare>,
+    tensors_by_type: BTreeMap<String, TypeShare>,
     metadata: BTreeMap<&'a str, String>,
+    /// Keys that inshore does not know and ignores.
+    unknown_keys: Vec<&'a str>,
+    /// Why the file would not load; empty for a model that does.
+    refusals: Vec<Refusal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tensors: Option<Vec<TensorLine<'a>>>,
 }
@@ -40,13 +47,19 @@ struct TypeShare {
 }
 
 #[derive(Debug, Serialize)]
+struct Refusal {
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Debug, Serialize)]
 struct TensorLine<'a> {
     name: &'a str,
     #[serde(rename = "type")]
-    kind: &'static str,
+    kind: String,
     shape: &'a [u64],
     offset: u64,
-    bytes: u64,
+    bytes: Option<u64>,
 }
 
 /// Runs the command.
@@ -57,8 +70,9 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let shown = args.file.display();
     let file = File::open(&args.file).with_context(|| format!("{shown} cannot be opened; check the path"))?;
     let source = FileSource::new(file)?;
-    let gguf = pollster::block_on(Gguf::read(&source)).with_context(|| format!("{shown} is no usable model"))?;
-    let report = Report::new(&gguf, source.len(), args.tensors);
+    let survey =
+        pollster::block_on(Survey::read(&source)).with_context(|| format!("{shown} has no sound GGUF header"))?;
+    let report = Report::new(&survey, source.len(), args.tensors);
     let mut out = io::stdout().lock();
     let written = if args.json {
         serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from).and_then(|()| writeln!(out))
@@ -73,27 +87,32 @@ pub fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
 }
 
 impl<'a> Report<'a> {
-    fn new(gguf: &'a Gguf, file_bytes: u64, with_tensors: bool) -> Self {
+    fn new(survey: &'a Survey, file_bytes: u64, with_tensors: bool) -> Self {
         let mut tensors_by_type = BTreeMap::<_, TypeShare>::new();
-        for tensor in gguf.tensors.iter() {
-            let share = tensors_by_type.entry(tensor.kind.name()).or_default();
+        for tensor in &survey.tensors {
+            let share = tensors_by_type.entry(tensor.type_name()).or_default();
             share.count += 1;
             share.values = share.values.saturating_add(tensor.values());
-            share.bytes = share.bytes.saturating_add(tensor.bytes);
+            share.bytes = share.bytes.saturating_add(tensor.bytes().unwrap_or(0));
         }
-        let string = |key| gguf.metadata.string(key).ok().flatten();
+        let string = |key| survey.metadata.string(key).ok().flatten();
+        let architecture = string("general.architecture");
+        let is_unknown = |key: &&str| use_of_key(key, architecture.unwrap_or_default()) == KeyUse::Unknown;
         Self {
-            version: gguf.version,
+            version: survey.version,
             file_bytes,
-            data_offset: gguf.data_offset,
+            data_offset: survey.data_offset,
             name: string("general.name"),
-            architecture: string("general.architecture"),
+            architecture,
             parameters: tensors_by_type.values().fold(0, |sum: u64, share| sum.saturating_add(share.values)),
-            tensor_count: gguf.tensors.len(),
+            tensor_count: survey.tensors.len(),
             tensor_bytes: tensors_by_type.values().fold(0, |sum: u64, share| sum.saturating_add(share.bytes)),
             tensors_by_type,
-            metadata: gguf.metadata.iter().map(|(key, value)| (key, summary(value))).collect(),
-            tensors: with_tensors.then(|| gguf.tensors.iter().map(TensorLine::new).collect()),
+            metadata: survey.metadata.iter().map(|(key, value)| (key, summary(value))).collect(),
+            unknown_keys: survey.metadata.iter().map(|(key, _)| key).filter(is_unknown).collect(),
+            refusals: refusals(survey),
+            tensors: with_tensors
+                .then(|| survey.tensors.iter().map(|tensor| TensorLine::new(tensor, survey.data_offset)).collect()),
         }
     }
 
@@ -114,21 +133,44 @@ impl<'a> Report<'a> {
         }
         writeln!(out, "metadata")?;
         for (key, value) in &self.metadata {
-            writeln!(out, "  {} = {value}", printable(key))?;
+            let mark = if self.unknown_keys.contains(key) { "  (unknown, ignored)" } else { "" };
+            writeln!(out, "  {} = {value}{mark}", printable(key))?;
         }
         for tensor in self.tensors.iter().flatten() {
             let TensorLine { name, kind, shape, offset, bytes } = tensor;
-            writeln!(out, "{:<40} {kind:<6} {shape:?} at {offset}, {bytes} bytes", printable(name))?;
+            let bytes = bytes.map_or_else(|| "unknown size".to_owned(), |bytes| format!("{bytes} bytes"));
+            writeln!(out, "{:<40} {kind:<6} {shape:?} at {offset}, {bytes}", printable(name))?;
+        }
+        for Refusal { code, message } in &self.refusals {
+            writeln!(out, "does not load: {} ({code})", printable(message))?;
         }
         Ok(())
     }
 }
 
 impl<'a> TensorLine<'a> {
-    fn new(tensor: &'a TensorInfo) -> Self {
-        let TensorInfo { name, kind, shape, offset, bytes, .. } = tensor;
-        Self { name, kind: kind.name(), shape, offset: *offset, bytes: *bytes }
+    fn new(tensor: &'a TensorEntry, data_offset: u64) -> Self {
+        let offset = data_offset.saturating_add(tensor.relative_offset);
+        Self { name: &tensor.name, kind: tensor.type_name(), shape: &tensor.shape, offset, bytes: tensor.bytes() }
     }
+}
+
+/// Everything that keeps the file from loading, as far as its header tells.
+fn refusals(survey: &Survey) -> Vec<Refusal> {
+    let refusal = |code, message| Refusal { code, message };
+    let found = match &survey.checked {
+        Ok(gguf) => FileCheck::of(gguf).refusals,
+        Err(error) => return vec![refusal(ModelError::code_of_gguf(error), error.to_string())],
+    };
+    let mut refusals: Vec<Refusal> = Vec::new();
+    for error in found {
+        let message = error.to_string();
+        // Two checks may meet the same fault.
+        if refusals.iter().all(|known| known.message != message) {
+            refusals.push(refusal(error.code(), message));
+        }
+    }
+    refusals
 }
 
 /// A value in a line.

@@ -1,10 +1,10 @@
 use burn::tensor::Device;
 use inshore_ops::device::{BackendKind, OpenDevice};
-use inshore_ops::{KvFormat, KvLayer};
+use inshore_ops::{KvFormat, KvLayer, PANEL_POSITIONS};
 
 use crate::ModelError;
 use crate::config::Config;
-use crate::recorded::RecordedStep;
+use crate::decode_graph::DecodeGraph;
 
 /// Keys and values of all layers, allocated once for `capacity` tokens.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct KvCache {
     capacity: usize,
     appended: u64,
     /// The last decode step on this memory, to be launched again.
-    pub(crate) step: Option<RecordedStep>,
+    pub(crate) step: Option<DecodeGraph>,
 }
 
 impl KvCache {
@@ -26,14 +26,20 @@ impl KvCache {
         Self { layers, ids: Vec::with_capacity(capacity), capacity, appended: 0, step: None }
     }
 
-    /// Whether `device` keeps keys and values in `format`.
+    /// How `device` keeps keys and values where `format` is asked for: a GPU does not keep them as `q8_0`, and one that was not asked
+    /// for by name keeps them as `f16` instead.
     ///
     /// # Errors
-    /// [`ModelError::KvFormatOnGpu`] where it does not.
-    pub fn check_format(format: KvFormat, device: &OpenDevice) -> Result<(), ModelError> {
-        match (format, device.backend) {
-            (KvFormat::Q8_0, BackendKind::Wgpu) => Err(ModelError::KvFormatOnGpu { format: format.name() }),
-            _ => Ok(()),
+    /// [`ModelError::KvFormatOnGpu`] on a GPU that was asked for.
+    pub fn format_on(format: KvFormat, device: &OpenDevice) -> Result<FormatOnDevice, ModelError> {
+        match (format, device.backend, device.is_automatic) {
+            (KvFormat::Q8_0, BackendKind::Wgpu, false) => Err(ModelError::KvFormatOnGpu { format: format.name() }),
+            (KvFormat::Q8_0, BackendKind::Wgpu, true) => {
+                let note =
+                    "keys and values are kept as f16: a GPU does not keep them as q8_0; the CPU (device `cpu`) does";
+                Ok(FormatOnDevice { format: KvFormat::F16, note: Some(note.to_owned()) })
+            }
+            _ => Ok(FormatOnDevice { format, note: None }),
         }
     }
 
@@ -53,7 +59,7 @@ impl KvCache {
     }
 
     /// Length of the longest beginning that `ids` and the cache have in common.
-    pub fn shared(&self, ids: &[u32]) -> usize {
+    pub fn common_prefix_len(&self, ids: &[u32]) -> usize {
         self.ids.iter().zip(ids).take_while(|(held, id)| held == id).count()
     }
 
@@ -69,14 +75,79 @@ impl KvCache {
         self.step = None;
     }
 
+    /// Forgets all tokens, and allocates what a panic took along.
+    pub fn restore(&mut self) {
+        self.clear();
+        self.layers.iter_mut().for_each(KvLayer::restore);
+    }
+
     /// Notes tokens whose keys and values all layers have got.
     pub(crate) fn append(&mut self, ids: &[u32]) {
         self.ids.extend_from_slice(ids);
         self.appended += ids.len() as u64;
     }
 
+    /// Bytes of keys and values of all layers, for `capacity` tokens rounded up to whole panels.
+    ///
+    /// # Errors
+    /// [`ModelError::ContextTooLarge`] if the number overflows.
+    pub fn bytes(config: &Config, capacity: usize, format: KvFormat, device: &Device) -> Result<u64, ModelError> {
+        let layer = Self::layer_bytes(config, capacity, format, device)?;
+        let bytes = layer.checked_mul(2).and_then(|bytes| bytes.checked_mul(config.num_hidden_layers as u64));
+        bytes.ok_or_else(|| too_large(capacity, u64::MAX, u64::MAX))
+    }
+
     /// Bytes of keys (or of values) of one layer; both are one tensor.
-    pub fn layer_bytes(config: &Config, capacity: usize, format: KvFormat, device: &Device) -> u64 {
-        (capacity * config.num_key_value_heads * format.head_words(config.head_dim, device) * size_of::<u32>()) as u64
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    pub fn layer_bytes(config: &Config, capacity: usize, format: KvFormat, device: &Device) -> Result<u64, ModelError> {
+        let head_words = format.head_words(config.head_dim, device);
+        kv_bytes(capacity, config.num_key_value_heads, head_words)
+            .ok_or_else(|| too_large(capacity, u64::MAX, u64::MAX))
+    }
+}
+
+/// How keys and values are kept.
+#[derive(Debug)]
+pub struct FormatOnDevice {
+    pub format: KvFormat,
+    /// Why it is not what was asked for.
+    pub note: Option<String>,
+}
+
+/// Bytes of `heads` heads of `head_words` words for a context, in 64 bits on every platform: 131,072 tokens of Llama-3.2-1B take more
+/// than 32 bits can count.
+pub fn kv_bytes(capacity: usize, heads: usize, head_words: usize) -> Option<u64> {
+    let positions = (capacity as u64).checked_next_multiple_of(PANEL_POSITIONS as u64)?;
+    positions.checked_mul(heads as u64)?.checked_mul(head_words as u64)?.checked_mul(size_of::<u32>() as u64)
+}
+
+/// [`ModelError::ContextTooLarge`].
+pub fn too_large(context_tokens: usize, bytes: u64, limit_bytes: u64) -> ModelError {
+    ModelError::ContextTooLarge { context_tokens, bytes, limit_bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where an address has 32 bits, these products were 0 or small before.
+    #[test]
+    fn sizes_that_32_bits_cannot_count() {
+        // Llama-3.2-1B: 8 heads of 64 numbers in 16 layers.
+        let llama = kv_bytes(131_072, 8, 64).expect("it fits 64 bits");
+        assert_eq!((llama, 2 * 16 * llama), (1 << 28, 1 << 33));
+        assert_eq!((2 * 16 * llama) as u32, 0, "what 32 bits make of it");
+        assert_eq!(kv_bytes(1 << 20, 32, 128), Some(1 << 34));
+        assert_eq!(kv_bytes(1 << 24, 1 << 24, 1 << 24), None);
+        assert_eq!(kv_bytes(usize::MAX, 1, 1), None);
+    }
+
+    #[test]
+    fn a_context_takes_whole_panels() {
+        assert_eq!(kv_bytes(1, 2, 3), kv_bytes(16, 2, 3));
+        assert_eq!(kv_bytes(16, 2, 3), Some(16 * 2 * 3 * 4));
+        assert_eq!(kv_bytes(17, 2, 3), kv_bytes(32, 2, 3));
     }
 }

@@ -22,12 +22,14 @@ pub struct Architecture {
     pub rope_pairs: RopePairs,
     /// Whether Q, K and V have biases.
     pub qkv_bias: bool,
+    /// Whether a file may scale RoPE's frequencies one by one (Llama 3).
+    pub rope_freqs: bool,
 }
 
 /// All supported architectures.
 pub const ARCHITECTURES: &[Architecture] = &[
-    Architecture { name: "llama", rope_pairs: RopePairs::Adjacent, qkv_bias: false },
-    Architecture { name: "qwen2", rope_pairs: RopePairs::Halves, qkv_bias: true },
+    Architecture { name: "llama", rope_pairs: RopePairs::Adjacent, qkv_bias: false, rope_freqs: true },
+    Architecture { name: "qwen2", rope_pairs: RopePairs::Halves, qkv_bias: true, rope_freqs: false },
 ];
 
 /// Hyperparameters of a decoder. Names follow the checkpoint's `config.json`.
@@ -101,6 +103,10 @@ impl Config {
         if let Some(value_dim) = keys.optional_size("attention.value_length")?.filter(|&dim| dim != head_dim) {
             return Err(keys.invalid("attention.value_length", value_dim));
         }
+        // Rows of Q, which no width may wrap where an address has 32 bits.
+        if num_attention_heads.checked_mul(head_dim).is_none_or(|rows| rows > MAX_SIZE as usize) {
+            return Err(keys.invalid("attention.key_length", head_dim));
+        }
         let rope_dim = keys.optional_size("rope.dimension_count")?.unwrap_or(head_dim);
         if rope_dim > head_dim || !rope_dim.is_multiple_of(2) || !head_dim.is_multiple_of(2) {
             return Err(keys.invalid("rope.dimension_count", rope_dim));
@@ -116,7 +122,7 @@ impl Config {
             rope_dim,
             rope_theta: keys.positive("rope.freq_base", 10_000.0)?,
             rope_linear_factor: keys.rope_linear_factor()?,
-            rms_norm_eps: keys.positive("attention.layer_norm_rms_epsilon", 1e-5)?,
+            rms_norm_eps: keys.required_positive("attention.layer_norm_rms_epsilon")?,
             max_position_embeddings: keys.size("context_length")?,
             vocab_size,
         })
@@ -151,15 +157,30 @@ impl Keys<'_> {
     }
 
     fn positive(&self, name: &str, default: f32) -> Result<f32, ModelError> {
-        let value = self.metadata.f32(&self.key(name))?.unwrap_or(default);
+        self.checked_positive(name, self.metadata.f32(&self.key(name))?.unwrap_or(default))
+    }
+
+    fn required_positive(&self, name: &str) -> Result<f32, ModelError> {
+        self.checked_positive(name, self.metadata.require(&self.key(name))?)
+    }
+
+    fn checked_positive(&self, name: &str, value: f32) -> Result<f32, ModelError> {
         if value.is_finite() && value > 0.0 { Ok(value) } else { Err(self.invalid(name, value)) }
     }
 
+    /// As llama.cpp reads them: a factor without a type is linear, a factor of 0 and the type `none` scale nothing, and
+    /// `rope.scale_linear` is the factor's old name.
     fn rope_linear_factor(&self) -> Result<f32, ModelError> {
-        match self.metadata.string(&self.key("rope.scaling.type"))? {
-            None | Some("none") => Ok(1.0),
-            Some("linear") => self.positive("rope.scaling.factor", 1.0),
-            Some(scaling) => Err(ModelError::UnsupportedRopeScaling { scaling: scaling.chars().take(64).collect() }),
+        let scaling = self.metadata.string(&self.key("rope.scaling.type"))?;
+        let new = self.metadata.f32(&self.key("rope.scaling.factor"))?.map(|factor| ("rope.scaling.factor", factor));
+        let old = self.metadata.f32(&self.key("rope.scale_linear"))?.map(|factor| ("rope.scale_linear", factor));
+        match (scaling, new.or(old)) {
+            (None | Some("none" | "linear"), None | Some((_, 0.0))) => Ok(1.0),
+            (None | Some("linear"), Some((name, factor))) => self.checked_positive(name, factor),
+            (Some("none"), Some((name, factor))) => self.checked_positive(name, factor).map(|_| 1.0),
+            (Some(scaling), _) => {
+                Err(ModelError::UnsupportedRopeScaling { scaling: scaling.chars().take(64).collect() })
+            }
         }
     }
 }

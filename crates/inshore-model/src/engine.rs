@@ -1,26 +1,30 @@
 //! A model ready to answer: weights, KV cache, tokenizer and chat template on one device.
 
-use std::collections::{BTreeMap, VecDeque};
+mod health;
+mod steps;
+
+use std::collections::VecDeque;
 use std::fmt::Debug;
 
 use burn::tensor::{DType, Element, Int, Tensor, TensorData};
-use inshore_gguf::{Gguf, ReadAt};
-use inshore_ops::device::OpenDevice;
-use inshore_ops::sample::reference::noise_key;
-use inshore_ops::{KvFormat, Reading, SampleParams, Sampled, WarmUp, sample};
+use inshore_gguf::{Gguf, GgufError, ReadAt};
+use inshore_ops::device::{BackendKind, GpuPlan, OpenDevice};
+use inshore_ops::{KvFormat, PendingReadback};
 use inshore_tokenizer::{ChatTemplate, EncodeOptions, StreamDecoder, Tokenizer};
 use web_time::Instant;
 
-use crate::cache::KvCache;
+use self::health::{Health, Watch};
+use crate::cache::{FormatOnDevice, KvCache, too_large};
 use crate::config::Config;
-use crate::conversations::Conversations;
-use crate::generation::{FinishReason, Generation, Limits, Step};
+use crate::decode_graph::CapturePolicy;
+use crate::file::{check_kind, check_metadata, check_tensors};
+use crate::generation::{FinishReason, Generation, Limits, Step, StepOutcome};
 use crate::info::{Memory, ModelInfo, info};
+use crate::kv_cache_pool::KvCachePool;
 use crate::llama::Llama;
-use crate::pace::Pace;
-use crate::recorded::RecordedStep;
+use crate::lookahead::Lookahead;
 use crate::request::{Begun, Prompt, Request};
-use crate::tuning::{MeasuredPlan, PlanChoice, settle_plan, settle_readers};
+use crate::tuning::{MeasuredPlan, PlanChoice, tune_matmul};
 use crate::weights::Loader;
 use crate::{ModelError, error};
 
@@ -29,9 +33,6 @@ const DEFAULT_CONTEXT_TOKENS: usize = 2048;
 
 /// Prompt tokens that run through the model at once: bounds the activations' memory and the wait for a cancel.
 const PREFILL_TOKENS: usize = 256;
-
-/// Enough for the kernels of many tokens.
-const WARM_UP_TOKENS: usize = 16;
 
 /// How a model is loaded.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +51,8 @@ pub struct LoadOptions {
     pub steps_ahead: Option<usize>,
     /// How a GPU computes products.
     pub plan: PlanChoice,
+    /// Prompt tokens that run at once; `None`: 256. Fewer are slower, and leave less to wait for after a cancel.
+    pub prefill_tokens: Option<usize>,
 }
 
 impl LoadOptions {
@@ -73,30 +76,34 @@ pub struct LoadProgress {
 pub struct Engine {
     pub(crate) model: Llama,
     /// Keys and values: what a prompt has in common with a conversation before does not run again.
-    pub(crate) conversations: Conversations,
+    pub(crate) conversations: KvCachePool,
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     device: OpenDevice,
     info: ModelInfo,
     /// The history of a greedy answer without penalties: one pair that counts nothing, and no noise.
     no_history: Tensor<1, Int>,
-    /// Whether steps are recorded: until the device refuses.
-    records: bool,
-    /// Recorded steps whose tokens were not read yet, in the order of their launch.
+    /// When decode steps are captured.
+    capture: CapturePolicy,
+    /// Captured steps whose tokens were not read yet, in the order of their launch.
     in_flight: VecDeque<InFlight>,
     /// How many there may be.
-    pace: Pace,
+    lookahead: Lookahead,
     /// The generation that the cache belongs to: its number, counted by [`Engine::start`].
     pub(crate) current: u64,
     measured_plan: Option<MeasuredPlan>,
+    /// How the GPU computes products for this model; the device itself has the plan of the model that computed last.
+    plan: Option<GpuPlan>,
+    /// Prompt tokens that run at once.
+    prefill_tokens: usize,
+    health: Health,
 }
 
-/// A recorded step that was launched.
+/// A captured step that was launched.
 #[derive(Debug)]
 struct InFlight {
-    /// The generation's number.
-    number: u64,
-    reading: Reading,
+    generation_id: u64,
+    readback: PendingReadback,
 }
 
 impl Engine {
@@ -112,11 +119,14 @@ impl Engine {
     ) -> Result<Self, ModelError> {
         let started = Instant::now();
         let gguf = Gguf::read(source).await?;
+        check_kind(&gguf.metadata)?;
         let config = Config::from_gguf(&gguf)?;
+        check_metadata(&gguf.metadata, &config)?;
+        check_tensors(&gguf, &config)?;
         let tokenizer = Tokenizer::from_gguf(&gguf.metadata)?;
         let template = ChatTemplate::from_gguf(&gguf.metadata)?;
-        KvCache::check_format(options.kv_format(), &device)?;
-        let context_tokens = context_tokens(&config, &options, &device)?;
+        let FormatOnDevice { format: kv_format, note } = KvCache::format_on(options.kv_format(), &device)?;
+        let context_tokens = context_tokens(&config, &options, kv_format, &device)?;
         let total_bytes = gguf.tensors.iter().map(|tensor| tensor.bytes).sum();
         let loader = Loader {
             source,
@@ -127,32 +137,42 @@ impl Engine {
             on_progress,
             done_bytes: 0,
             total_bytes,
+            read: 0,
         };
-        let (count, kv_format) = (options.conversations.unwrap_or(1).max(1), options.kv_format());
+        let count = options.conversations.unwrap_or(1).max(1);
+        let memory = Memory { context_tokens, kv_format, conversations: count };
+        let info = info(&gguf, &config, &device, memory)?;
+        reserve(info.kv_bytes, &device)?;
         let (model, conversations) = device
             .watching_memory(async {
                 let model = loader.llama(context_tokens).await?;
-                let conversations = Conversations::new(count, &config, context_tokens, kv_format, &device);
+                let conversations = KvCachePool::new(count, &config, context_tokens, kv_format, &device);
                 Ok::<_, ModelError>((model, conversations))
             })
             .await??;
-        let measured_plan = settle_plan(&model, &device, &options.plan).await?;
-        let memory = Memory { context_tokens, kv_format, conversations: count };
-        let info = info(&gguf, &config, &device, memory);
+        let measured_plan = tune_matmul(&model, &device, &options.plan).await?;
+        let info = ModelInfo {
+            gpu_plan: device.plan().map(|plan| plan.to_string()),
+            notes: note.into_iter().collect(),
+            ..info
+        };
         let no_history = word_tensor(&[0, 0, 0], &device);
         let mut engine = Self {
             model,
             conversations,
             tokenizer,
             template,
+            plan: device.plan(),
             device,
             info,
             no_history,
-            records: true,
+            capture: CapturePolicy::default(),
             in_flight: VecDeque::new(),
-            pace: Pace::new(options.steps_ahead),
+            lookahead: Lookahead::new(options.steps_ahead),
             current: 0,
             measured_plan,
+            prefill_tokens: options.prefill_tokens.unwrap_or(PREFILL_TOKENS).max(1),
+            health: Health::default(),
         };
         engine.warm_up().await?;
         engine.info.load_ms = started.elapsed().as_secs_f64() * 1e3;
@@ -187,12 +207,19 @@ impl Engine {
         self.conversations.clear();
     }
 
+    /// Whether the engine can answer no more: its device was lost, or a panic left a GPU in an unknown state. Load the model again. A
+    /// panic on a CPU ends its request only.
+    pub fn is_broken(&self) -> bool {
+        self.health.is_broken(self.device.backend)
+    }
+
     /// Prepares an answer: template, tokens and limits. Nothing is computed yet.
     ///
     /// # Errors
     /// Prompts that are empty, too long, or name tokens that do not exist; templates that fail; sampling parameters out
-    /// of range.
+    /// of range; [`ModelError::EngineBroken`].
     pub fn start(&mut self, request: Request) -> Result<Generation, ModelError> {
+        self.recover()?;
         request.sampling.check()?;
         let prompt_ids = self.prompt_ids(&request.prompt)?;
         if prompt_ids.is_empty() {
@@ -207,7 +234,7 @@ impl Engine {
         let room = context_tokens - prompt_tokens;
         let max_tokens = request.max_tokens.unwrap_or(room).min(room);
         self.current += 1;
-        let limits = Limits { max_tokens, number: self.current };
+        let limits = Limits { max_tokens, generation_id: self.current };
         let ended = begun_ids.iter().any(|&id| self.tokenizer.is_end_of_generation(id));
         let mut generation = Generation::new(request, prompt_ids, limits, StreamDecoder::new(&self.tokenizer));
         generation.replay(begun_ids);
@@ -219,158 +246,69 @@ impl Engine {
         Ok(generation)
     }
 
-    /// Generates the next token; the first call runs the prompt. `None` once the answer has ended.
+    /// Does the next part of the answer: a part of the prompt, or a token. Between two calls the answer can be cancelled, and the
+    /// prompt's progress shown.
     ///
     /// # Errors
     /// [`ModelError::DeviceLost`], the generation then keeps the tokens it has; [`ModelError::Superseded`] once a later
-    /// request has started.
-    pub async fn step(&mut self, generation: &mut Generation) -> Result<Option<Step>, ModelError> {
+    /// request has started; [`ModelError::NotFiniteLogits`]; [`ModelError::EngineBroken`].
+    pub async fn step(&mut self, generation: &mut Generation) -> Result<StepOutcome, ModelError> {
         if generation.cancel.is_cancelled() {
             generation.finish(FinishReason::Cancelled);
         }
         if generation.finish_reason().is_some() {
-            return Ok(None);
+            return Ok(StepOutcome::Done);
         }
-        if generation.limits.number != self.current {
+        self.recover()?;
+        if generation.limits.generation_id != self.current {
             return Err(ModelError::Superseded);
         }
-        let step = self.compute(generation).await;
-        if step.is_err() {
-            // What is in the device's memory now, nobody knows.
-            self.conversations.clear();
+        let watch = self.watch();
+        let outcome = self.compute(generation).await;
+        drop(watch);
+        if let Err(error) = &outcome {
+            self.note_failure(error).await;
+        }
+        outcome
+    }
+
+    /// Notes a panic while something computes.
+    pub(crate) fn watch(&self) -> Watch {
+        self.health.watch()
+    }
+
+    /// Forgets what a failed computation left behind: what is in the device's memory now, nobody knows.
+    pub(crate) async fn note_failure(&mut self, error: &ModelError) {
+        self.health.note(error);
+        self.conversations.clear();
+        self.drain().await;
+    }
+
+    /// As [`step`](Self::step), for callers that have nothing to do before there is a token: runs the whole prompt. `None` once
+    /// the answer has ended.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub async fn next_token(&mut self, generation: &mut Generation) -> Result<Option<Step>, ModelError> {
+        loop {
+            match self.step(generation).await? {
+                StepOutcome::Prefill { .. } => {}
+                StepOutcome::Token(step) => return Ok(Some(step)),
+                StepOutcome::Done => return Ok(None),
+            }
+        }
+    }
+
+    /// After a panic in an earlier request: forgets what it left behind.
+    ///
+    /// # Errors
+    /// [`ModelError::EngineBroken`] where that is not enough.
+    pub(crate) fn recover(&mut self) -> Result<(), ModelError> {
+        if self.health.take_panic(self.device.backend)? {
+            self.current += 1;
+            self.conversations.restore();
             self.in_flight.clear();
         }
-        step
-    }
-
-    async fn compute(&mut self, generation: &mut Generation) -> Result<Option<Step>, ModelError> {
-        self.settle(generation.limits.number).await;
-        let words = if self.in_flight.is_empty() && !self.launch(generation) {
-            self.pace.pause();
-            let Some(words) = self.ordinary(generation).await? else { return Ok(None) };
-            words
-        } else {
-            // The device goes on while the host reads, and whatever it does with the token.
-            while self.launch(generation) {}
-            let read = (&mut self.in_flight[0].reading).await;
-            self.in_flight.pop_front();
-            self.pace.read(Instant::now());
-            // There the device has the token now, should the next step be an ordinary one.
-            generation.next = self.conversations.current().step.as_ref().map(RecordedStep::drawn);
-            read.map_err(|error| error::lost(&error))?
-        };
-        let sampled = Sampled::from_words(&words).ok_or_else(|| error::lost("a step gave no token"))?;
-        let id = sampled.id;
-        let ends = self.tokenizer.is_end_of_generation(id);
-        let step = generation.push(sampled, ends);
-        if !self.in_flight.is_empty() && generation.finish_reason().is_none() {
-            // The step behind it has run it.
-            self.conversations.current().append(&[id]);
-        }
-        Ok(Some(step))
-    }
-
-    /// Waits for what other generations left behind when they ended: a step at most, which nobody misses.
-    async fn settle(&mut self, number: u64) {
-        while let Some(left) = self.in_flight.front_mut().filter(|step| step.number != number) {
-            // A lost device says so again.
-            let _ = (&mut left.reading).await;
-            self.in_flight.pop_front();
-        }
-    }
-
-    /// Launches the recorded step for the last token of the answer, or for the one that is in flight; whether there is one that draws
-    /// as the answer does, and the answer goes on so far.
-    fn launch(&mut self, generation: &Generation) -> bool {
-        let Generation { request, log, next: Some(_), .. } = generation else { return false };
-        let ahead = self.in_flight.len();
-        // Penalties look at a history that grows.
-        if ahead > self.pace.ahead()
-            || generation.ids().len() + ahead >= generation.limits.max_tokens
-            || request.sampling.has_penalties()
-        {
-            return false;
-        }
-        let params = request.sampling.params((log.len() + ahead) as u32, request.top_logprobs);
-        let cache = self.conversations.current();
-        let Some(mut step) = cache.step.take().filter(|step| step.draws_like(params)) else { return false };
-        let id = log.last().copied().filter(|_| ahead == 0);
-        let Some(reading) = step.launch(id, cache.tokens() + ahead.saturating_sub(1), params) else { return false };
-        cache.step = Some(step);
-        cache.append(id.as_slice());
-        self.in_flight.push_back(InFlight { number: generation.limits.number, reading });
-        true
-    }
-
-    /// A step in the ordinary way: the prompt, or a token for which nothing is recorded. Where it may be repeated it is recorded.
-    async fn ordinary(&mut self, generation: &mut Generation) -> Result<Option<Vec<u32>>, ModelError> {
-        let request = &generation.request;
-        let params = request.sampling.params(generation.log.len() as u32, request.top_logprobs);
-        let (drawn, warm_up) = match (generation.next.take(), generation.log.last()) {
-            (Some(next), Some(&id)) => {
-                let repeats = self.records && !request.sampling.has_penalties();
-                let warm_up = repeats.then(|| WarmUp::begin(&self.no_history)).flatten();
-                let logits = self.model.forward(next, &[id], self.conversations.current());
-                (sample(logits, self.history(generation, params), params), warm_up)
-            }
-            _ => match self.prefill(generation).await? {
-                Some(logits) => (sample(logits, self.history(generation, params), params), None),
-                None => return Ok(None),
-            },
-        };
-        // The token stays on the device as the next step's input; one read brings it and its log-probabilities here.
-        let words = read_words(drawn.clone()).await?;
-        generation.next = Some(drawn);
-        if let Some(warm_up) = warm_up {
-            let cache = self.conversations.current();
-            cache.step = RecordedStep::record(warm_up, &self.model, cache, params, &self.device);
-            self.records = cache.step.is_some();
-        }
-        Ok(Some(words))
-    }
-
-    /// Runs the prompt in pieces, from the first token on that the cache does not hold; `None` if the generation was
-    /// cancelled between two of them.
-    async fn prefill(&mut self, generation: &mut Generation) -> Result<Option<Tensor<1>>, ModelError> {
-        let context_ids = [generation.prompt_ids.as_slice(), &generation.log].concat();
-        // The last token always runs, for its logits.
-        let held = self.conversations.turn_to(&context_ids[..context_ids.len() - 1]);
-        generation.note_held(held);
-        let mut logits = None;
-        for piece in context_ids[held..].chunks(PREFILL_TOKENS) {
-            if let Some(logits) = logits.take() {
-                // Waits for the piece before: a queue full of work could not be cancelled.
-                read_words(sample(logits, self.no_history(), SampleParams::greedy())).await?;
-            }
-            if generation.cancel.is_cancelled() {
-                break;
-            }
-            logits = Some(self.model.forward(self.ids(piece), piece, self.conversations.current()));
-        }
-        if generation.cancel.is_cancelled() {
-            generation.finish(FinishReason::Cancelled);
-            return Ok(None);
-        }
-        Ok(logits)
-    }
-
-    /// One token through everything, and where kernels are compiled on their first use, a prompt before it. A GPU that is
-    /// emulated in software computes a whole tile for it, for longer than a first prompt waits for its kernels.
-    async fn warm_up(&mut self) -> Result<(), ModelError> {
-        let pieces: &[&[u32]] = match self.device.gpu_traits() {
-            Some(gpu) if !gpu.software => &[&[0; 2], &[0]],
-            // A browser compiles what it finds busy once more, for speed, and takes a core for that from the first prompt.
-            None if cfg!(target_family = "wasm") => &[&[0; WARM_UP_TOKENS], &[0]],
-            _ => &[&[0]],
-        };
-        for piece in pieces {
-            self.conversations.clear();
-            let logits = self.model.forward(self.ids(piece), piece, self.conversations.current());
-            read_words(sample(logits, self.no_history(), SampleParams::greedy())).await?;
-        }
-        self.conversations.clear();
-        // Now that a browser runs the code that stays.
-        settle_readers(&self.model, &self.device);
         Ok(())
     }
 
@@ -412,24 +350,6 @@ impl Engine {
         word_tensor(ids, &self.device)
     }
 
-    /// Pairs of token and count of the answer so far, where the sampling looks at them, and the noise's key.
-    fn history(&self, generation: &Generation, params: SampleParams) -> Tensor<1, Int> {
-        let mut counts = BTreeMap::new();
-        if generation.request.sampling.has_penalties() {
-            for &id in &generation.log {
-                *counts.entry(id).or_insert(0u32) += 1;
-            }
-        }
-        if counts.is_empty() && params.temperature <= 0.0 {
-            return self.no_history();
-        }
-        let mut words = counts.into_iter().flat_map(|(id, count)| [id, count]).collect::<Vec<_>>();
-        // Few lengths, as each is another constant of a launch; pairs that count nothing are ignored.
-        words.resize(words.len().max(2).next_power_of_two(), 0);
-        words.push(noise_key(params.seed, params.step));
-        self.ids(&words)
-    }
-
     fn no_history(&self) -> Tensor<1, Int> {
         self.no_history.clone()
     }
@@ -450,47 +370,32 @@ pub(crate) fn values<T: Element>(data: Result<TensorData, impl Debug>) -> Result
     data.try_to_vec().map_err(|error| error::lost(&format!("{error:?}")))
 }
 
-fn context_tokens(config: &Config, options: &LoadOptions, device: &OpenDevice) -> Result<usize, ModelError> {
+/// Tokens of context, and a refusal before anything is allocated that cannot be.
+fn context_tokens(
+    config: &Config,
+    options: &LoadOptions,
+    format: KvFormat,
+    device: &OpenDevice,
+) -> Result<usize, ModelError> {
     let most = config.max_position_embeddings;
     let context_tokens = options.context_tokens.unwrap_or(DEFAULT_CONTEXT_TOKENS).min(most).max(2);
-    let bytes = 2 * KvCache::layer_bytes(config, context_tokens, options.kv_format(), &device.device);
-    match device.max_tensor_bytes.filter(|&limit_bytes| bytes > limit_bytes) {
-        Some(limit_bytes) => Err(ModelError::ContextTooLarge { context_tokens, bytes, limit_bytes }),
-        None => Ok(context_tokens),
+    let bytes = KvCache::layer_bytes(config, context_tokens, format, &device.device)?.saturating_mul(2);
+    // No allocation is larger, whatever the device.
+    let limit_bytes = device.max_tensor_bytes.unwrap_or(u64::MAX).min(isize::MAX as u64);
+    if bytes > limit_bytes {
+        return Err(too_large(context_tokens, bytes, limit_bytes));
     }
+    Ok(context_tokens)
+}
+
+/// Asks for the memory of keys and values and gives it back: an allocation that fails later would end the process.
+fn reserve(bytes: u64, device: &OpenDevice) -> Result<(), ModelError> {
+    if device.backend != BackendKind::Flex {
+        return Ok(());
+    }
+    let fits = usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
+    if fits { Ok(()) } else { Err(GgufError::OutOfMemory { what: "keys and values", bytes }.into()) }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Sampling, testing::tiny_llama};
-
-    /// In a browser a step waits for its readback; its caller may give it up there, and call the next one.
-    #[test]
-    fn a_step_that_was_given_up_is_made_again() {
-        pollster::block_on(async {
-            let options = LoadOptions::default();
-            let mut engine = Engine::load(&tiny_llama(4), OpenDevice::cpu(), options, |_| {}).await.unwrap();
-            let request = || Request {
-                max_tokens: Some(6),
-                sampling: Sampling::greedy(),
-                ..Request::new(Prompt::Raw("What the sea says".into()))
-            };
-            let mut whole = engine.start(request()).unwrap();
-            while engine.step(&mut whole).await.unwrap().is_some() {}
-            engine.forget();
-            let mut broken = engine.start(request()).unwrap();
-            while engine.step(&mut broken).await.unwrap().is_some() {
-                let id = *broken.log.last().unwrap();
-                // As a step leaves it that has fed its token, and no more.
-                let next = broken.next.take().unwrap();
-                engine.model.forward(next, &[id], engine.conversations.current());
-                let before = engine.tokens_run();
-                engine.step(&mut broken).await.unwrap();
-                assert!(engine.tokens_run() <= before + 1, "only the token whose logits are needed");
-            }
-            assert_eq!(broken.ids(), whole.ids());
-            assert_eq!(broken.timings().cached_tokens, 0, "its own tokens are not from before");
-        });
-    }
-}
+mod tests;

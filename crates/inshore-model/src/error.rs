@@ -27,6 +27,86 @@ pub enum ModelError {
         /// Names of those that are.
         supported: String,
     },
+    /// An adapter, a projector or something else that is no language model by itself.
+    #[error("this file holds a model's {kind}, not a model; load the model that it belongs to")]
+    NotAModel {
+        /// `general.type` of the file, or `adapter`.
+        kind: String,
+    },
+    /// A part of a model that was split into several files.
+    #[error(
+        "this file is part {part} of {parts} of a split model, and split models are not supported; join the parts with \
+         `llama-gguf-split --merge`, or get the model in one file"
+    )]
+    SplitFile {
+        /// Number of this part, from 1 on.
+        part: u64,
+        /// Number of parts.
+        parts: u64,
+    },
+    /// Mixtures of experts are not implemented.
+    #[error("this model is a mixture of experts ({found}), which is not supported; use a dense model")]
+    MixtureOfExperts {
+        /// What shows it.
+        found: String,
+    },
+    /// Tensors that the architecture does not have, so that leaving them out would compute another model.
+    #[error(
+        "the file has {count} tensors that models of this architecture do not use here ({}{}); the answers would be \
+         wrong without them, so the model is of a kind that is not supported",
+        names.join(", "),
+        if *count > names.len() { ", …" } else { "" }
+    )]
+    UnusedTensors {
+        /// How many there are.
+        count: usize,
+        /// Some of them.
+        names: Vec<String>,
+    },
+    /// A key with a value that would change what the model computes, and that is not implemented.
+    #[error("the file says {key} = {value}, which is not supported; the answers would be wrong without it")]
+    UnsupportedMetadata {
+        /// Metadata key.
+        key: String,
+        /// Its value, cut to a line.
+        value: String,
+    },
+    /// Vocabulary and embedding table do not belong together.
+    #[error(
+        "the vocabulary has {tokens} tokens (the file names {named}), and the embedding table has {rows} rows; the file is \
+         damaged, get it again"
+    )]
+    VocabularyMismatch {
+        /// Tokens in the list.
+        tokens: u64,
+        /// Tokens by `vocab_size`, or those in the list.
+        named: u64,
+        /// Rows of the embedding table.
+        rows: u64,
+    },
+    /// A weight is NaN or infinite.
+    #[error("tensor '{name}' holds a number that is not finite (value {at}); the file is damaged, get it again")]
+    NotFiniteWeight {
+        /// Tensor.
+        name: String,
+        /// Index of the value, or of the first value of its block.
+        at: u64,
+    },
+    /// The model computed NaN or infinity.
+    #[error(
+        "the model computed a number that is not finite after {tokens} tokens, so there is no next token; the file is damaged \
+         or needs more precision than this device has"
+    )]
+    NotFiniteLogits {
+        /// Tokens of prompt and answer before it.
+        tokens: usize,
+    },
+    /// A panic or a lost device has left the engine without a usable state.
+    #[error("the engine failed in an earlier request ({message}); load the model again")]
+    EngineBroken {
+        /// What happened.
+        message: String,
+    },
     /// A way to scale RoPE that is not implemented.
     #[error("RoPE scaling '{scaling}' is not supported; supported: none, linear and Llama 3's rope_freqs")]
     UnsupportedRopeScaling {
@@ -131,6 +211,11 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// As [`code`](Self::code), of a fault that was found before there was a model.
+    pub fn code_of_gguf(error: &GgufError) -> &'static str {
+        gguf_code(error).as_str()
+    }
+
     /// A stable name in snake_case for programs.
     pub fn code(&self) -> &'static str {
         self.error_code().as_str()
@@ -146,6 +231,14 @@ impl ModelError {
             Self::Device(DeviceError::OutOfMemory) => ErrorCode::OutOfMemory,
             Self::Device(_) => ErrorCode::DeviceRefused,
             Self::UnsupportedArchitecture { .. } => ErrorCode::UnsupportedArchitecture,
+            Self::NotAModel { .. } => ErrorCode::NotAModel,
+            Self::SplitFile { .. } => ErrorCode::SplitFile,
+            Self::MixtureOfExperts { .. } => ErrorCode::MixtureOfExperts,
+            Self::UnusedTensors { .. } => ErrorCode::UnusedTensors,
+            Self::UnsupportedMetadata { .. } => ErrorCode::UnsupportedMetadata,
+            Self::VocabularyMismatch { .. } => ErrorCode::VocabularyMismatch,
+            Self::NotFiniteWeight { .. } | Self::NotFiniteLogits { .. } => ErrorCode::NotFinite,
+            Self::EngineBroken { .. } => ErrorCode::DeviceLost,
             Self::UnsupportedRopeScaling { .. } => ErrorCode::UnsupportedRopeScaling,
             Self::InvalidHyperparameter { .. } => ErrorCode::InvalidHyperparameter,
             Self::WrongShape { .. } => ErrorCode::WrongShape,

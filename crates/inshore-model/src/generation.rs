@@ -48,6 +48,22 @@ pub struct Step {
     pub top: Vec<(u32, f32)>,
 }
 
+/// What a call of [`crate::Engine::step`] did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepOutcome {
+    /// A part of the prompt ran. Another call runs the next part.
+    Prefill {
+        /// Prompt tokens that are done, with those that the cache held.
+        done_tokens: usize,
+        /// Prompt tokens in all.
+        total_tokens: usize,
+    },
+    /// A token was drawn; after a prompt in the same call as its last part.
+    Token(Step),
+    /// The answer has ended.
+    Done,
+}
+
 /// Speed of an answer. A rate without a measurement (fewer than two tokens, say) is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -111,7 +127,7 @@ pub(crate) struct Limits {
     /// Most tokens.
     pub max_tokens: usize,
     /// Which of its engine's generations it is.
-    pub number: u64,
+    pub generation_id: u64,
 }
 
 #[derive(Debug)]
@@ -186,6 +202,11 @@ impl Generation {
             cached_tokens: held.min(self.prompt_ids.len()),
             completion_tokens: self.ids().len(),
         }
+    }
+
+    /// Whether the engine has found memory for the prompt.
+    pub(crate) const fn has_begun_prefill(&self) -> bool {
+        self.held.is_some()
     }
 
     /// Notes what the cache held. Should the prompt run once more (a step was given up), its own tokens do not count.

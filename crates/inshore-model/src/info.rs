@@ -6,8 +6,10 @@ use inshore_gguf::Gguf;
 use inshore_ops::{KvFormat, device::OpenDevice};
 use serde::Serialize;
 
+use crate::ModelError;
 use crate::cache::KvCache;
 use crate::config::Config;
+use crate::file::unknown_keys;
 
 /// What a loaded model is.
 #[derive(Debug, Clone, Serialize)]
@@ -48,6 +50,10 @@ pub struct ModelInfo {
     /// How a GPU computes products, as `inshore devices` writes plans.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu_plan: Option<String>,
+    /// Metadata keys of the file that are not known here and were ignored.
+    pub unknown_keys: Vec<String>,
+    /// What is not as it was asked for, and why, in sentences for users.
+    pub notes: Vec<String>,
     /// Time to load, from the first byte read to a warm device, in ms.
     pub load_ms: f64,
 }
@@ -60,7 +66,10 @@ pub struct Memory {
 }
 
 /// Describes a model; the time to load it is noted later.
-pub fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, memory: Memory) -> ModelInfo {
+///
+/// # Errors
+/// [`ModelError::ContextTooLarge`] for sizes that no number holds.
+pub fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, memory: Memory) -> Result<ModelInfo, ModelError> {
     let Memory { context_tokens, kv_format, conversations } = memory;
     let mut bytes_by_kind = BTreeMap::new();
     for tensor in gguf.tensors.iter() {
@@ -68,10 +77,11 @@ pub fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, memory: Memory) -
     }
     let quantisation = bytes_by_kind.into_iter().max_by_key(|&(_, values)| values).map_or("", |(kind, _)| kind);
     let name = gguf.metadata.string("general.name").ok().flatten().unwrap_or("unnamed");
-    ModelInfo {
+    let kv_bytes = KvCache::bytes(config, context_tokens, kv_format, &device.device)?;
+    Ok(ModelInfo {
         name: name.to_owned(),
         architecture: config.architecture.name,
-        parameters: gguf.tensors.iter().map(|tensor| tensor.values()).sum(),
+        parameters: gguf.tensors.iter().map(|tensor| tensor.values()).fold(0, u64::saturating_add),
         quantisation: quantisation.to_owned(),
         layers: config.num_hidden_layers,
         hidden: config.hidden_size,
@@ -81,14 +91,13 @@ pub fn info(gguf: &Gguf, config: &Config, device: &OpenDevice, memory: Memory) -
         train_context_tokens: config.max_position_embeddings,
         context_tokens,
         weight_bytes: gguf.tensors.iter().map(|tensor| tensor.bytes).sum(),
-        kv_bytes: conversations as u64
-            * 2
-            * config.num_hidden_layers as u64
-            * KvCache::layer_bytes(config, context_tokens, kv_format, &device.device),
+        kv_bytes: kv_bytes.saturating_mul(conversations as u64),
         kv_format: kv_format.name(),
         backend: device.backend.name(),
         device: device.name.clone(),
         gpu_plan: device.plan().map(|plan| plan.to_string()),
+        unknown_keys: unknown_keys(&gguf.metadata),
+        notes: Vec::new(),
         load_ms: 0.0,
-    }
+    })
 }

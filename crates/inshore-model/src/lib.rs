@@ -9,7 +9,7 @@
 //! let file = testing::tiny_llama(7); // or `inshore_gguf::FileSource`, HTTP ranges, OPFS: any `ReadAt`
 //! let mut engine = Engine::load(&file, OpenDevice::cpu(), LoadOptions::default(), |_| {}).await?;
 //! let mut generation = engine.start(Request { max_tokens: Some(8), ..Request::new(Prompt::Raw("hello".into())) })?;
-//! while let Some(step) = engine.step(&mut generation).await? {
+//! while let Some(step) = engine.next_token(&mut generation).await? {
 //!     print!("{}", step.text);
 //! }
 //! # Ok::<(), inshore_model::ModelError>(())
@@ -18,15 +18,16 @@
 
 mod cache;
 mod config;
-mod conversations;
+mod decode_graph;
 mod engine;
 mod error;
+mod file;
 mod generation;
 mod info;
+mod kv_cache_pool;
 mod llama;
-mod pace;
+mod lookahead;
 mod probe;
-mod recorded;
 mod request;
 mod rope;
 mod score;
@@ -42,7 +43,8 @@ pub use cache::KvCache;
 pub use config::{Architecture, Config, RopePairs};
 pub use engine::{Engine, LoadOptions, LoadProgress};
 pub use error::ModelError;
-pub use generation::{CancelHandle, FinishReason, Generation, Step, Timings};
+pub use file::{FileCheck, KeyUse, use_of_key};
+pub use generation::{CancelHandle, FinishReason, Generation, Step, StepOutcome, Timings};
 pub use info::ModelInfo;
 pub use inshore_ops::KvFormat;
 pub use inshore_ops::device::{

@@ -3,8 +3,8 @@
 
 use burn::tensor::{Int, Tensor};
 use inshore_ops::{
-    Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, all_logits, attention, embed, gated_mlp, linear_add,
-    logits, qkv_rope,
+    Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, WeightStreams, all_logits, attention, embed,
+    gated_mlp, linear_add, logits, qkv_rope,
 };
 
 use crate::{cache::KvCache, config::Config};
@@ -56,6 +56,17 @@ impl Llama {
     pub(crate) fn forward_at(&self, input: Tensor<1, Int>, position: &Position, cache: &mut KvCache) -> Tensor<1> {
         let x = self.layers_at(input, 1, position, cache);
         logits(x, &self.norm, self.config.rms_norm_eps, &self.lm_head)
+    }
+
+    /// How a CPU reads the matrices for one token from now on.
+    pub(crate) fn set_streams(&mut self, streams: WeightStreams) {
+        for layer in &mut self.layers {
+            let DecoderLayer { qkv, o_proj, gate_proj, up_proj, down_proj, .. } = layer;
+            qkv.set_streams(streams);
+            [o_proj, gate_proj, up_proj, down_proj].into_iter().for_each(|matrix| matrix.set_streams(streams));
+        }
+        self.embed_tokens.set_streams(streams);
+        self.lm_head.set_streams(streams);
     }
 
     /// The last layer's output: `[tokens, hidden]`.

@@ -65,7 +65,7 @@ pub async fn probe(
 ) -> Result<Probe, ModelError> {
     let started = Instant::now();
     shape.check()?;
-    KvCache::check_format(kv_format, device)?;
+    let kv_format = KvCache::format_on(kv_format, device)?.format;
     let mut weights = Weights::new(shape, device);
     let capacity = PREFILL_TOKENS;
     let [few, many] = VOCABS.map(|vocab| vocab.min(shape.vocab));
@@ -93,7 +93,7 @@ pub async fn probe(
         decode_tps: 1e3 / decode_ms,
         fixed_ms,
         weight_bytes_per_s: weight_bytes as f64 * 1e3 / decode_ms,
-        memory_bytes: weight_bytes + kv_bytes + OVERHEAD_BYTES,
+        memory_bytes: weight_bytes.saturating_add(kv_bytes).saturating_add(OVERHEAD_BYTES),
         probe_ms: started.elapsed().as_secs_f64() * 1e3,
     })
 }

@@ -13,9 +13,10 @@ impl Engine {
     /// The perplexity of the text is `exp` of their negated mean.
     ///
     /// # Errors
-    /// [`ModelError`]: texts without a token or longer than the context, tokens that do not exist, a lost device. A running
-    /// generation is superseded.
+    /// [`ModelError`]: texts without a token or longer than the context, tokens that do not exist, log-probabilities that are not
+    /// finite, a lost device. A running generation is superseded.
     pub async fn score(&mut self, ids: &[u32]) -> Result<Vec<f32>, ModelError> {
+        self.recover()?;
         let ids = self.known(ids)?;
         let (&[_, ref targets @ ..], context_tokens) = (ids.as_slice(), self.conversations.capacity()) else {
             return Err(ModelError::EmptyPrompt);
@@ -25,17 +26,25 @@ impl Engine {
             return Err(ModelError::PromptTooLong { prompt_tokens: ids.len(), context_tokens, train_context_tokens });
         }
         self.forget();
-        let mut logprobs = Vec::with_capacity(targets.len());
-        for (piece, targets) in ids.chunks(SCORE_TOKENS).zip(targets.chunks(SCORE_TOKENS)) {
-            let piece = &piece[..targets.len()];
-            let logits = self.model.forward_all(self.ids(piece), piece, self.conversations.current());
+        let watch = self.watch();
+        let scores = self.score_parts(&ids, targets).await;
+        drop(watch);
+        if let Err(error) = &scores {
+            self.note_failure(error).await;
+        }
+        scores
+    }
+
+    async fn score_parts(&mut self, ids: &[u32], targets: &[u32]) -> Result<Vec<f32>, ModelError> {
+        let mut logprobs: Vec<f32> = Vec::with_capacity(targets.len());
+        for (part, targets) in ids.chunks(SCORE_TOKENS).zip(targets.chunks(SCORE_TOKENS)) {
+            self.use_own_plan()?;
+            let part = &part[..targets.len()];
+            let logits = self.model.forward_all(self.ids(part), part, self.conversations.current());
             let of_targets = log_softmax(logits, 1).gather(1, self.ids(targets).reshape([-1, 1]));
-            match values(of_targets.into_data_async().await) {
-                Ok(found) => logprobs.extend::<Vec<f32>>(found),
-                Err(error) => {
-                    self.forget();
-                    return Err(error);
-                }
+            logprobs.extend::<Vec<f32>>(values(of_targets.into_data_async().await)?);
+            if let Some(at) = logprobs.iter().position(|logprob| !logprob.is_finite()) {
+                return Err(ModelError::NotFiniteLogits { tokens: at + 1 });
             }
         }
         Ok(logprobs)

@@ -6,7 +6,9 @@ use inshore_ops::KvFormat;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
+use crate::cache::kv_bytes;
 use crate::config::{ARCHITECTURES, Config};
+use crate::file::{check_keys, check_kind};
 
 /// Sizes of a decoder and how its weights are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +65,9 @@ impl ModelShape {
             (_, Some((key, count))) if key == "tokenizer.ggml.tokens" => count,
             _ => return Err(GgufError::MissingKey { key: "tokenizer.ggml.tokens".to_owned() }.into()),
         };
+        check_kind(&metadata)?;
         let config = Config::from_metadata(&metadata, usize::try_from(vocab).unwrap_or(usize::MAX))?;
+        check_keys(&metadata, &config)?;
         let file_type: Option<u32> = metadata.u32("general.file_type")?;
         let kind = FILE_TYPES.iter().find(|(code, _)| Some(*code) == file_type).map_or(GgmlType::Q4_0, |row| row.1);
         Ok(Self {
@@ -94,22 +98,28 @@ impl ModelShape {
     }
 
     /// Weights of one layer, counted.
-    pub(crate) const fn layer_values(&self) -> u64 {
-        let attention = self.hidden * self.head_dim * 2 * (self.heads + self.kv_heads);
-        (attention + 3 * self.hidden * self.intermediate) as u64
+    pub(crate) fn layer_values(&self) -> u64 {
+        let [hidden, intermediate, heads, kv_heads, head_dim] =
+            [self.hidden, self.intermediate, self.heads, self.kv_heads, self.head_dim].map(|size| size as u64);
+        let attention = saturating_product(&[hidden, head_dim, 2, heads.saturating_add(kv_heads)]);
+        attention.saturating_add(saturating_product(&[3, hidden, intermediate]))
     }
 
-    /// Bytes of the packed weights, the output projection tied to the embedding.
+    /// Bytes of the packed weights, the output projection tied to the embedding. A size that no number holds is the largest
+    /// number.
     pub fn weight_bytes(&self) -> u64 {
-        let bytes = |values: u64, kind: GgmlType| values * kind.block_bytes() as u64 / kind.block_len() as u64;
-        bytes(self.layer_values() * self.layers as u64, self.kind())
-            + bytes((self.vocab * self.hidden) as u64, self.embedding_kind())
+        let bytes =
+            |values: u64, kind: GgmlType| values.saturating_mul(kind.block_bytes() as u64) / kind.block_len() as u64;
+        let layers = self.layer_values().saturating_mul(self.layers as u64);
+        let embedding = (self.vocab as u64).saturating_mul(self.hidden as u64);
+        bytes(layers, self.kind()).saturating_add(bytes(embedding, self.embedding_kind()))
     }
 
-    /// Bytes of keys and values of `context_tokens` on `device`.
+    /// Bytes of keys and values of `context_tokens` on `device`, saturating as [`weight_bytes`](Self::weight_bytes).
     pub fn kv_bytes(&self, context_tokens: usize, format: KvFormat, device: &Device) -> u64 {
-        let head_bytes = format.head_words(self.head_dim, device) * size_of::<u32>();
-        (2 * self.layers * context_tokens * self.kv_heads * head_bytes) as u64
+        let head_words = format.head_words(self.head_dim, device);
+        let layer = kv_bytes(context_tokens, self.kv_heads, head_words).unwrap_or(u64::MAX);
+        layer.saturating_mul(2).saturating_mul(self.layers as u64)
     }
 
     /// The same shape with other counts of layers and vocabulary, as hyperparameters.
@@ -159,6 +169,10 @@ impl ModelShape {
     }
 }
 
+fn saturating_product(factors: &[u64]) -> u64 {
+    factors.iter().fold(1, |product, &factor| product.saturating_mul(factor))
+}
+
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::*;
@@ -201,5 +215,26 @@ mod tests {
         assert_eq!(kv_bytes(KvFormat::F32), numbers * 4);
         assert_eq!(kv_bytes(KvFormat::F16), numbers * 2 + runs * 4);
         assert_eq!(kv_bytes(KvFormat::Q8_0), numbers + runs * 4);
+    }
+
+    #[test]
+    fn sizes_that_32_bits_cannot_count() {
+        let llama = ModelShape {
+            layers: 16,
+            hidden: 2048,
+            intermediate: 8192,
+            heads: 32,
+            kv_heads: 8,
+            head_dim: 64,
+            vocab: 128_256,
+            train_context_tokens: 131_072,
+            quantisation: "F32".to_owned(),
+        };
+        assert_eq!(llama.kv_bytes(131_072, KvFormat::F32, &Device::flex()), 1 << 33);
+        assert_eq!(llama.kv_bytes(1, KvFormat::F32, &Device::flex()), 16 * (1 << 16), "whole panels of positions");
+        assert_eq!(llama.weight_bytes(), (16 * 60_817_408 + 128_256 * 2048) * 4);
+        let absurd = ModelShape { layers: usize::MAX, hidden: usize::MAX, vocab: usize::MAX, ..llama };
+        assert_eq!(absurd.weight_bytes(), u64::MAX);
+        assert_eq!(absurd.kv_bytes(1 << 20, KvFormat::F32, &Device::flex()), u64::MAX);
     }
 }

@@ -1,7 +1,7 @@
 //! Tiny synthetic models: real files in every respect but size and sense, for tests of everything around the model.
 
-use inshore_gguf::testing::GgufBuilder;
-use inshore_gguf::{Array, GgmlType, Value};
+use inshore_gguf::testing::{GgufBuilder, quantize};
+use inshore_gguf::{Array, GgmlType, Value, block};
 
 /// Id of the token that ends an answer in the tiny models.
 pub const TINY_EOS: u32 = 256;
@@ -39,14 +39,33 @@ impl TinyModel {
         self.builder().build()
     }
 
+    /// The same model with its matrices unpacked to F32: what the blocks of `kind` stand for, rounded no further.
+    pub fn unpacked(&self) -> GgufBuilder {
+        self.build_with(|builder, name, shape, values| {
+            let mut unpacked = vec![0.0; values.len()];
+            block::dequantize(self.kind, &quantize(self.kind, values), &mut unpacked).expect("whole blocks");
+            builder.tensor(name, GgmlType::F32, shape, &unpacked)
+        })
+    }
+
     /// The file's builder, for tests that spoil something first.
     pub fn builder(&self) -> GgufBuilder {
+        self.build_with(|builder, name, shape, values| builder.tensor(name, self.kind, shape, values))
+    }
+
+    /// `add_matrix` adds a matrix of a name and shape with these values.
+    fn build_with(&self, add_matrix: impl Fn(GgufBuilder, &str, &[u64], &[f32]) -> GgufBuilder) -> GgufBuilder {
         let mut noise = Noise(u64::from(self.seed) * 2 + 1);
         let vocab = tokens().len() as u64;
         let kv = self.kv_heads * HEAD_DIM;
-        let mut builder = vocabulary(self.hyperparameters(GgufBuilder::new()))
-            .tensor("token_embd.weight", self.kind, &[HIDDEN, vocab], &noise.values(HIDDEN * vocab, 1.0))
-            .tensor("output_norm.weight", GgmlType::F32, &[HIDDEN], &vec![1.0; HIDDEN as usize]);
+        let empty = vocabulary(self.hyperparameters(GgufBuilder::new()));
+        let embedding = noise.values(HIDDEN * vocab, 1.0);
+        let mut builder = add_matrix(empty, "token_embd.weight", &[HIDDEN, vocab], &embedding).tensor(
+            "output_norm.weight",
+            GgmlType::F32,
+            &[HIDDEN],
+            &vec![1.0; HIDDEN as usize],
+        );
         for layer in 0..LAYERS {
             let name = |suffix: &str| format!("blk.{layer}.{suffix}");
             let matrices = [
@@ -60,7 +79,7 @@ impl TinyModel {
             ];
             for (suffix, cols, rows) in matrices {
                 let values = noise.values(cols * rows, 2.0 / (cols as f32).sqrt());
-                builder = builder.tensor(&name(suffix), self.kind, &[cols, rows], &values);
+                builder = add_matrix(builder, &name(suffix), &[cols, rows], &values);
             }
             for suffix in ["attn_norm.weight", "ffn_norm.weight"] {
                 let values = noise.values(HIDDEN, 0.1).iter().map(|value| 1.0 + value).collect::<Vec<_>>();

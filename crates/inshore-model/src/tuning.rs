@@ -2,8 +2,7 @@
 //! own first layer.
 
 mod choice;
-#[cfg(target_family = "wasm")]
-mod readers;
+mod streams;
 
 use std::collections::BTreeMap;
 
@@ -13,15 +12,10 @@ use inshore_ops::gated_mlp;
 use web_time::Instant;
 
 use self::choice::{Trial, choose};
-#[cfg(target_family = "wasm")]
-pub use self::readers::settle_readers;
+pub use self::streams::tune_streams;
 use crate::ModelError;
 use crate::engine::values;
 use crate::llama::Llama;
-
-/// Natively a CPU is asked for memory ahead.
-#[cfg(not(target_family = "wasm"))]
-pub const fn settle_readers(_: &Llama, _: &OpenDevice) {}
 
 /// Launches of one measurement, with one token and with many.
 const LAUNCHES: [usize; 2] = [8, 2];
@@ -64,7 +58,7 @@ pub struct MeasuredPlan {
 ///
 /// # Errors
 /// [`inshore_ops::device::DeviceError::PlanDoesNotFit`]. A candidate that fails is one that was not the fastest.
-pub async fn settle_plan(
+pub async fn tune_matmul(
     model: &Llama,
     device: &OpenDevice,
     choice: &PlanChoice,

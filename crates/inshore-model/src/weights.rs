@@ -2,10 +2,11 @@
 //! never in memory as a whole.
 
 use burn::tensor::{DType, Tensor, TensorData};
-use inshore_gguf::{GgmlType, Gguf, ReadAt, TensorInfo, block};
+use inshore_gguf::{GgmlType, Gguf, GgufError, ReadAt, TensorInfo, block};
 use inshore_ops::{PackedLayout, PackedMatrix, QkvWeights, device::OpenDevice};
 
 use crate::config::Config;
+use crate::file::{ROPE_FREQS, check_tensors};
 use crate::llama::{DecoderLayer, Llama};
 use crate::rope::{adjacent_row, rope_table};
 use crate::{LoadProgress, ModelError};
@@ -23,6 +24,8 @@ pub struct Loader<'a, S: ReadAt, P: FnMut(LoadProgress)> {
     pub on_progress: P,
     pub done_bytes: u64,
     pub total_bytes: u64,
+    /// Tensors that were read, each once.
+    pub read: usize,
 }
 
 impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
@@ -31,6 +34,7 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
     /// # Errors
     /// Missing, misshapen or unreadable tensors; tensors that the device's buffers cannot hold.
     pub async fn llama(mut self, capacity: usize) -> Result<Llama, ModelError> {
+        check_tensors(self.gguf, self.config)?;
         self.check_sizes()?;
         let config = self.config.clone();
         let (vocab, hidden) = (config.vocab_size, config.hidden_size);
@@ -44,13 +48,14 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
             Some(_) => self.matrix("output.weight", vocab, hidden).await?,
             None => embed_tokens.clone(),
         };
-        let freq_factors = match self.gguf.tensors.get("rope_freqs.weight") {
-            Some(_) => Some(self.values("rope_freqs.weight", config.rope_dim / 2).await?),
+        let freq_factors = match self.gguf.tensors.get(ROPE_FREQS) {
+            Some(_) => Some(self.values(ROPE_FREQS, config.rope_dim / 2).await?),
             None => None,
         };
         if let Some(&bad) = freq_factors.iter().flatten().find(|factor| !factor.is_normal()) {
-            return Err(ModelError::InvalidHyperparameter { key: "rope_freqs.weight".into(), value: bad.to_string() });
+            return Err(ModelError::InvalidHyperparameter { key: ROPE_FREQS.into(), value: bad.to_string() });
         }
+        debug_assert_eq!(self.read, self.gguf.tensors.len(), "`check_tensors` knows what is read");
         let rope = rope_table(&config, capacity, freq_factors.as_deref(), &self.device.device);
         Ok(Llama { config, embed_tokens, layers, norm, lm_head, rope })
     }
@@ -122,11 +127,14 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
         let layout = if self.exact { layout } else { self.device.arrange(layout) };
         let piece_rows = (PIECE_BYTES / info.row_bytes().max(1)).max(1);
         let start = words.len();
+        let bytes = layout.words() as u64 * 4;
+        words.try_reserve(layout.words()).map_err(|_| GgufError::OutOfMemory { what: "a tensor", bytes })?;
         words.resize(start + layout.words(), 0);
         let mut first = 0;
         while first < rows as u64 {
             let count = piece_rows.min(rows as u64 - first);
             let piece = Gguf::read_rows(self.source, info, first, count).await?;
+            check_finite(info, first, &piece)?;
             layout.pack_rows(first as usize, &piece, &place, &mut words[start..]);
             self.advance(piece.len() as u64);
             first += count;
@@ -142,6 +150,7 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
     async fn values(&mut self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
         let info = self.tensor(name, &[1, len as u64])?;
         let bytes = Gguf::read_tensor(self.source, info).await?;
+        check_finite(info, 0, &bytes)?;
         let mut values = vec![0.0; len];
         block::dequantize(info.kind, &bytes, &mut values)?;
         self.advance(bytes.len() as u64);
@@ -154,8 +163,9 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
     }
 
     /// The tensor `name`, if its shape is `[rows, cols]`.
-    fn tensor(&self, name: &str, expected: &[u64; 2]) -> Result<&'a TensorInfo, ModelError> {
+    fn tensor(&mut self, name: &str, expected: &[u64; 2]) -> Result<&'a TensorInfo, ModelError> {
         let info = self.gguf.tensor(name)?;
+        self.read += 1;
         if [info.rows(), info.cols()] != *expected {
             let actual = info.shape.iter().rev().copied().collect();
             return Err(ModelError::WrongShape { name: name.into(), expected: expected.to_vec(), actual });
@@ -188,6 +198,13 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
         self.done_bytes += bytes;
         (self.on_progress)(LoadProgress { done_bytes: self.done_bytes, total_bytes: self.total_bytes });
     }
+}
+
+/// Refuses weights that are NaN or infinite in `rows` of a tensor, the first of which is `first_row`.
+fn check_finite(info: &TensorInfo, first_row: u64, rows: &[u8]) -> Result<(), ModelError> {
+    let Some(block) = block::first_not_finite(info.kind, rows) else { return Ok(()) };
+    let at = first_row * info.cols() + block as u64 * info.kind.block_len() as u64;
+    Err(ModelError::NotFiniteWeight { name: info.name.clone(), at })
 }
 
 /// Bytes of a tensor on the device: rows padded to 32 bits.

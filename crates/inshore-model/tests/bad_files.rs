@@ -54,7 +54,7 @@ fn flipped_bytes_never_panic() {
             Ok(mut engine) => {
                 let request = Request { max_tokens: Some(1), ..Request::new(Prompt::Ids(vec![1])) };
                 if let Ok(mut generation) = engine.start(request) {
-                    let _ = pollster::block_on(engine.step(&mut generation));
+                    let _ = pollster::block_on(engine.next_token(&mut generation));
                 }
             }
         }

@@ -1,4 +1,5 @@
 //! What a decode step asks of a GPU beside its arithmetic, counted.
+#![cfg(feature = "gpu")]
 
 use inshore_model::testing::tiny_llama;
 use inshore_model::{DeviceChoice, Engine, GpuPlan, LoadOptions, OpenDevice, PlanChoice, Prompt, Request, Sampling};
@@ -26,7 +27,26 @@ fn a_step_on_a_gpu() {
             run.is_few_dispatches_and_no_new_buffer().await;
             run.is_launched_before_the_token_behind_it_is_read().await;
         }
+        each_model_computes_by_its_own_plan(&device).await;
     });
+}
+
+/// A plan is chosen for a model; the device serves several.
+async fn each_model_computes_by_its_own_plan(device: &OpenDevice) {
+    let load = async |context_parts, seed| {
+        let plan = PlanChoice::Fixed(GpuPlan { context_parts, ..GpuPlan::FALLBACK });
+        let options = LoadOptions { plan, ..LoadOptions::default() };
+        Engine::load(&tiny_llama(seed), device.clone(), options, |_| {}).await.expect("it loads")
+    };
+    let (mut one, mut other) = (load(1, 7).await, load(4, 8).await);
+    for _ in 0..2 {
+        for (engine, context_parts) in [(&mut one, 1), (&mut other, 4)] {
+            engine.forget();
+            let mut generation = engine.start(request(Sampling::greedy())).expect("a request");
+            engine.step(&mut generation).await.expect("a step");
+            assert_eq!(device.plan().map(|plan| plan.context_parts), Some(context_parts));
+        }
+    }
 }
 
 fn request(sampling: Sampling) -> Request {
@@ -50,7 +70,7 @@ impl Run<'_> {
             let mut generation = engine.start(request(sampling)).expect("a request");
             let (mut steps, mut most_buffers) = (0, None);
             let mut before = device.gpu_use().expect("a GPU");
-            while steps < 24 && engine.step(&mut generation).await.expect("a step").is_some() {
+            while steps < 24 && engine.next_token(&mut generation).await.expect("a step").is_some() {
                 let after = device.gpu_use().expect("a GPU");
                 steps += 1;
                 if steps <= WARM_STEPS {
@@ -84,7 +104,7 @@ impl Run<'_> {
             let mut generation = engine.start(request).expect("a request");
             let mut launched = Vec::new();
             let mut before = device.gpu_use().expect("a GPU").dispatches;
-            while engine.step(&mut generation).await.expect("a step").is_some() {
+            while engine.next_token(&mut generation).await.expect("a step").is_some() {
                 let after = device.gpu_use().expect("a GPU").dispatches;
                 launched.push((after - before) / *step);
                 before = after;

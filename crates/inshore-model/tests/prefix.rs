@@ -1,13 +1,14 @@
 //! What a prompt has in common with the conversation before does not run again: counted, and without a trace in the answer.
 
+#[cfg(feature = "gpu")]
 use std::sync::LazyLock;
 use std::time::Instant;
 
 use inshore_gguf::GgmlType;
+#[cfg(feature = "gpu")]
+use inshore_model::DeviceChoice;
 use inshore_model::testing::TinyModel;
-use inshore_model::{
-    Begun, DeviceChoice, Engine, FinishReason, Generation, LoadOptions, OpenDevice, Prompt, Request, Sampling,
-};
+use inshore_model::{Begun, Engine, FinishReason, Generation, LoadOptions, OpenDevice, Prompt, Request, Sampling};
 
 /// Tokens that run through a model at once, as in `engine.rs`.
 const PIECE: usize = 256;
@@ -18,13 +19,20 @@ fn load(device: &OpenDevice) -> Engine {
     pollster::block_on(Engine::load(&model, device.clone(), LoadOptions::default(), |_| {})).expect("it loads")
 }
 
-/// Both backends; a GPU is opened once in a process.
-fn devices() -> [OpenDevice; 2] {
+/// The backends of this build; a GPU is opened once in a process.
+#[cfg(feature = "gpu")]
+fn devices() -> Vec<OpenDevice> {
     static GPU: LazyLock<OpenDevice> = LazyLock::new(|| {
         let gpu = pollster::block_on(OpenDevice::open(DeviceChoice::Gpu));
         gpu.expect("a GPU; llvmpipe (mesa-vulkan-drivers) will do")
     });
-    [OpenDevice::cpu(), GPU.clone()]
+    vec![OpenDevice::cpu(), GPU.clone()]
+}
+
+/// The backends of this build.
+#[cfg(not(feature = "gpu"))]
+fn devices() -> Vec<OpenDevice> {
+    vec![OpenDevice::cpu()]
 }
 
 fn request(ids: &[u32], max_tokens: usize) -> Request {
@@ -42,14 +50,14 @@ fn text(count: usize, seed: usize) -> Vec<u32> {
 }
 
 fn finish(engine: &mut Engine, generation: &mut Generation) {
-    while pollster::block_on(engine.step(generation)).expect("a step").is_some() {}
+    while pollster::block_on(engine.next_token(generation)).expect("a step").is_some() {}
 }
 
 /// An answer, with the tokens that ran for its first token.
 fn answer(engine: &mut Engine, request: Request) -> (Generation, u64) {
     let before = engine.tokens_run();
     let mut generation = engine.start(request).expect("a request");
-    pollster::block_on(engine.step(&mut generation)).expect("a step");
+    pollster::block_on(engine.next_token(&mut generation)).expect("a step");
     let ran = engine.tokens_run() - before;
     finish(engine, &mut generation);
     (generation, ran)
@@ -112,7 +120,7 @@ fn a_cancelled_prompt_leaves_what_has_run() {
                     std::thread::sleep(whole * (at % 8) / 8);
                     handle.cancel();
                 });
-                pollster::block_on(engine.step(&mut generation)).expect("no error");
+                pollster::block_on(engine.next_token(&mut generation)).expect("no error");
             });
             let ran = (engine.tokens_run() - before) as usize;
             let in_the_middle = generation.finish_reason() == Some(FinishReason::Cancelled) && ran > 0;
@@ -124,7 +132,7 @@ fn a_cancelled_prompt_leaves_what_has_run() {
 
         let mut generation = engine.start(request(&prompt[..50], 30)).expect("a request");
         for _ in 0..6 {
-            pollster::block_on(engine.step(&mut generation)).expect("a step").expect("a token");
+            pollster::block_on(engine.next_token(&mut generation)).expect("a step").expect("a token");
         }
         generation.cancel();
         finish(&mut engine, &mut generation);
@@ -141,12 +149,12 @@ fn a_superseded_answer_and_a_forgotten_one_leave_nothing_wrong() {
     let (mut engine, mut fresh) = (load(&device), load(&device));
     let (one, two) = (text(40, 1), text(40, 2));
     let mut early = engine.start(request(&one, 9)).expect("a request");
-    pollster::block_on(engine.step(&mut early)).expect("a step");
+    pollster::block_on(engine.next_token(&mut early)).expect("a step");
     // Refused requests touch nothing.
     assert!(engine.start(request(&[], 9)).is_err() && engine.start(request(&text(4000, 1), 9)).is_err());
-    pollster::block_on(engine.step(&mut early)).expect("a refused request supersedes nothing");
+    pollster::block_on(engine.next_token(&mut early)).expect("a refused request supersedes nothing");
     let ids = asserts_same(&mut engine, &mut fresh, &request(&two, 6), 40, "a later request");
-    assert!(pollster::block_on(engine.step(&mut early)).is_err());
+    assert!(pollster::block_on(engine.next_token(&mut early)).is_err());
     asserts_same(&mut engine, &mut fresh, &request(&two, 6), 1, "after the superseded one was refused");
 
     // An answer that was begun elsewhere is a prompt like any other.
@@ -155,9 +163,9 @@ fn a_superseded_answer_and_a_forgotten_one_leave_nothing_wrong() {
     assert_eq!((generation.ids(), ran), (&ids[3..], 1));
     assert_eq!(generation.timings().cached_tokens, 40, "of the prompt");
     let mut running = engine.start(request(&two, 6)).expect("a request");
-    pollster::block_on(engine.step(&mut running)).expect("a step");
+    pollster::block_on(engine.next_token(&mut running)).expect("a step");
     engine.forget();
-    let error = pollster::block_on(engine.step(&mut running)).expect_err("its past is forgotten");
+    let error = pollster::block_on(engine.next_token(&mut running)).expect_err("its past is forgotten");
     assert_eq!(error.code(), "superseded");
     assert_eq!(answer(&mut engine, begun).1, 43);
 }
@@ -176,7 +184,7 @@ fn a_replayed_answer_goes_on_with_the_same_bits() {
             let begun = Begun::Ids(begun.to_vec());
             let mut generation = engine.start(Request { begun, ..request(&text(500, 1), 40) }).expect("a request");
             let mut steps = Vec::new();
-            while let Some(step) = pollster::block_on(engine.step(&mut generation)).expect("a step") {
+            while let Some(step) = pollster::block_on(engine.next_token(&mut generation)).expect("a step") {
                 steps.push((step.id, step.logprob.to_bits()));
             }
             steps
@@ -193,8 +201,8 @@ fn a_replayed_answer_goes_on_with_the_same_bits() {
 /// Steps are recorded where no penalties look at a growing history: one too small to matter prevents it.
 #[test]
 fn a_recorded_step_draws_what_any_step_draws() {
-    let device = &devices()[1];
-    let mut engine = load(device);
+    let device = devices().pop().expect("a backend");
+    let mut engine = load(&device);
     let mut ids = |prompt: &[u32], sampling: Sampling| {
         engine.forget();
         answer(&mut engine, Request { sampling, ..request(prompt, 20) }).0.ids().to_vec()
@@ -292,7 +300,7 @@ fn a_score_is_what_the_answers_say() {
         for cut in [1, 2, 17, 64, 65, 128] {
             let asked = Request { top_logprobs: 20, max_tokens: Some(1), ..request(&prompt[..cut], 1) };
             let mut generation = engine.start(asked).expect("a request");
-            let step = pollster::block_on(engine.step(&mut generation)).expect("a step").expect("a token");
+            let step = pollster::block_on(engine.next_token(&mut generation)).expect("a step").expect("a token");
             match step.top.iter().find(|(id, _)| *id == prompt[cut]) {
                 Some((_, logprob)) => assert!((scores[cut - 1] - logprob).abs() < 1e-2, "{cut}"),
                 None => assert!(scores[cut - 1] <= step.top[19].1 + 1e-2, "{cut}"),

@@ -63,6 +63,8 @@ pub struct OpenDevice {
     pub name: String,
     /// Largest single buffer that a kernel can read, in bytes; `None` where only memory is the limit.
     pub max_tensor_bytes: Option<u64>,
+    /// Whether [`DeviceChoice::Auto`] chose it: then a wish that it cannot fulfil gives way instead of failing.
+    pub is_automatic: bool,
     gpu: Option<gpu::Gpu>,
 }
 
@@ -110,7 +112,14 @@ impl OpenDevice {
     /// The CPU. Natively its kernels use rayon's global pool.
     pub fn cpu() -> Self {
         let name = format!("CPU, {} thread(s)", crate::flex::threads());
-        Self { device: Device::flex(), backend: BackendKind::Flex, name, max_tensor_bytes: None, gpu: None }
+        Self {
+            device: Device::flex(),
+            backend: BackendKind::Flex,
+            name,
+            max_tensor_bytes: None,
+            is_automatic: false,
+            gpu: None,
+        }
     }
 
     /// Opens the device that `choice` names. In a browser call it once per page and clone the result: the runtime
@@ -122,7 +131,7 @@ impl OpenDevice {
         match choice {
             DeviceChoice::Cpu => Ok(Self::cpu()),
             DeviceChoice::Gpu => gpu::open(gpu::Kind::default()).await,
-            DeviceChoice::Auto => Self::open_auto().await,
+            DeviceChoice::Auto => Ok(Self { is_automatic: true, ..Self::open_auto().await }),
             DeviceChoice::LeastGpu => gpu::open_least().await,
             DeviceChoice::Adapter(index) => {
                 let found = adapters().await;
@@ -134,12 +143,12 @@ impl OpenDevice {
 
     /// A native host prefers its CPU kernels to a GPU that is emulated on the same CPU; a browser does not say reliably
     /// what an adapter is, so there any adapter counts.
-    async fn open_auto() -> Result<Self, DeviceError> {
+    async fn open_auto() -> Self {
         #[cfg(not(target_family = "wasm"))]
         if adapters().await.iter().all(|adapter| adapter.software) {
-            return Ok(Self::cpu());
+            return Self::cpu();
         }
-        Ok(gpu::open(gpu::Kind::default()).await.unwrap_or_else(|_| Self::cpu()))
+        gpu::open(gpu::Kind::default()).await.unwrap_or_else(|_| Self::cpu())
     }
 
     /// The same matrix as this device multiplies it fastest, activations rounded where it pays.

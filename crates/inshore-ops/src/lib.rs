@@ -36,11 +36,12 @@ mod flex;
 
 pub use error::OpsError;
 pub use extension::{AttentionShape, QkvShape};
+pub use flex::PANEL_POSITIONS;
 #[cfg(target_family = "wasm")]
-pub use flex::{Readers, Team, use_readers, use_team};
+pub use flex::{Team, use_team};
 pub use kv_format::KvFormat;
-pub use packed::PackedLayout;
-pub use recording::{Reading, Recording, WarmUp, rewrite, sample_into};
+pub use packed::{PackedLayout, WeightStreams};
+pub use recording::{CapturedGraph, PendingReadback, WarmUp, rewrite, sample_into};
 pub use sample::{SampleParams, Sampled};
 pub use tensors::{
     Heads, KvLayer, PackedMatrix, Position, QkvInputs, QkvWeights, all_logits, attention, embed, gated_mlp, linear_add,

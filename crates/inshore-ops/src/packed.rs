@@ -37,6 +37,19 @@ pub struct PackedLayout {
     /// Whether sixteen rows each are interleaved. Products with such a matrix round their activations in runs of 32
     /// columns, which is several times faster on a CPU; no other device reads it.
     pub panels: bool,
+    /// How a CPU that cannot ask memory ahead reads panels for one token.
+    pub streams: WeightStreams,
+}
+
+/// From how many places of a matrix one token's product reads at once. Some CPUs' prefetchers stop at every page and answer four
+/// streams faster, others follow one and lose four. No result depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum WeightStreams {
+    /// Panels one after the other.
+    One,
+    /// Panels from all over the matrix.
+    #[default]
+    Four,
 }
 
 /// Rows of a panel.
@@ -52,7 +65,7 @@ impl PackedLayout {
         if cols == 0 || !cols.is_multiple_of(kind.block_len()) {
             return Err(OpsError::RowNotWholeBlocks { kind, cols });
         }
-        let layout = Self { kind, rows, cols, panels: false };
+        let layout = Self { kind, rows, cols, panels: false, streams: WeightStreams::default() };
         layout
             .row_blocks()
             .checked_mul(kind.block_bytes())

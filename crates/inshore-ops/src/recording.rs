@@ -14,7 +14,7 @@ use burn::tensor::{Int, Tensor};
 
 use crate::SampleParams;
 
-pub use self::gpu::{Recording, WarmUp};
+pub use self::gpu::{CapturedGraph, WarmUp};
 
 impl WarmUp {
     /// What is launched from now on brings memory and caches to the size that a recording needs. `None` where nothing can be
@@ -35,30 +35,92 @@ pub fn sample_into(logits: Tensor<1>, history: Tensor<1, Int>, params: SamplePar
     gpu::sample_into(logits.into_dispatch(), history.into_dispatch(), params, out.clone().into_dispatch());
 }
 
-/// Words on their way from a GPU. Wait for them: the runtime takes the memory that they arrive in for free once this is dropped,
-/// while the driver still holds it.
-pub struct Reading(Words);
+/// Words on their way from a GPU.
+///
+/// Dropping one before it has arrived leaks it, a few hundred bytes: the runtime would take the memory that the words arrive in for
+/// free while the driver still writes to it. So wait for each, also for one that nobody needs any more.
+pub struct PendingReadback(Option<Words>);
 
 /// They, or why there are none.
 type Words = Pin<Box<dyn Future<Output = Result<Vec<u32>, String>> + Send>>;
 
-impl Reading {
+impl PendingReadback {
+    const fn from_future(words: Words) -> Self {
+        Self(Some(words))
+    }
+
     /// What `words` are behind all that was launched before, whatever is launched later. `None`: they are not on a GPU.
     pub fn of(words: &Tensor<1, Int>) -> Option<Self> {
-        gpu::read(words.clone().into_dispatch()).map(Self)
+        gpu::read(words.clone().into_dispatch()).map(Self::from_future)
     }
 }
 
-impl Future for Reading {
+impl Future for PendingReadback {
     type Output = Result<Vec<u32>, String>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(context)
+        let Some(words) = &mut self.0 else { return Poll::Ready(Err("the words were read before".to_owned())) };
+        let arrived = words.as_mut().poll(context);
+        if arrived.is_ready() {
+            self.0 = None;
+        }
+        arrived
     }
 }
 
-impl std::fmt::Debug for Reading {
+impl Drop for PendingReadback {
+    fn drop(&mut self) {
+        std::mem::forget(self.0.take());
+    }
+}
+
+impl std::fmt::Debug for PendingReadback {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Reading")
+        formatter.write_str("PendingReadback")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Arrives at its second poll; its memory is free once `memory` is the only owner.
+    fn readback(memory: &Arc<()>) -> PendingReadback {
+        let memory = Arc::clone(memory);
+        let mut polls = 0;
+        PendingReadback::from_future(Box::pin(std::future::poll_fn(move |_| {
+            polls += 1;
+            if polls > 1 { Poll::Ready(Ok(vec![Arc::strong_count(&memory) as u32])) } else { Poll::Pending }
+        })))
+    }
+
+    fn poll(readback: &mut PendingReadback) -> Poll<Result<Vec<u32>, String>> {
+        Pin::new(readback).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_readback_that_is_dropped_unread_keeps_its_memory() {
+        for polls in [0, 1] {
+            let memory = Arc::new(());
+            let mut dropped = readback(&memory);
+            for _ in 0..polls {
+                assert!(poll(&mut dropped).is_pending());
+            }
+            drop(dropped);
+            assert_eq!(Arc::strong_count(&memory), 2, "after {polls} polls");
+        }
+    }
+
+    #[test]
+    fn a_readback_that_arrived_gives_its_memory_back() {
+        let memory = Arc::new(());
+        let mut read = readback(&memory);
+        assert!(poll(&mut read).is_pending());
+        assert_eq!(poll(&mut read), Poll::Ready(Ok(vec![2])));
+        assert_eq!(Arc::strong_count(&memory), 1);
+        assert!(matches!(poll(&mut read), Poll::Ready(Err(_))), "read once");
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::extension::{AttentionShape, DecoderOps, KvTensors, QkvShape, QkvTensors};
 use crate::flex::PANEL_POSITIONS;
-use crate::{KvFormat, OpsError, PackedLayout, SampleParams};
+use crate::{KvFormat, OpsError, PackedLayout, SampleParams, WeightStreams};
 
 /// A weight matrix that stays quantised in the device's memory.
 #[derive(Debug, Clone)]
@@ -33,6 +33,11 @@ impl PackedMatrix {
     /// Format and shape.
     pub const fn layout(&self) -> PackedLayout {
         self.layout
+    }
+
+    /// Reads the matrix so from now on.
+    pub const fn set_streams(&mut self, streams: WeightStreams) {
+        self.layout.streams = streams;
     }
 }
 
@@ -72,6 +77,11 @@ impl QkvWeights {
         let words = Tensor::from_data(TensorData::new(words, shape), (device, DType::U32));
         Ok(Self { norm, words, layouts, has_bias: bias.is_some() })
     }
+
+    /// Reads the three matrices so from now on.
+    pub fn set_streams(&mut self, streams: WeightStreams) {
+        self.layouts.iter_mut().for_each(|layout| layout.streams = streams);
+    }
 }
 
 /// Keys and values of one layer: `[2, capacity, kv_heads]` of the [words](KvFormat::head_words) of a head, allocated once.
@@ -79,6 +89,7 @@ impl QkvWeights {
 pub struct KvLayer {
     // `None` only while an operation holds the tensor, so that a CPU backend sees it unshared and writes in place.
     tensor: Option<Tensor<4, Int>>,
+    shape: [usize; 4],
     format: KvFormat,
     unused: Tensor<1>,
 }
@@ -87,9 +98,16 @@ impl KvLayer {
     /// An empty cache for at least `capacity` tokens; `head_dim` is even.
     pub fn new(capacity: usize, kv_heads: usize, head_dim: usize, format: KvFormat, device: &Device) -> Self {
         let (capacity, words) = (capacity.next_multiple_of(PANEL_POSITIONS), format.head_words(head_dim, device));
-        let tensor = Tensor::<4, Int>::zeros([2, capacity, kv_heads, words], (device, DType::U32));
+        let shape = [2, capacity, kv_heads, words];
+        let tensor = Tensor::<4, Int>::zeros(shape, (device, DType::U32));
         let unused = Tensor::from_data(TensorData::new(vec![0.0f32], [1]), (device, DType::F32));
-        Self { tensor: Some(tensor), format, unused }
+        Self { tensor: Some(tensor), shape, format, unused }
+    }
+
+    /// Allocates the memory anew if an operation panicked and took it along.
+    pub fn restore(&mut self) {
+        let device = self.unused.device();
+        self.tensor.get_or_insert_with(|| Tensor::zeros(self.shape, (&device, DType::U32)));
     }
 
     #[cfg(test)]

@@ -1,6 +1,6 @@
 use inshore_model::{
     DeviceChoice, KnownPlans, KvFormat, LoadOptions, LoadProgress, MeasuredPlan, ModelError, NoPlan, OpenDevice,
-    PlanChoice,
+    PlanChoice, StepOutcome,
 };
 use js_sys::Function;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,9 @@ pub struct EngineDevice(pub(crate) OpenDevice);
 
 #[wasm_bindgen]
 impl EngineDevice {
-    /// Opens `"gpu"` (WebGPU), `"cpu"` (WASM SIMD) or `"auto"`: the GPU where there is an adapter, else the CPU.
-    pub async fn open(choice: String) -> Result<EngineDevice, JsValue> {
+    /// Opens `"gpu"` (WebGPU), `"cpu"` (WASM SIMD) or `"auto"`: the GPU where there is an adapter, else the CPU. `automatic`: the page
+    /// chose the device itself, so that what the device cannot do gives way, with a note in `ModelInfo`, instead of failing.
+    pub async fn open(choice: String, automatic: Option<bool>) -> Result<EngineDevice, JsValue> {
         let choice = match choice.as_str() {
             "auto" => DeviceChoice::Auto,
             "gpu" => DeviceChoice::Gpu,
@@ -25,7 +26,8 @@ impl EngineDevice {
             other => return Err(invalid_argument(&format!("device '{other}' is none of auto, gpu and cpu"))),
         };
         let device = OpenDevice::open(choice).await.map_err(|error| to_js(&ModelError::from(error)))?;
-        Ok(Self(device))
+        let is_automatic = automatic.unwrap_or(device.is_automatic);
+        Ok(Self(OpenDevice { is_automatic, ..device }))
     }
 
     /// `wgpu` or `flex`.
@@ -51,7 +53,7 @@ impl EngineDevice {
 extern "C" {
     /// How a model is loaded.
     #[wasm_bindgen(
-        typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32' | 'q8_0'; plan?: PlanChoice }"
+        typescript_type = "{ contextTokens?: number; exact?: boolean; kvCache?: 'f16' | 'f32' | 'q8_0'; plan?: PlanChoice; prefillTokens?: number }"
     )]
     pub type LoadArgument;
 
@@ -63,8 +65,8 @@ extern "C" {
     #[wasm_bindgen(typescript_type = "ModelInfo")]
     pub type InfoObject;
 
-    /// `Step` as a plain object.
-    #[wasm_bindgen(typescript_type = "Step | undefined")]
+    /// `Step` or `PrefillStep` as a plain object.
+    #[wasm_bindgen(typescript_type = "Step | PrefillStep | undefined")]
     pub type StepObject;
 
     /// `Timings` as a plain object.
@@ -79,7 +81,7 @@ export interface ModelInfo {
   name: string; architecture: string; parameters: number; quantisation: string; layers: number; hidden: number;
   heads: number; kvHeads: number; vocab: number; trainContextTokens: number; contextTokens: number;
   weightBytes: number; kvBytes: number; kvFormat: 'f16' | 'f32' | 'q8_0'; backend: 'wgpu' | 'flex'; device: string; gpuPlan?: string;
-  loadMs: number;
+  unknownKeys: string[]; notes: string[]; loadMs: number;
 }
 /** Where the plan of a GPU's products comes from: what the adapter can do, or what was measured before or else is measured now
  *  (`tuned`: plans by what they were measured on; not on an emulated adapter), or what is measured now, or a given one. */
@@ -88,6 +90,8 @@ export type PlanChoice = 'ruleOfThumb' | 'tunedAnew' | { tuned: Record<string, s
 export interface MeasuredPlan { key: string; plan: string }
 /** One generated token; `text` is empty while a code point or a possible stop text is incomplete. */
 export interface Step { id: number; text: string; logprob: number; top: [number, number][] }
+/** A step that ran a part of the prompt and drew no token. */
+export interface PrefillStep { prefill: { doneTokens: number; totalTokens: number } }
 /** Speed of an answer. */
 export interface Timings {
   ttftMs: number; prefillTps: number; decodeTps: number; promptTokens: number; cachedTokens: number;
@@ -102,6 +106,20 @@ struct LoadFields {
     exact: Option<bool>,
     kv_cache: Option<String>,
     plan: Option<PlanField>,
+    prefill_tokens: Option<usize>,
+}
+
+/// A step that ran a part of the prompt.
+#[derive(Serialize)]
+struct PrefillFields {
+    prefill: Progress,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Progress {
+    done_tokens: usize,
+    total_tokens: usize,
 }
 
 /// [`MeasuredPlan`], the plan as it is written.
@@ -160,8 +178,8 @@ impl Engine {
         let exact = fields.exact.unwrap_or(false);
         let kv_format = fields.kv_cache.as_deref().map(kv_format).transpose()?;
         let plan = fields.plan.map(PlanField::choice).transpose()?.unwrap_or_default();
-        let options =
-            LoadOptions { context_tokens: fields.context_tokens, exact, kv_format, plan, ..LoadOptions::default() };
+        let LoadFields { context_tokens, prefill_tokens, .. } = fields;
+        let options = LoadOptions { context_tokens, exact, kv_format, plan, prefill_tokens, ..LoadOptions::default() };
         let engine =
             inshore_model::Engine::load(&source, device.0.clone(), options, progress).await.map_err(|e| to_js(&e))?;
         Ok(Self(engine))
@@ -193,12 +211,22 @@ impl Engine {
         self.0.start(request).map(Generation).map_err(|error| to_js(&error))
     }
 
-    /// Generates the next token; `undefined` once the answer has ended.
+    /// Does the next part of the answer: a part of the prompt, or a token; `undefined` once the answer has ended. Between two calls
+    /// the generation can be cancelled.
     pub async fn step(&mut self, generation: &mut Generation) -> Result<StepObject, JsValue> {
         match self.0.step(&mut generation.0).await.map_err(|error| to_js(&error))? {
-            Some(step) => Ok(plain_object(&step)?.unchecked_into()),
-            None => Ok(JsValue::UNDEFINED.unchecked_into()),
+            StepOutcome::Prefill { done_tokens, total_tokens } => {
+                Ok(plain_object(&PrefillFields { prefill: Progress { done_tokens, total_tokens } })?.unchecked_into())
+            }
+            StepOutcome::Token(step) => Ok(plain_object(&step)?.unchecked_into()),
+            StepOutcome::Done => Ok(JsValue::UNDEFINED.unchecked_into()),
         }
+    }
+
+    /// Whether the engine can answer no more, and the model must be loaded again.
+    #[wasm_bindgen(js_name = isBroken)]
+    pub fn is_broken(&self) -> bool {
+        self.0.is_broken()
     }
 }
 

@@ -12,6 +12,8 @@ fuzz_target!(|input: &[u8]| {
     let mut values = vec![0.0; count * kind.block_len()];
     block::dequantize(kind, packed, &mut values).expect("whole blocks");
 
+    let bad = values.iter().position(|value| !value.is_finite()).map(|at| at / kind.block_len());
+    assert_eq!(block::first_not_finite(kind, packed), bad);
     for (packed, values) in packed.chunks(kind.block_bytes()).zip(values.chunks(kind.block_len())) {
         let mut alone = vec![0.0; kind.block_len()];
         block::dequantize(kind, packed, &mut alone).expect("one block");

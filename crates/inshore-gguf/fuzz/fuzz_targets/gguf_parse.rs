@@ -2,7 +2,7 @@
 #![no_main]
 
 use inshore_gguf::testing::block_on;
-use inshore_gguf::{Gguf, GgufError, block};
+use inshore_gguf::{Gguf, GgufError, Survey, block};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
@@ -10,6 +10,7 @@ fuzz_target!(|file: &[u8]| {
     let whole = Gguf::parse(file, file_len);
     assert!(!matches!(whole, Err(GgufError::Incomplete { .. })), "the whole file is all there is");
     check_prefix(file, &whole);
+    check_survey(file, &whole);
     match whole {
         Ok(gguf) => {
             assert_eq!(block_on(Gguf::read(file)).ok().as_ref().map(|gguf| gguf.data_offset), Some(gguf.data_offset));
@@ -30,6 +31,21 @@ fn check_prefix(file: &[u8], whole: &Result<Gguf, GgufError>) {
         (Err(GgufError::NotGguf { .. }), Err(GgufError::NotGguf { .. })) => {}
         (Err(part), Err(whole)) => assert_eq!(part.to_string(), whole.to_string()),
         (part, whole) => panic!("{part:?} from the prefix, {whole:?} from the file"),
+    }
+}
+
+/// A survey says of the file what parsing says, and shows the header where that is sound.
+fn check_survey(file: &[u8], whole: &Result<Gguf, GgufError>) {
+    match (block_on(Survey::read(file)), whole) {
+        (Ok(survey), Ok(whole)) => assert_eq!(survey.checked.as_ref().ok(), Some(whole)),
+        (Ok(survey), Err(whole)) => {
+            assert_eq!(survey.checked.expect_err("parsing refuses it").to_string(), whole.to_string());
+            for entry in &survey.tensors {
+                let _ = (entry.type_name(), entry.values(), entry.bytes());
+            }
+        }
+        (Err(survey), Err(whole)) => assert_eq!(survey.to_string(), whole.to_string()),
+        (Err(survey), Ok(_)) => panic!("{survey} from a survey of a sound file"),
     }
 }
 

@@ -63,6 +63,12 @@ impl GgufBuilder {
         self.metadata(key, value)
     }
 
+    /// Leaves out a key.
+    pub fn without_key(mut self, key: &str) -> Self {
+        self.entries.retain(|(present, _)| present != key);
+        self
+    }
+
     /// Adds an array of strings.
     pub fn strings<T: AsRef<str>>(self, key: &str, texts: &[T]) -> Self {
         let texts = texts.iter().map(|text| text.as_ref().to_owned()).collect();
@@ -82,6 +88,22 @@ impl GgufBuilder {
     /// Adds a tensor with any type code, shape and bytes.
     pub fn raw_tensor(mut self, name: &str, code: u32, shape: &[u64], bytes: Vec<u8>) -> Self {
         self.tensors.push(Entry { name: name.to_owned(), code, shape: shape.to_vec(), bytes });
+        self
+    }
+
+    /// Leaves out a tensor.
+    pub fn without_tensor(mut self, name: &str) -> Self {
+        self.tensors.retain(|tensor| tensor.name != name);
+        self
+    }
+
+    /// Changes the packed bytes of a tensor.
+    ///
+    /// # Panics
+    /// If there is none of this name.
+    pub fn with_bytes(mut self, name: &str, change: impl FnOnce(&mut [u8])) -> Self {
+        let tensor = self.tensors.iter_mut().find(|tensor| tensor.name == name);
+        change(&mut tensor.unwrap_or_else(|| panic!("no tensor {name}")).bytes);
         self
     }
 

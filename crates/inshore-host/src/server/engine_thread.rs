@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use inshore_model::{CancelHandle, Engine, FinishReason, ModelError, ModelInfo, Request, Timings};
+use inshore_model::{CancelHandle, Engine, FinishReason, ModelError, ModelInfo, Request, StepOutcome, Timings};
 use tokio::sync::{mpsc, oneshot};
 
 use super::openai::{ApiError, TokenLogprob};
@@ -172,7 +172,11 @@ fn answer(engine: &mut Engine, job: &Job, shared: &Shared) -> Result<(), ModelEr
         if !heard {
             generation.cancel();
         }
-        let Some(step) = pollster::block_on(engine.step(&mut generation))? else { break };
+        let step = match pollster::block_on(engine.step(&mut generation))? {
+            StepOutcome::Prefill { .. } => continue,
+            StepOutcome::Token(step) => step,
+            StepOutcome::Done => break,
+        };
         sent_bytes += step.text.len();
         let logprobs = job.logprobs.then(|| TokenLogprob::new(engine, &step));
         heard = send(AnswerEvent::Token { id: Some(step.id), text: step.text, logprobs });

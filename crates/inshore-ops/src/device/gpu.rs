@@ -134,6 +134,7 @@ fn opened(device: Device, setup: WgpuSetup) -> OpenDevice {
         backend: BackendKind::Wgpu,
         name: describe(&setup.adapter.get_info()),
         max_tensor_bytes: gpu.as_ref().map(|gpu| gpu.traits.binding_bytes),
+        is_automatic: false,
         gpu,
     }
 }

@@ -32,8 +32,6 @@ use crate::{PackedLayout, SampleParams, sample};
 #[cfg(test)]
 pub use self::cache::{CacheShape, rounded_queries};
 pub use self::cache::{PANEL_POSITIONS, head_words};
-#[cfg(target_family = "wasm")]
-pub use self::int8::{Readers, use_readers};
 pub use self::parallel::threads;
 #[cfg(target_family = "wasm")]
 pub use self::parallel::{Team, use_team};

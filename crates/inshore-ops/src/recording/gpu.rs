@@ -26,7 +26,7 @@ pub struct WarmUp(Option<Client>);
 
 /// Launches that can be repeated.
 #[derive(Debug)]
-pub struct Recording {
+pub struct CapturedGraph {
     graph: Graph,
     /// CubeCL orders launches by thread: from another one they could overtake each other.
     thread: ThreadId,
@@ -42,7 +42,7 @@ impl WarmUp {
 
     /// Records what `launch` launches, without doing it: a second time what was launched since the beginning, on memory that
     /// was there before. `None` if the runtime cannot.
-    pub fn record<T>(mut self, launch: impl FnOnce() -> T) -> Option<(Recording, T)> {
+    pub fn record<T>(mut self, launch: impl FnOnce() -> T) -> Option<(CapturedGraph, T)> {
         let client = self.0.take()?;
         // While it records the runtime takes no new memory, and what the caller keeps since the beginning is missing.
         drop((0..SPARE_BUFFERS).map(|_| client.empty(SPARE_BYTES)).collect::<Vec<_>>());
@@ -56,7 +56,7 @@ impl WarmUp {
         // None of them has happened.
         note_dispatches(0u64.wrapping_sub(recorded));
         let graph = client.stop_capture().ok()?;
-        Some((Recording { graph, thread: thread::current().id(), dispatches: recorded }, result))
+        Some((CapturedGraph { graph, thread: thread::current().id(), dispatches: recorded }, result))
     }
 }
 
@@ -69,7 +69,7 @@ impl Drop for WarmUp {
     }
 }
 
-impl Recording {
+impl CapturedGraph {
     /// Launches all again; what they read is what lies in their memory now. `false`, and nothing is launched, on another thread
     /// than the recording's or on a lost device.
     ///

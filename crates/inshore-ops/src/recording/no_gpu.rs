@@ -12,7 +12,7 @@ pub struct WarmUp(Infallible);
 
 /// There is none.
 #[derive(Debug)]
-pub struct Recording(Infallible);
+pub struct CapturedGraph(Infallible);
 
 impl WarmUp {
     pub(super) fn of(_words: DispatchTensor) -> Option<Self> {
@@ -20,12 +20,12 @@ impl WarmUp {
     }
 
     /// Never called.
-    pub fn record<T>(self, _launch: impl FnOnce() -> T) -> Option<(Recording, T)> {
+    pub fn record<T>(self, _launch: impl FnOnce() -> T) -> Option<(CapturedGraph, T)> {
         match self.0 {}
     }
 }
 
-impl Recording {
+impl CapturedGraph {
     /// Never called.
     pub fn replay(&self) -> bool {
         match self.0 {}

@@ -7,8 +7,10 @@ use cubecl::prelude::*;
 pub(crate) const UNITS: usize = 256;
 /// Units that share a partial result.
 const FOLD: usize = 16;
-/// Image of minus infinity: the least of all logits, also that of NaN.
+/// Image of minus infinity: the least of all logits.
 const KEY_NONE: u32 = 0x007f_ffff;
+/// Image of the largest finite value: that of plus infinity and of NaN too. Logits with one of those are no distribution.
+const KEY_LARGEST: u32 = 0xff7f_ffff;
 /// Bits of minus infinity.
 const MINUS_INFINITY: u32 = 0xff80_0000;
 
@@ -302,8 +304,9 @@ fn report(logits: &[f32], out: &mut [u32], at: (usize, u32), norm: (f32, f32)) {
     let found = id != 0xffff_ffffu32;
     let key = bounded_key(logits[select(found, id, 0u32) as usize]);
     let logprob = u32::reinterpret(value_of(key) - norm.0 - norm.1);
+    let is_distribution = key_of(norm.0) < KEY_LARGEST;
     out[pair * 2] = id;
-    out[pair * 2 + 1] = select(found && key > KEY_NONE, logprob, MINUS_INFINITY);
+    out[pair * 2 + 1] = select(found && is_distribution && key > KEY_NONE, logprob, MINUS_INFINITY);
 }
 
 /// The image of a value in the integers that keeps the order of f32.
@@ -313,12 +316,12 @@ fn key_of(value: f32) -> u32 {
     select(bits >> 31u32 == 1u32, !bits, bits | 0x8000_0000u32)
 }
 
-/// As [`key_of`]; NaN counts as minus infinity, plus infinity as the largest finite value.
+/// As [`key_of`]; NaN and plus infinity count as the largest finite value.
 #[cube]
 fn bounded_key(value: f32) -> u32 {
     let bits = u32::reinterpret(value);
     let nan = (bits & 0x7fff_ffffu32) > 0x7f80_0000u32;
-    min(select(nan, KEY_NONE, key_of(value)), 0xff7f_ffffu32)
+    min(select(nan, KEY_LARGEST, key_of(value)), KEY_LARGEST)
 }
 
 /// The value whose image is `key`.

@@ -70,7 +70,7 @@ impl SampleParams {
     }
 }
 
-/// A drawn token with the model's log-probabilities.
+/// A drawn token with the model's log-probabilities. Where [`is_finite`](Self::is_finite) says no, it means nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampled {
     /// The token.
@@ -82,6 +82,11 @@ pub struct Sampled {
 }
 
 impl Sampled {
+    /// Whether the logits were numbers and one of them could be drawn.
+    pub const fn is_finite(&self) -> bool {
+        self.logprob.is_finite()
+    }
+
     /// Reads the packed result: `id, logprob`, then `top_logprobs` pairs `id, logprob`; log-probabilities as f32 bits.
     /// `None` if there are fewer than two words.
     pub fn from_words(words: &[u32]) -> Option<Self> {

@@ -1,7 +1,8 @@
 //! Sampling in plain Rust: the meaning of [`DecoderOps::sample`](crate::extension::DecoderOps::sample), and what the CPU runs.
 //!
-//! Special values: a NaN logit counts as minus infinity, plus infinity as [`f32::MAX`]. If no logit is above minus infinity,
-//! the token is 0 and its log-probability minus infinity. Ties go to the lowest id everywhere.
+//! Special values: minus infinity is a token that is never drawn. NaN and plus infinity count as [`f32::MAX`], and where there is one,
+//! or where no logit is above minus infinity, the logits are no distribution: every log-probability is minus infinity, that of
+//! the drawn token too, and the caller sees that the draw means nothing. Ties go to the lowest id everywhere.
 
 use std::borrow::Cow;
 
@@ -72,13 +73,9 @@ pub fn sample(logits: &[f32], history: &[u32], params: &SampleParams) -> Vec<u32
     words
 }
 
-/// Comparisons, here and in [`max_of`]: they become vector code where `f32::max` is a call for each value.
+/// Comparisons, here (false for NaN) and in [`max_of`]: they become vector code where `f32::max` is a call for each value.
 fn bounded(logit: f32) -> f32 {
-    match logit {
-        f32::INFINITY => f32::MAX,
-        number if number.is_nan() => f32::NEG_INFINITY,
-        number => number,
-    }
+    if logit <= f32::MAX { logit } else { f32::MAX }
 }
 
 /// Normaliser of the model's own distribution.
@@ -96,7 +93,8 @@ impl LogSoftmax {
     }
 
     fn logprob(&self, logit: f32) -> f32 {
-        if logit == f32::NEG_INFINITY { logit } else { logit - self.max - self.ln_sum }
+        let is_distribution = self.max > f32::NEG_INFINITY && self.max < f32::MAX;
+        if is_distribution && logit > f32::NEG_INFINITY { logit - self.max - self.ln_sum } else { f32::NEG_INFINITY }
     }
 }
 

@@ -5,7 +5,7 @@ mod unpacked;
 
 use super::super::simd::int8::{GROUPS, Int8, Line, STEPS};
 use crate::PackedLayout;
-use crate::packed::PANEL_ROWS;
+use crate::packed::{PANEL_ROWS, WeightStreams};
 
 pub use self::k::{Q4K, Q5K, Q6K};
 pub use self::unpacked::{MOST_LINES, Unpacked};
@@ -66,6 +66,11 @@ impl<'a> Panels<'a> {
     /// `words` are whole panels of a matrix of `layout`.
     pub fn new(words: &'a [u32], layout: PackedLayout) -> Self {
         Self { lines: words.as_chunks::<PANEL_ROWS>().0, layout }
+    }
+
+    /// How they are read for one token.
+    pub const fn streams(&self) -> WeightStreams {
+        self.layout.streams
     }
 
     /// How many there are.

@@ -12,7 +12,6 @@
 mod activations;
 mod formats;
 mod product;
-mod readers;
 
 use std::marker::PhantomData;
 
@@ -23,8 +22,6 @@ pub use self::activations::Activations;
 pub use self::activations::LARGEST;
 use self::formats::{Format, MOST_LINES, Panels, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 use self::product::{MANY, Product};
-#[cfg(any(test, target_family = "wasm"))]
-pub use self::readers::{Readers, use_readers};
 use super::matmul::Matrix;
 use super::parallel::Columns;
 use super::simd;

@@ -7,8 +7,7 @@ use super::super::simd::int8::{GROUPS, Int8, Line, STEPS};
 use super::super::simd::{Kernel, Simd};
 use super::activations::{Activations, Token};
 use super::formats::{Format, Panel, Panels, Unpacked};
-use super::readers::{Readers, readers};
-use crate::packed::PANEL_ROWS;
+use crate::packed::{PANEL_ROWS, WeightStreams};
 
 /// Tokens for which it pays to unpack a panel first.
 pub const MANY: usize = 8;
@@ -44,7 +43,7 @@ impl<F: Format> Product<'_, '_, F> {
     #[inline(always)]
     fn one_token<S: Simd, const ALL: usize, const N: usize>(self, simd: S) {
         let Self { panels, x, out, .. } = self;
-        let apart = if readers() == Readers::Four { panels.count() / N } else { 0 };
+        let apart = if panels.streams() == WeightStreams::Four { panels.count() / N } else { 0 };
         for first in 0..apart {
             let places = std::array::from_fn(|n| first + n * apart);
             tile::<S, F, N, ALL, 1>(simd, x, out, places.map(|at| (at, panels.panel(at))), [0, 0, 1]);

@@ -4,12 +4,13 @@ use inshore_gguf::GgmlType;
 use proptest::prelude::*;
 
 use super::*;
-use crate::flex::int8::{LARGEST, Readers, use_readers};
+use crate::flex::int8::LARGEST;
 use crate::flex::matmul::{Matrix, add_product};
 use crate::flex::round::round;
 use crate::flex::simd::int8::RUN;
 use crate::flex::simd::tests::with_each_isa;
 use crate::linear::reference;
+use crate::packed::WeightStreams;
 
 /// All formats that lie in panels.
 fn kinds() -> impl Iterator<Item = GgmlType> {
@@ -76,14 +77,14 @@ fn every_format_at_sizes_around_tiles_and_panels() {
 }
 
 #[test]
-fn readers_change_no_bit() {
+fn weight_streams_change_no_bit() {
     with_each_isa(|isa| {
         for kind in kinds() {
-            // Panels that four readers share, and some that are left over.
+            // Panels that four streams share, and some that are left over.
             let (rows, cols) = (16 * 11 - 3, kind.block_len().max(64));
-            let (weight, x, residual) = (weight(kind, rows, cols, 7), random(8, cols), random(9, rows));
-            let [one, four] = [Readers::One, Readers::Four].map(|readers| {
-                use_readers(readers);
+            let (mut weight, x, residual) = (weight(kind, rows, cols, 7), random(8, cols), random(9, rows));
+            let [one, four] = [WeightStreams::One, WeightStreams::Four].map(|streams| {
+                weight.layout.streams = streams;
                 product(&weight, &x, &residual)
             });
             assert_eq!(one, four, "{isa} {kind}");

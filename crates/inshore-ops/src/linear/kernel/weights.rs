@@ -189,7 +189,7 @@ fn row_words(cols: usize, #[comptime] kind: GgmlType) -> usize {
 
 /// A layout of the format with one block, or none where a row may be shorter than a block.
 fn one_block(kind: GgmlType) -> PackedLayout {
-    PackedLayout { kind, rows: 1, cols: kind.block_len(), panels: false }
+    PackedLayout::new(kind, 1, kind.block_len()).expect("a whole block")
 }
 
 fn scales_first(kind: GgmlType) -> bool {

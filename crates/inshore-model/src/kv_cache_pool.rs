@@ -5,9 +5,9 @@ use crate::config::Config;
 
 /// Keys and values of the last conversations, allocated once, in the order of their last use.
 #[derive(Debug)]
-pub struct Conversations(Vec<KvCache>);
+pub struct KvCachePool(Vec<KvCache>);
 
-impl Conversations {
+impl KvCachePool {
     /// Room for `count` conversations (at least one) of `capacity` tokens each.
     pub fn new(count: usize, config: &Config, capacity: usize, format: KvFormat, device: &OpenDevice) -> Self {
         Self((0..count.max(1)).map(|_| KvCache::new(config, capacity, format, &device.device)).collect())
@@ -21,15 +21,20 @@ impl Conversations {
     /// Goes on with the conversation that has the longest beginning in common with `ids`, if that is half of it or more: less
     /// is a system prompt, and the conversation behind it would be lost. Else another one begins where the longest unused was.
     /// Gives how many tokens the two have in common; the rest is forgotten.
-    pub fn turn_to(&mut self, ids: &[u32]) -> usize {
-        let shared = |cache: &KvCache| cache.shared(ids);
+    pub fn acquire(&mut self, ids: &[u32]) -> usize {
+        let shared = |cache: &KvCache| cache.common_prefix_len(ids);
         let nearest = (0..self.0.len()).max_by_key(|&at| shared(&self.0[at])).unwrap_or_default();
         let goes_on = 2 * shared(&self.0[nearest]) >= self.0[nearest].tokens();
         self.0[if goes_on { nearest } else { 0 }..].rotate_left(1);
         let cache = self.current();
-        let held = cache.shared(ids);
+        let held = cache.common_prefix_len(ids);
         cache.truncate(held);
         held
+    }
+
+    /// Forgets them all, and allocates what a panic took along.
+    pub fn restore(&mut self) {
+        self.0.iter_mut().for_each(KvCache::restore);
     }
 
     /// Forgets them all.

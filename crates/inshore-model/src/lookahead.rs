@@ -13,7 +13,7 @@ const MOST_AHEAD: usize = 4;
 
 /// The pace of an answer's steps.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub struct Lookahead {
     last: Option<Instant>,
     /// Time from one token to the next, smoothed.
     step: Option<Duration>,
@@ -21,7 +21,7 @@ pub struct Pace {
     fixed: Option<usize>,
 }
 
-impl Pace {
+impl Lookahead {
     /// Of an engine that runs `fixed` steps ahead, or as many as fit.
     pub fn new(fixed: Option<usize>) -> Self {
         Self { fixed, ..Self::default() }
@@ -55,8 +55,8 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn after(steps_ms: impl IntoIterator<Item = u64>) -> Pace {
-        let mut pace = Pace::default();
+    fn after(steps_ms: impl IntoIterator<Item = u64>) -> Lookahead {
+        let mut pace = Lookahead::default();
         let mut now = Instant::now();
         pace.read(now);
         for step_ms in steps_ms {
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn it_begins_with_one_and_follows_the_steps() {
-        assert_eq!(Pace::default().ahead(), 1);
+        assert_eq!(Lookahead::default().ahead(), 1);
         assert_eq!(after([]).ahead(), 1);
         assert_eq!(after([1; 5].into_iter().chain([100; 5])).ahead(), 1);
         assert_eq!(after([100; 5].into_iter().chain([1; 40])).ahead(), 4);
