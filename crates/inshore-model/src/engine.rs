@@ -393,7 +393,10 @@ fn reserve(bytes: u64, device: &OpenDevice) -> Result<(), ModelError> {
     if device.backend != BackendKind::Flex {
         return Ok(());
     }
-    let fits = usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
+    let mut memory = Vec::<u8>::new();
+    let fits = usize::try_from(bytes).is_ok_and(|bytes| memory.try_reserve_exact(bytes).is_ok());
+    // Or the compiler would leave out an allocation that nobody uses.
+    std::hint::black_box(&memory);
     if fits { Ok(()) } else { Err(GgufError::OutOfMemory { what: "keys and values", bytes }.into()) }
 }
 

@@ -10,7 +10,7 @@ use inshore_gguf::{Gguf, Metadata};
 use inshore_tokenizer::{ChatTemplate, Tokenizer};
 
 pub use self::metadata::KeyUse;
-pub use self::tensors::ROPE_FREQS;
+pub use self::tensors::{ROPE_FREQS, check_shape};
 use crate::ModelError;
 use crate::config::Config;
 
@@ -71,10 +71,10 @@ pub fn check_kind(metadata: &Metadata) -> Result<(), ModelError> {
     kind::check(metadata)
 }
 
-/// Refuses a file with tensors that are missing or that the architecture does not have.
+/// Refuses a file with tensors that are missing, misshapen or that the architecture does not have.
 ///
 /// # Errors
-/// [`ModelError::UnusedTensors`], [`ModelError::MixtureOfExperts`], or that a tensor is missing.
+/// [`ModelError::UnusedTensors`], [`ModelError::MixtureOfExperts`], [`ModelError::WrongShape`], or that a tensor is missing.
 pub fn check_tensors(gguf: &Gguf, config: &Config) -> Result<(), ModelError> {
     tensors::check(gguf, config)
 }

@@ -6,7 +6,7 @@ use inshore_gguf::{GgmlType, Gguf, GgufError, ReadAt, TensorInfo, block};
 use inshore_ops::{PackedLayout, PackedMatrix, QkvWeights, device::OpenDevice};
 
 use crate::config::Config;
-use crate::file::{ROPE_FREQS, check_tensors};
+use crate::file::{ROPE_FREQS, check_shape};
 use crate::llama::{DecoderLayer, Llama};
 use crate::rope::{adjacent_row, rope_table};
 use crate::{LoadProgress, ModelError};
@@ -34,7 +34,6 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
     /// # Errors
     /// Missing, misshapen or unreadable tensors; tensors that the device's buffers cannot hold.
     pub async fn llama(mut self, capacity: usize) -> Result<Llama, ModelError> {
-        check_tensors(self.gguf, self.config)?;
         self.check_sizes()?;
         let config = self.config.clone();
         let (vocab, hidden) = (config.vocab_size, config.hidden_size);
@@ -166,10 +165,7 @@ impl<'a, S: ReadAt, P: FnMut(LoadProgress)> Loader<'a, S, P> {
     fn tensor(&mut self, name: &str, expected: &[u64; 2]) -> Result<&'a TensorInfo, ModelError> {
         let info = self.gguf.tensor(name)?;
         self.read += 1;
-        if [info.rows(), info.cols()] != *expected {
-            let actual = info.shape.iter().rev().copied().collect();
-            return Err(ModelError::WrongShape { name: name.into(), expected: expected.to_vec(), actual });
-        }
+        check_shape(info, *expected)?;
         Ok(info)
     }
 

@@ -122,7 +122,8 @@ fn long_prompts_run_in_pieces_that_do_not_show() {
 #[test]
 fn a_cancel_between_two_parts_of_a_prompt_ends_it_there() {
     let options = LoadOptions { prefill_tokens: Some(100), ..LoadOptions::default() };
-    let load = Engine::load(&tiny_llama(5), OpenDevice::cpu(), options, |_| {});
+    let file = tiny_llama(5);
+    let load = Engine::load(&file, OpenDevice::cpu(), options, |_| {});
     let mut engine = pollster::block_on(load).expect("it loads");
     let prompt = Prompt::Ids(vec![97; 350]);
     for cancelled_after in 1..4 {

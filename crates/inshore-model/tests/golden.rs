@@ -122,7 +122,8 @@ fn the_gpu_equals_the_reference_and_is_near_it_with_rounded_keys_and_values() {
         let refused = Engine::load(&source, device.clone(), options.clone(), |_| {}).await;
         assert!(matches!(refused, Err(ModelError::KvFormatOnGpu { format: "q8_0" })));
         // Where the caller left the device open, the wish gives way.
-        let automatic = OpenDevice { is_automatic: true, ..device.clone() };
+        let mut automatic = device.clone();
+        automatic.is_automatic = true;
         let engine = Engine::load(&source, automatic, options, |_| {}).await.expect("it loads with f16");
         assert_eq!((engine.info().kv_format, engine.info().notes.len()), ("f16", 1));
         drop(engine);

@@ -25,9 +25,9 @@ impl EngineDevice {
             "cpu" => DeviceChoice::Cpu,
             other => return Err(invalid_argument(&format!("device '{other}' is none of auto, gpu and cpu"))),
         };
-        let device = OpenDevice::open(choice).await.map_err(|error| to_js(&ModelError::from(error)))?;
-        let is_automatic = automatic.unwrap_or(device.is_automatic);
-        Ok(Self(OpenDevice { is_automatic, ..device }))
+        let mut device = OpenDevice::open(choice).await.map_err(|error| to_js(&ModelError::from(error)))?;
+        device.is_automatic = automatic.unwrap_or(device.is_automatic);
+        Ok(Self(device))
     }
 
     /// `wgpu` or `flex`.

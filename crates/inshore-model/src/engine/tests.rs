@@ -86,7 +86,8 @@ fn a_lost_device_breaks_the_engine_for_good() {
 #[test]
 fn a_kv_format_that_the_device_lacks_gives_way_only_where_the_device_was_left_open() {
     let on = |backend, is_automatic| {
-        let device = OpenDevice { backend, is_automatic, ..OpenDevice::cpu() };
+        let mut device = OpenDevice::cpu();
+        (device.backend, device.is_automatic) = (backend, is_automatic);
         KvCache::format_on(KvFormat::Q8_0, &device)
     };
     let found = on(BackendKind::Wgpu, true).unwrap();

@@ -51,7 +51,8 @@ mod tests {
     #[test]
     fn what_is_chosen_for_a_model_is_that_models() {
         let load = |seed| {
-            let load = Engine::load(&tiny_llama(seed), OpenDevice::cpu(), LoadOptions::default(), |_| {});
+            let file = tiny_llama(seed);
+            let load = Engine::load(&file, OpenDevice::cpu(), LoadOptions::default(), |_| {});
             pollster::block_on(load).expect("it loads").model
         };
         let streams = |model: &Llama| model.layers[1].down_proj.layout().streams;
