@@ -142,28 +142,6 @@ fn logits_that_are_not_finite_show_in_the_log_probability() {
     }
 }
 
-/// Drawn often, tokens come as often as their probabilities say; 5 standard deviations of the count are allowed.
-#[test]
-fn draws_are_as_frequent_as_probabilities() {
-    let probabilities = [0.5f64, 0.25, 0.125, 0.1, 0.025];
-    let logits = probabilities.map(|probability| probability.ln() as f32);
-    let draws = 20_000u32;
-    for (top_k, kept) in [(0, 5), (3, 3)] {
-        let mut counts = [0u32; 5];
-        for step in 0..draws {
-            let params = SampleParams { temperature: 1.0, top_k, step, ..warm(11) };
-            counts[reference::sample(&logits, &NO_HISTORY, &params)[0] as usize] += 1;
-        }
-        let mass: f64 = probabilities[..kept].iter().sum();
-        for (at, (&count, probability)) in counts.iter().zip(probabilities).enumerate() {
-            let share = if at < kept { probability / mass } else { 0.0 };
-            let deviation = (f64::from(draws) * share * (1.0 - share)).sqrt();
-            let off = (f64::from(count) - f64::from(draws) * share).abs();
-            assert!(off <= 5.0 * deviation, "token {at} was drawn {count} times of {draws}, its share is {share}");
-        }
-    }
-}
-
 #[test]
 fn a_real_vocabulary() {
     let logits = spread(77, 49152);

@@ -60,9 +60,11 @@ fn greedy_takes_the_first_of_equals_and_reports_logprobs() {
 #[test]
 fn special_logits() {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
-    assert_eq!(run(&[nan, -1.0, nan], &[], WARM).id, 1);
-    let out = run(&[1.0, inf, 0.0], &[], WARM);
-    assert_eq!((out.id, out.logprob), (1, 0.0));
+    assert_eq!(run(&[-inf, -1.0, -inf], &[], WARM).id, 1);
+    for no_distribution in [[1.0, inf, 0.0], [nan, -1.0, nan]] {
+        let out = run(&no_distribution, &[], WARM);
+        assert_eq!((out.is_finite(), out.logprob), (false, -inf));
+    }
     for params in [SampleParams::greedy(), SampleParams { top_p: 0.5, top_k: 1, min_p: 0.1, ..WARM }] {
         for nothing in [[nan; 3], [-inf; 3]] {
             let out = run(&nothing, &[], params);
