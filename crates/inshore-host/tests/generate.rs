@@ -6,6 +6,8 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use inshore_gguf::GgmlType;
+use inshore_model::testing::TinyModel;
 use serde_json::Value;
 use support::{ENDLESS, TempDir, endless_model, generate, inshore, refusal, run, text, tiny_model, wait};
 
@@ -247,6 +249,46 @@ fn inspect_shows_the_header_and_refuses_what_is_none() {
     let bad = folder.path().join("bad.gguf");
     std::fs::write(&bad, "PK\u{3}\u{4}").unwrap();
     assert!(refusal(&["inspect", bad.to_str().unwrap()]).contains("not a GGUF file"));
+}
+
+/// Any file with a sound header is shown, with what is unknown in it and why it would not load.
+#[test]
+fn inspect_says_why_a_file_would_not_load() {
+    let folder = TempDir::new();
+    let path = folder.path().join("odd.gguf");
+    let model = TinyModel { architecture: "llama", kind: GgmlType::Q8_0, kv_heads: 2, context_tokens: 512, seed: 1 };
+    let inspect = |file: Vec<u8>| {
+        std::fs::write(&path, file).unwrap();
+        let output = run(&["inspect", "--json", "--tensors", path.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let codes = |report: &Value| {
+        let refusals = report["refusals"].as_array().unwrap();
+        refusals.iter().map(|refusal| refusal["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let sound = model.builder().metadata("llama.colour", inshore_gguf::Value::U32(1));
+    let report = inspect(sound.build());
+    assert_eq!((codes(&report), &report["unknown_keys"]), (vec![], &serde_json::json!(["llama.colour"])));
+    assert!(text(&run(&["inspect", path.to_str().unwrap()]).stdout).contains("llama.colour = 1  (unknown, ignored)"));
+
+    let report = inspect(sound.clone().raw_tensor("odd", 39, &[32], vec![0; 17]).build());
+    assert_eq!(codes(&report), ["unsupported_tensor_type"]);
+    assert_eq!(report["tensors_by_type"]["MXFP4"]["count"], 1);
+    let report = inspect(sound.clone().raw_tensor("odd", 4711, &[32], vec![0; 17]).build());
+    assert_eq!(report["tensors_by_type"]["unknown type 4711"]["count"], 1);
+    assert_eq!(report["tensors"].as_array().unwrap().last().unwrap()["bytes"], Value::Null);
+
+    let several = sound
+        .clone()
+        .metadata("llama.logit_scale", inshore_gguf::Value::F32(2.0))
+        .metadata("llama.attention.causal", inshore_gguf::Value::Bool(false))
+        .tensor("blk.0.attn_q.bias", GgmlType::F32, &[64], &[0.0; 64]);
+    let report = inspect(several.build());
+    assert_eq!(codes(&report), ["unsupported_metadata", "unsupported_metadata", "unused_tensors"]);
+    let whole = sound.build();
+    assert_eq!(codes(&inspect(whole[..whole.len() - 99].to_vec())), ["truncated"]);
+    assert_eq!(codes(&inspect(sound.metadata("split.count", inshore_gguf::Value::U16(3)).build())), ["split_file"]);
 }
 
 #[test]

@@ -253,9 +253,8 @@ fn rule_of(key: &str, architecture: &str) -> Option<Rule> {
     let own =
         key.strip_prefix(architecture).and_then(|rest| rest.strip_prefix('.')).filter(|_| !architecture.is_empty());
     let Some(own) = own else { return found(key, GENERAL) };
-    let is_foreign = |known: &&str| *known == own || (known.ends_with('.') && own.starts_with(known));
-    found(own, OF_ARCHITECTURE)
-        .or_else(|| FOREIGN_OF_ARCHITECTURE.iter().any(|known| is_foreign(&known)).then_some(Foreign))
+    let is_foreign = |known: &&str| *known == own || (known.ends_with('.') && own.starts_with(*known));
+    found(own, OF_ARCHITECTURE).or_else(|| FOREIGN_OF_ARCHITECTURE.iter().any(is_foreign).then_some(Foreign))
 }
 
 /// The row of the key itself, or else of the family that it belongs to.
