@@ -68,7 +68,7 @@ fn special_logits() {
     for params in [SampleParams::greedy(), SampleParams { top_p: 0.5, top_k: 1, min_p: 0.1, ..WARM }] {
         for nothing in [[nan; 3], [-inf; 3]] {
             let out = run(&nothing, &[], params);
-            assert_eq!((out.id, out.logprob), (0, -inf));
+            assert_eq!((out.is_finite(), out.logprob), (false, -inf));
         }
     }
     let out = run(&[1.0], &[], SampleParams { top_logprobs: 2, ..SampleParams::greedy() });
