@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use inshore_gguf::FileSource;
-use inshore_model::{Engine, LoadOptions, LoadProgress, OpenDevice, PlanChoice};
+use inshore_model::{Engine, LoadOptions, LoadProgress, LocalTime, OpenDevice, PlanChoice};
 
 use crate::cli::{ModelArgs, Tune};
 use crate::models::{self, Cache, ModelFile};
@@ -38,6 +38,7 @@ pub fn load(args: &ModelArgs, file: &ModelFile, conversations: u16) -> anyhow::R
         kv_format: args.kv_cache,
         conversations: Some(conversations.into()),
         plan: plan_choice(args, plans.as_ref()),
+        clock: Some(local_time),
         ..LoadOptions::default()
     };
     let bar = std::io::stderr().is_terminal().then(|| loading_bar(file.bytes));
@@ -83,6 +84,12 @@ fn loading_bar(bytes: u64) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+/// The user's clock, for chat templates that write the date.
+fn local_time() -> LocalTime {
+    let now = chrono::Local::now();
+    LocalTime::from_unix(now.timestamp_micros(), now.offset().local_minus_utc())
 }
 
 /// A seed nobody can guess; the clock serves where the system has no randomness.

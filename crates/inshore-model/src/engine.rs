@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
+use std::time::Duration;
 
 use burn::tensor::{DType, Element, Int, Tensor, TensorData};
 use inshore_gguf::{Gguf, ReadAt};
 use inshore_ops::device::OpenDevice;
 use inshore_ops::sample::reference::noise_key;
 use inshore_ops::{KvFormat, Reading, SampleParams, Sampled, WarmUp, sample};
-use inshore_tokenizer::{ChatTemplate, EncodeOptions, StreamDecoder, Tokenizer};
+use inshore_tokenizer::{ChatTemplate, Conversation, EncodeOptions, LocalTime, StreamDecoder, Tokenizer, TokenizerError};
 use web_time::Instant;
 
 use crate::cache::KvCache;
@@ -30,6 +31,9 @@ const DEFAULT_CONTEXT_TOKENS: usize = 2048;
 /// Prompt tokens that run through the model at once: bounds the activations' memory and the wait for a cancel.
 const PREFILL_TOKENS: usize = 256;
 
+/// The longest that a chat template may run. Real ones take milliseconds; their other budgets end most others sooner.
+const MAX_TEMPLATE_TIME: Duration = Duration::from_secs(5);
+
 /// Enough for the kernels of many tokens.
 const WARM_UP_TOKENS: usize = 16;
 
@@ -50,6 +54,8 @@ pub struct LoadOptions {
     pub steps_ahead: Option<usize>,
     /// How a GPU computes products.
     pub plan: PlanChoice,
+    /// The user's clock, for chat templates that write the date; `None`: they do without.
+    pub clock: Option<fn() -> LocalTime>,
 }
 
 impl LoadOptions {
@@ -76,6 +82,7 @@ pub struct Engine {
     pub(crate) conversations: Conversations,
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
+    clock: Option<fn() -> LocalTime>,
     device: OpenDevice,
     info: ModelInfo,
     /// The history of a greedy answer without penalties: one pair that counts nothing, and no noise.
@@ -145,6 +152,7 @@ impl Engine {
             conversations,
             tokenizer,
             template,
+            clock: options.clock,
             device,
             info,
             no_history,
@@ -194,7 +202,7 @@ impl Engine {
     /// of range.
     pub fn start(&mut self, request: Request) -> Result<Generation, ModelError> {
         request.sampling.check()?;
-        let prompt_ids = self.prompt_ids(&request.prompt)?;
+        let prompt_ids = self.prompt_ids(&request)?;
         if prompt_ids.is_empty() {
             return Err(ModelError::EmptyPrompt);
         }
@@ -374,18 +382,25 @@ impl Engine {
         Ok(())
     }
 
-    fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
-        match prompt {
+    fn prompt_ids(&self, request: &Request) -> Result<Vec<u32>, ModelError> {
+        match &request.prompt {
             Prompt::Ids(ids) => self.known(ids),
             Prompt::Raw(text) => {
                 let options = EncodeOptions { parse_special: true, add_special: true };
                 Ok(self.tokenizer.encode(text, options)?)
             }
             Prompt::Chat(messages) => {
-                let template = self.template.as_ref().ok_or(inshore_tokenizer::TokenizerError::NoTemplate)?;
-                let text = template.render(messages, true)?;
-                let options = EncodeOptions { parse_special: true, add_special: false };
-                Ok(self.tokenizer.encode(&text, options)?)
+                let template = self.template.as_ref().ok_or(TokenizerError::NoTemplate)?;
+                let started = Instant::now();
+                let deadline = || started.elapsed() > MAX_TEMPLATE_TIME;
+                let prompt = template.render(&Conversation {
+                    messages,
+                    tools: &request.tools,
+                    add_generation_prompt: true,
+                    now: self.clock.map(|clock| clock()),
+                    deadline: Some(&deadline),
+                })?;
+                Ok(self.tokenizer.encode_prompt(&prompt.text, &prompt.content)?)
             }
         }
     }
@@ -393,10 +408,7 @@ impl Engine {
     fn begun_ids(&self, begun: &Begun) -> Result<Vec<u32>, ModelError> {
         match begun {
             Begun::Ids(ids) => self.known(ids),
-            Begun::Text(text) => {
-                let options = EncodeOptions { parse_special: false, add_special: false };
-                Ok(self.tokenizer.encode(text, options)?)
-            }
+            Begun::Text(text) => Ok(self.tokenizer.encode_content(text)?),
         }
     }
 

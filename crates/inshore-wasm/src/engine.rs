@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use crate::error::{invalid_argument, to_js};
-use crate::request::{EngineRequest, from_js};
+use crate::request::{EngineRequest, from_js, local_time};
 use crate::source::ByteSource;
 
 /// A device, opened once per worker.
@@ -161,7 +161,7 @@ impl Engine {
         let kv_format = fields.kv_cache.as_deref().map(kv_format).transpose()?;
         let plan = fields.plan.map(PlanField::choice).transpose()?.unwrap_or_default();
         let options =
-            LoadOptions { context_tokens: fields.context_tokens, exact, kv_format, plan, ..LoadOptions::default() };
+            LoadOptions { context_tokens: fields.context_tokens, exact, kv_format, plan, clock: Some(local_time), ..LoadOptions::default() };
         let engine =
             inshore_model::Engine::load(&source, device.0.clone(), options, progress).await.map_err(|e| to_js(&e))?;
         Ok(Self(engine))
