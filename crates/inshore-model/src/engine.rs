@@ -9,7 +9,9 @@ use inshore_gguf::{Gguf, ReadAt};
 use inshore_ops::device::OpenDevice;
 use inshore_ops::sample::reference::noise_key;
 use inshore_ops::{KvFormat, Reading, SampleParams, Sampled, WarmUp, sample};
-use inshore_tokenizer::{ChatTemplate, Conversation, EncodeOptions, LocalTime, StreamDecoder, Tokenizer, TokenizerError};
+use inshore_tokenizer::{
+    ChatTemplate, Conversation, EncodeOptions, LocalTime, StreamDecoder, Tokenizer, TokenizerError,
+};
 use web_time::Instant;
 
 use crate::cache::KvCache;

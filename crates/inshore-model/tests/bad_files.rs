@@ -109,7 +109,8 @@ fn templates_that_loop_or_fail_are_errors_of_the_request() {
     let failing = with("tokenizer.chat_template", Value::String("{{ raise_exception('only poems') }}".into()));
     let message = inshore_model::Message::new("user", "hello");
     let broken = with("tokenizer.chat_template", Value::String("{% for %}".into()));
-    let endless = with("tokenizer.chat_template", Value::String("{{ 'abc'.count('') }}{{ 'x'|indent(99999999999) }}".into()));
+    let endless =
+        with("tokenizer.chat_template", Value::String("{{ 'abc'.count('') }}{{ 'x'|indent(99999999999) }}".into()));
     let cases = [
         (looping, "chat_template_runaway"),
         (failing, "template_refused"),

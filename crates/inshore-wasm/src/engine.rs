@@ -160,8 +160,14 @@ impl Engine {
         let exact = fields.exact.unwrap_or(false);
         let kv_format = fields.kv_cache.as_deref().map(kv_format).transpose()?;
         let plan = fields.plan.map(PlanField::choice).transpose()?.unwrap_or_default();
-        let options =
-            LoadOptions { context_tokens: fields.context_tokens, exact, kv_format, plan, clock: Some(local_time), ..LoadOptions::default() };
+        let options = LoadOptions {
+            context_tokens: fields.context_tokens,
+            exact,
+            kv_format,
+            plan,
+            clock: Some(local_time),
+            ..LoadOptions::default()
+        };
         let engine =
             inshore_model::Engine::load(&source, device.0.clone(), options, progress).await.map_err(|e| to_js(&e))?;
         Ok(Self(engine))
