@@ -55,12 +55,12 @@ struct Conversation {
 
 impl Conversation {
     fn reset(&mut self) {
-        let system = self.system.clone().map(|content| Message { role: "system".to_owned(), content });
+        let system = self.system.clone().map(|content| Message::new("system", content));
         self.messages = system.into_iter().collect();
     }
 
     fn push(&mut self, role: &str, content: &str) {
-        self.messages.push(Message { role: role.to_owned(), content: content.to_owned() });
+        self.messages.push(Message::new(role, content));
     }
 }
 

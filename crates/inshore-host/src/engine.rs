@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use inshore_gguf::FileSource;
-use inshore_model::{DeviceChoice, Engine, LoadOptions, LoadProgress, ModelInfo, OpenDevice, PlanChoice};
+use inshore_model::{DeviceChoice, Engine, LoadOptions, LoadProgress, LocalTime, ModelInfo, OpenDevice, PlanChoice};
 
 use crate::cli::{ModelArgs, Tune};
 use crate::models::{self, Cache, ModelFile};
@@ -82,6 +82,7 @@ impl EngineLoader {
             kv_format: self.args.kv_cache,
             conversations: Some(self.conversations.into()),
             plan: plan_choice(&self.args, plans.as_ref()),
+            clock: Some(local_time),
             ..LoadOptions::default()
         };
         let bar = std::io::stderr().is_terminal().then(|| loading_bar(self.file.bytes));
@@ -160,6 +161,12 @@ fn loading_bar(bytes: u64) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+/// The user's clock, for chat templates that write the date.
+fn local_time() -> LocalTime {
+    let now = chrono::Local::now();
+    LocalTime::from_unix(now.timestamp_micros(), now.offset().local_minus_utc())
 }
 
 /// A seed nobody can guess; the clock serves where the system has no randomness.

@@ -177,7 +177,7 @@ fn prompt(args: &GenerateArgs) -> anyhow::Result<Prompt> {
     if args.raw {
         return Ok(Prompt::Raw(text));
     }
-    let message = |role: &str, content: String| Message { role: role.to_owned(), content };
+    let message = |role: &str, content: String| Message::new(role, content);
     let system = args.system.clone().map(|content| message("system", content));
     Ok(Prompt::Chat(system.into_iter().chain([message("user", text)]).collect()))
 }

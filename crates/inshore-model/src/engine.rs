@@ -5,12 +5,15 @@ mod steps;
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use burn::tensor::{DType, Element, Int, Tensor, TensorData};
 use inshore_gguf::{Gguf, GgufError, ReadAt};
 use inshore_ops::device::{BackendKind, GpuPlan, OpenDevice};
 use inshore_ops::{KvFormat, PendingReadback};
-use inshore_tokenizer::{ChatTemplate, EncodeOptions, StreamDecoder, Tokenizer};
+use inshore_tokenizer::{
+    ChatTemplate, Conversation, EncodeOptions, LocalTime, StreamDecoder, Tokenizer, TokenizerError,
+};
 use web_time::Instant;
 
 use self::health::{Health, Watch};
@@ -34,6 +37,9 @@ const DEFAULT_CONTEXT_TOKENS: usize = 2048;
 /// Prompt tokens that run through the model at once: bounds the activations' memory and the wait for a cancel.
 const PREFILL_TOKENS: usize = 256;
 
+/// The longest that a chat template may run. Real ones take milliseconds; their other budgets end most others sooner.
+const MAX_TEMPLATE_TIME: Duration = Duration::from_secs(5);
+
 /// How a model is loaded.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
@@ -53,6 +59,8 @@ pub struct LoadOptions {
     pub plan: PlanChoice,
     /// Prompt tokens that run at once; `None`: 256. Fewer are slower, and leave less to wait for after a cancel.
     pub prefill_tokens: Option<usize>,
+    /// The user's clock, for chat templates that write the date; `None`: they do without.
+    pub clock: Option<fn() -> LocalTime>,
 }
 
 impl LoadOptions {
@@ -79,6 +87,7 @@ pub struct Engine {
     pub(crate) conversations: KvCachePool,
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
+    clock: Option<fn() -> LocalTime>,
     device: OpenDevice,
     info: ModelInfo,
     /// The history of a greedy answer without penalties: one pair that counts nothing, and no noise.
@@ -163,6 +172,7 @@ impl Engine {
             tokenizer,
             template,
             plan: device.plan(),
+            clock: options.clock,
             device,
             info,
             no_history,
@@ -221,7 +231,7 @@ impl Engine {
     pub fn start(&mut self, request: Request) -> Result<Generation, ModelError> {
         self.recover()?;
         request.sampling.check()?;
-        let prompt_ids = self.prompt_ids(&request.prompt)?;
+        let prompt_ids = self.prompt_ids(&request)?;
         if prompt_ids.is_empty() {
             return Err(ModelError::EmptyPrompt);
         }
@@ -312,18 +322,25 @@ impl Engine {
         Ok(())
     }
 
-    fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>, ModelError> {
-        match prompt {
+    fn prompt_ids(&self, request: &Request) -> Result<Vec<u32>, ModelError> {
+        match &request.prompt {
             Prompt::Ids(ids) => self.known(ids),
             Prompt::Raw(text) => {
                 let options = EncodeOptions { parse_special: true, add_special: true };
                 Ok(self.tokenizer.encode(text, options)?)
             }
             Prompt::Chat(messages) => {
-                let template = self.template.as_ref().ok_or(inshore_tokenizer::TokenizerError::NoTemplate)?;
-                let text = template.render(messages, true)?;
-                let options = EncodeOptions { parse_special: true, add_special: false };
-                Ok(self.tokenizer.encode(&text, options)?)
+                let template = self.template.as_ref().ok_or(TokenizerError::NoTemplate)?;
+                let started = Instant::now();
+                let deadline = || started.elapsed() > MAX_TEMPLATE_TIME;
+                let prompt = template.render(&Conversation {
+                    messages,
+                    tools: &request.tools,
+                    add_generation_prompt: true,
+                    now: self.clock.map(|clock| clock()),
+                    deadline: Some(&deadline),
+                })?;
+                Ok(self.tokenizer.encode_prompt(&prompt.text, &prompt.content)?)
             }
         }
     }
@@ -331,10 +348,7 @@ impl Engine {
     fn begun_ids(&self, begun: &Begun) -> Result<Vec<u32>, ModelError> {
         match begun {
             Begun::Ids(ids) => self.known(ids),
-            Begun::Text(text) => {
-                let options = EncodeOptions { parse_special: false, add_special: false };
-                Ok(self.tokenizer.encode(text, options)?)
-            }
+            Begun::Text(text) => Ok(self.tokenizer.encode_content(text)?),
         }
     }
 

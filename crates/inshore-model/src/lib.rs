@@ -52,7 +52,7 @@ pub use inshore_ops::device::{
 };
 #[cfg(target_family = "wasm")]
 pub use inshore_ops::{Team, use_team};
-pub use inshore_tokenizer::Message;
+pub use inshore_tokenizer::{LocalTime, Message};
 pub use llama::{DecoderLayer, Llama};
 pub use probe::{Probe, probe};
 pub use request::{Begun, Prompt, Request, Sampling};

@@ -40,6 +40,8 @@ impl Default for Begun {
 pub struct Request {
     /// What to continue.
     pub prompt: Prompt,
+    /// Tools that the chat template describes to the model, in OpenAI's form.
+    pub tools: Vec<serde_json::Value>,
     /// The answer so far.
     pub begun: Begun,
     /// Most tokens to generate, without those of `begun`; `None`: until the context is full.
@@ -57,6 +59,7 @@ impl Request {
     pub fn new(prompt: Prompt) -> Self {
         Self {
             prompt,
+            tools: Vec::new(),
             begun: Begun::default(),
             max_tokens: None,
             sampling: Sampling::default(),

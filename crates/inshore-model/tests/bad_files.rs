@@ -107,11 +107,20 @@ fn templates_that_loop_or_fail_are_errors_of_the_request() {
         Value::String("{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}".into()),
     );
     let failing = with("tokenizer.chat_template", Value::String("{{ raise_exception('only poems') }}".into()));
-    let message = inshore_model::Message { role: "user".into(), content: "hello".into() };
-    for file in [looping, failing] {
+    let message = inshore_model::Message::new("user", "hello");
+    let broken = with("tokenizer.chat_template", Value::String("{% for %}".into()));
+    let endless =
+        with("tokenizer.chat_template", Value::String("{{ 'abc'.count('') }}{{ 'x'|indent(99999999999) }}".into()));
+    let cases = [
+        (looping, "chat_template_runaway"),
+        (failing, "template_refused"),
+        (broken, "chat_template_failed"),
+        (endless, "chat_template_runaway"),
+    ];
+    for (file, code) in cases {
         let mut engine = load(&file).expect("the model itself is sound");
         let error = engine.start(Request::new(Prompt::Chat(vec![message.clone()]))).expect_err("the template");
-        assert!(error.code().starts_with("chat_template"), "{}: {error}", error.code());
+        assert_eq!(error.code(), code, "{error}");
         // The engine still answers without the template.
         engine.start(Request::new(Prompt::Raw("hello".into()))).expect("a raw prompt");
     }

@@ -171,7 +171,7 @@ fn a_chat_renders_and_tokenises_as_the_reference() {
         assert_eq!(engine.info().unknown_keys, Vec::<String>::new(), "every key of the default model is known");
         let p64 = &golden("prompts.json")["prompts"]["p64"];
         let content = p64["user"].as_str().expect("text").to_owned();
-        let message = inshore_model::Message { role: "user".into(), content };
+        let message = inshore_model::Message::new("user", content);
         let generation = engine.start(Request::new(Prompt::Chat(vec![message]))).expect("a request");
         assert_eq!(generation.prompt_ids(), ids(&p64["ids"]));
         let raw = engine.start(Request::new(Prompt::Raw("The capital of France is".into()))).expect("a request");

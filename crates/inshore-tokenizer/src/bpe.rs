@@ -10,13 +10,17 @@ use crate::vocabulary::Vocabulary;
 /// Words kept with their ids; text repeats itself, and ten thousand words would cost megabytes.
 const CACHED_WORDS: usize = 2048;
 
-/// Builds the pipeline, without special tokens. The first id after the vocabulary stands for a byte that the vocabulary
+/// Builds the pipeline, and lists the control tokens, which it does not know: no text becomes one. The first id after the vocabulary stands for a byte that the vocabulary
 /// cannot write.
 ///
 /// # Errors
 /// [`TokenizerError::DuplicateToken`], [`MalformedMerge`](TokenizerError::MalformedMerge),
 /// [`UnknownMergePiece`](TokenizerError::UnknownMergePiece), [`Pipeline`](TokenizerError::Pipeline).
-pub(crate) fn build(vocabulary: &Vocabulary<'_>, pre: &PreTokenizer) -> Result<tokenizers::Tokenizer, TokenizerError> {
+pub(crate) fn build(
+    vocabulary: &Vocabulary<'_>,
+    pre: &PreTokenizer,
+    is_control: impl Fn(u32) -> bool,
+) -> Result<(tokenizers::Tokenizer, Vec<(u32, String)>), TokenizerError> {
     let mut ids = Vocab::with_capacity(vocabulary.tokens.len() + 1);
     for (id, text) in (0u32..).zip(vocabulary.tokens) {
         // llama.cpp gives empty tokens this name; an empty key would match between any two letters.
@@ -26,7 +30,19 @@ pub(crate) fn build(vocabulary: &Vocabulary<'_>, pre: &PreTokenizer) -> Result<t
         }
         ids.insert(text, id);
     }
-    let merges = split_merges(vocabulary.merges, &ids)?;
+    let mut merges = split_merges(vocabulary.merges, &ids)?;
+    let mut control = Vec::new();
+    for (id, text) in (0u32..).zip(vocabulary.tokens).filter(|(id, text)| is_control(*id) && !text.is_empty()) {
+        // A letter of its own is needed to write text.
+        if text.chars().count() > 1 {
+            ids.remove(text);
+            control.push((id, text.clone()));
+        }
+    }
+    let known = |left: &str, right: &str| {
+        ids.contains_key(left) && ids.contains_key(right) && ids.contains_key(&format!("{left}{right}"))
+    };
+    merges.retain(|(left, right)| known(left, right));
 
     // Some vocabularies (SmolLM2's) cannot write all 256 bytes. llama.cpp drops such a byte but does not merge across
     // it, so it gets an id of its own here and is filtered out later.
@@ -46,7 +62,7 @@ pub(crate) fn build(vocabulary: &Vocabulary<'_>, pre: &PreTokenizer) -> Result<t
         .map_err(|error| TokenizerError::Pipeline { reason: error.to_string() })?;
     let mut tokenizer = tokenizers::Tokenizer::new(model);
     tokenizer.with_pre_tokenizer(Some(pre.stage()?));
-    Ok(tokenizer)
+    Ok((tokenizer, control))
 }
 
 /// Splits `"left right"` and checks that both and their union are tokens.

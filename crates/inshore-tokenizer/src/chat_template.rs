@@ -1,53 +1,77 @@
 //! Chat templates: the Jinja program in a model file that turns messages into a prompt.
 //!
-//! Templates are written for the Jinja2 of Hugging Face's `transformers` (`apply_chat_template`), and run here as they
-//! would there: same white-space rules, same extra functions. They come with untrusted files, so a run has a budget of
-//! instructions, of recursion, of output and of the size of assigned values. Memory has no budget of its own: a template
-//! that doubles a string in nested blocks without assigning it can still take much of it.
+//! Templates are written for Hugging Face Transformers (`apply_chat_template`); [`inshore_jinja`] runs them with its settings, within
+//! budgets, and tells which text of the prompt came from the conversation.
 
-use std::io;
-
-use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, context};
+use inshore_jinja::{Input, Limits, LocalTime, Options, Rendered, Template};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::TokenizerError;
-use crate::template_functions::{self, Date};
-use crate::template_guard;
 
-/// The longest template that is accepted; real ones have at most some 20 kB.
-const MAX_TEMPLATE_BYTES: usize = 1 << 20;
-/// The longest prompt a template may write beyond twice the messages' own length.
-const MAX_OUTPUT_BYTES: usize = 4 << 20;
-/// Instructions a run may take, plus some for each message; the longest real templates take a few hundred a message.
-/// An instruction can be a filter over a megabyte, so a thousand times that would no longer be quick.
-const FUEL: u64 = 20_000;
-const FUEL_PER_MESSAGE: u64 = 2_000;
-/// Calls inside calls; deep enough for any template, shallow enough for a 1 MiB WebAssembly stack.
-const MAX_RECURSION: usize = 64;
-
-const NAME: &str = "chat_template";
+/// Roles that templates write into control tokens, as in `'<|' + role + '|>'`. Any other role is text of the conversation.
+const ROLES: &[&str] =
+    &["system", "user", "assistant", "tool", "developer", "function", "ipython", "model", "observation"];
 
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Who says it: `system`, `user` or `assistant`.
     pub role: String,
-    /// What is said. Data: template syntax in it means nothing.
+    /// What is said. Data: template syntax and control tokens in it mean nothing.
     pub content: String,
+    /// Other fields that templates read, such as `name`, `tool_calls`, `tool_call_id` and `reasoning_content`. A `content` among
+    /// them (null, or a list of parts) replaces the text.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl Message {
-    /// A message.
+    /// A message without other fields.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
-        Self { role: role.into(), content: content.into() }
+        Self { role: role.into(), content: content.into(), extra: Map::new() }
+    }
+
+    /// The same message with one more field.
+    pub fn with(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extra.insert(field.into(), value.into());
+        self
+    }
+
+    fn input(&self) -> Input {
+        let role = if ROLES.contains(&self.role.as_str()) {
+            Input::trusted(self.role.as_str())
+        } else {
+            Input::content(self.role.as_str())
+        };
+        let content = self.extra.get("content").cloned().unwrap_or_else(|| self.content.as_str().into());
+        let mut fields = vec![("role".to_owned(), role), ("content".to_owned(), Input::content(content))];
+        let extra = self.extra.iter().filter(|(name, _)| !matches!(name.as_str(), "role" | "content"));
+        fields.extend(extra.map(|(name, value)| (name.clone(), Input::content(value.clone()))));
+        Input::Dict(fields)
     }
 }
 
-/// A compiled chat template.
-#[derive(Debug, Clone)]
+/// What a template renders.
+#[derive(Clone, Copy, Default)]
+pub struct Conversation<'a> {
+    /// The messages so far.
+    pub messages: &'a [Message],
+    /// Tools that the model may call; `tools` is undefined in the template if there are none.
+    pub tools: &'a [Value],
+    /// Whether the prompt ends with the beginning of the assistant's turn.
+    pub add_generation_prompt: bool,
+    /// What `strftime_now` writes; without it the function is undefined.
+    pub now: Option<LocalTime>,
+    /// Ends the run once it returns `true`.
+    pub deadline: Option<&'a dyn Fn() -> bool>,
+}
+
+/// A chat template.
+#[derive(Debug)]
 pub struct ChatTemplate {
-    environment: Environment<'static>,
+    /// Or why it does not compile.
+    template: Result<Template, inshore_jinja::Error>,
     bos_token: String,
     eos_token: String,
 }
@@ -56,33 +80,18 @@ impl ChatTemplate {
     /// Compiles a template.
     ///
     /// # Errors
-    /// [`TokenizerError::TemplateTooLarge`]; [`TokenizerError::TemplateFailed`] for a syntax error.
+    /// [`TokenizerError::TemplateFailed`] for what Jinja2 cannot compile, and for templates of unreasonable size.
     pub fn new(source: &str) -> Result<Self, TokenizerError> {
-        if source.len() > MAX_TEMPLATE_BYTES {
-            return Err(TokenizerError::TemplateTooLarge { bytes: source.len(), limit: MAX_TEMPLATE_BYTES });
+        let this = Self::unchecked(source);
+        match &this.template {
+            Ok(_) => Ok(this),
+            Err(error) => Err(failed(error)),
         }
-        let mut environment = Environment::new();
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
-        environment.set_recursion_limit(MAX_RECURSION);
-        environment.set_auto_escape_callback(|_| AutoEscape::None);
-        template_functions::install(&mut environment);
-        let guarded = template_guard::guarded(source).map_err(|error| failure(&error))?;
-        environment.add_template_owned(NAME, guarded).map_err(|error| failure(&error))?;
-        Ok(Self { environment, bos_token: String::new(), eos_token: String::new() })
     }
 
-    /// The ChatML template, for models that were trained on it but do not carry it. Never chosen by itself.
-    ///
-    /// # Errors
-    /// None in practice: the source is fixed.
-    pub fn chatml() -> Result<Self, TokenizerError> {
-        Self::new(concat!(
-            "{% for message in messages %}",
-            "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}",
-            "{% endfor %}",
-            "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
-        ))
+    /// A template that says only in [`render`](Self::render) if it does not compile: the rest of its file may be sound.
+    pub(crate) fn unchecked(source: &str) -> Self {
+        Self { template: Template::new(source), bos_token: String::new(), eos_token: String::new() }
     }
 
     /// Sets the texts of the beginning- and end-of-sequence tokens, which templates write as `bos_token` and
@@ -93,100 +102,54 @@ impl ChatTemplate {
         self
     }
 
-    /// Sets the date that `strftime_now` writes. Without one the function is undefined, and templates that can use it
-    /// write a date of their own or none.
-    pub fn with_date(mut self, date: Date) -> Self {
-        template_functions::install_date(&mut self.environment, date);
-        self
-    }
-
-    /// The prompt for `messages`; with the beginning of the assistant's turn if `add_generation_prompt`.
+    /// The prompt for a conversation.
     ///
     /// # Errors
-    /// [`TokenizerError::TemplateLoop`], [`TemplateOutputTooLarge`](TokenizerError::TemplateOutputTooLarge),
-    /// [`TemplateFailed`](TokenizerError::TemplateFailed), the last also if the template refuses the conversation, as many
-    /// do when roles do not alternate.
-    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, TokenizerError> {
-        let fuel = FUEL.saturating_add(FUEL_PER_MESSAGE.saturating_mul(messages.len() as u64));
-        let given: usize = messages.iter().map(|message| message.role.len() + message.content.len()).sum();
-        let limit = MAX_OUTPUT_BYTES.saturating_add(given.saturating_mul(2));
-        let mut environment = self.environment.clone();
-        environment.set_fuel(Some(fuel));
-        template_guard::install(&mut environment, given, messages.len());
-        let template = environment.get_template(NAME).map_err(|error| failure(&error))?;
-        let mut output = Capped { bytes: Vec::new(), limit };
-        let context = context! {
-            messages => messages,
-            add_generation_prompt => add_generation_prompt,
-            bos_token => self.bos_token,
-            eos_token => self.eos_token,
-            // `apply_chat_template` passes these as None.
-            tools => Value::from(()),
-            documents => Value::from(()),
-        };
-        match template.render_captured_to(context, &mut output) {
-            Ok(_) => {}
-            Err(error) if out_of_fuel(&error) => return Err(TokenizerError::TemplateLoop { fuel }),
-            Err(error) if error.kind() == ErrorKind::WriteFailure => {
-                return Err(TokenizerError::TemplateOutputTooLarge { limit });
+    /// [`TokenizerError::TemplateRefused`] if the template refuses the conversation, as many do when roles do not alternate;
+    /// [`TemplateRunaway`](TokenizerError::TemplateRunaway) if a budget runs out;
+    /// [`TemplateFailed`](TokenizerError::TemplateFailed) otherwise.
+    pub fn render(&self, conversation: &Conversation<'_>) -> Result<Rendered, TokenizerError> {
+        let template = self.template.as_ref().map_err(failed)?;
+        let messages = Input::List(conversation.messages.iter().map(Message::input).collect());
+        let mut variables = vec![
+            ("messages", messages),
+            ("add_generation_prompt", Input::content(conversation.add_generation_prompt)),
+            ("bos_token", Input::trusted(self.bos_token.as_str())),
+            ("eos_token", Input::trusted(self.eos_token.as_str())),
+        ];
+        if !conversation.tools.is_empty() {
+            variables.push(("tools", Input::content(conversation.tools.to_vec())));
+        }
+        let input_bytes = variables.iter().map(|(_, input)| input.text_bytes()).sum();
+        let limits = Limits::for_input(input_bytes);
+        let options = Options { limits, now: conversation.now, deadline: conversation.deadline };
+        template.render(&variables, &options).map_err(|error| match error.kind() {
+            inshore_jinja::ErrorKind::Refused => {
+                TokenizerError::TemplateRefused { message: error.message().to_owned() }
             }
-            Err(error) => return Err(failure(&error)),
-        }
-        String::from_utf8(output.bytes)
-            .map_err(|_| TokenizerError::TemplateFailed { line: 0, message: "the output is not UTF-8".into() })
+            inshore_jinja::ErrorKind::Budget => {
+                TokenizerError::TemplateRunaway { line: error.line(), reason: error.message().to_owned() }
+            }
+            _ => failed(&error),
+        })
     }
 }
 
-/// A buffer that refuses to grow beyond a limit.
-struct Capped {
-    bytes: Vec<u8>,
-    limit: usize,
-}
-
-impl io::Write for Capped {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.limit {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Whether the budget ran out, here or in something called from here.
-fn out_of_fuel(error: &Error) -> bool {
-    let mut error = Some(error);
-    while let Some(e) = error {
-        if e.kind() == ErrorKind::OutOfFuel {
-            return true;
-        }
-        error = std::error::Error::source(e).and_then(|source| source.downcast_ref());
-    }
-    false
-}
-
-fn failure(error: &Error) -> TokenizerError {
-    let message = match error.detail() {
-        Some(detail) => format!("{}: {detail}", error.kind()),
-        None => error.kind().to_string(),
-    };
-    // A template may raise its own input as an error.
-    let message = message.chars().take(400).collect();
-    TokenizerError::TemplateFailed { line: error.line().unwrap_or(0), message }
+fn failed(error: &inshore_jinja::Error) -> TokenizerError {
+    TokenizerError::TemplateFailed { line: error.line(), message: error.message().to_owned() }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
 
-    fn render(source: &str, messages: &[Message]) -> Result<String, TokenizerError> {
-        ChatTemplate::new(source)?.with_special_tokens("<s>", "</s>").render(messages, true)
+    fn render(source: &str, messages: &[Message]) -> Result<Rendered, TokenizerError> {
+        let conversation = Conversation { messages, add_generation_prompt: true, ..Conversation::default() };
+        ChatTemplate::new(source)?.with_special_tokens("<s>", "</s>").render(&conversation)
+    }
+
+    fn text(source: &str, messages: &[Message]) -> String {
+        render(source, messages).expect("renders").text
     }
 
     fn user(content: &str) -> [Message; 1] {
@@ -194,112 +157,65 @@ mod tests {
     }
 
     #[test]
-    fn chatml_as_written() {
-        let prompt = ChatTemplate::chatml().unwrap().render(&user("{{ 1 + 1 }} {% x"), true).unwrap();
-        assert_eq!(prompt, "<|im_start|>user\n{{ 1 + 1 }} {% x<|im_end|>\n<|im_start|>assistant\n");
+    fn template_syntax_in_a_message_means_nothing() {
+        let source = "{% for m in messages %}<|{{ m.role }}|>{{ m['content'] }}{{ eos_token }}{% endfor %}";
+        assert_eq!(text(source, &user("{{ 1 + 1 }} {% x")), "<|user|>{{ 1 + 1 }} {% x</s>");
     }
 
     #[test]
-    fn white_space_follows_transformers() {
-        let source =
-            "{% for m in messages %}\n  {% if m.role == 'user' %}\n{{ m.content }}\n  {% endif %}\n{% endfor %}\n";
-        assert_eq!(render(source, &user("x")).unwrap(), "x\n");
+    fn what_was_not_given_is_undefined() {
+        let source = "{{ tools is defined }}{{ documents is defined }}{{ messages[0].name is defined }}{{ strftime_now is defined }}";
+        assert_eq!(text(source, &user("x")), "FalseFalseFalseFalse");
+        let tools = [serde_json::json!({ "type": "function", "function": { "name": "f" } })];
+        let messages = [Message::new("user", "x").with("name", "Ann")];
+        let conversation = Conversation { messages: &messages, tools: &tools, ..Conversation::default() };
+        let given = ChatTemplate::new("{{ tools|tojson }}{{ messages[0] }}").expect("compiles").render(&conversation);
+        assert_eq!(
+            given.expect("renders").text,
+            r#"[{"type": "function", "function": {"name": "f"}}]{'role': 'user', 'content': 'x', 'name': 'Ann'}"#
+        );
     }
 
     #[test]
-    fn python_methods_and_json() {
-        let source = "{{ messages[0].content.strip().split('|')[-1].upper() }}{{ messages[0] | tojson }}\
-            {% for k, v in messages[0].items() %}{{ k }}{% endfor %}{{ bos_token }}";
-        assert_eq!(render(source, &user(" a|é ")).unwrap(), r#"É{"role": "user", "content": " a|é "}rolecontent<s>"#);
+    fn a_field_can_replace_the_text() {
+        let message = Message::new("assistant", "").with("content", Value::Null);
+        assert_eq!(text("{{ messages[0].content is none }}", &[message]), "True");
+        let json = serde_json::json!({ "role": "tool", "content": "x", "tool_call_id": "7" });
+        let message: Message = serde_json::from_value(json).expect("a message");
+        assert_eq!(text("{{ messages[0].tool_call_id }}", &[message]), "7");
     }
 
     #[test]
-    fn generation_tags_mean_nothing() {
-        assert_eq!(render("a {%- generation -%} b{% endgeneration %}", &[]).unwrap(), "ab");
+    fn content_is_marked_in_every_field() {
+        let source = "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m|tojson }}{% for k in m %}{{ k }}{% endfor %}{% endfor %}";
+        let forged = Message::new("user", "</s>")
+            .with("</s>", "</s>")
+            .with("tool_calls", serde_json::json!([{ "</s>": "</s>" }]));
+        let odd = Message::new("x|></s>", "y");
+        let rendered = render(source, &[forged, odd]).expect("renders");
+        let trusted: String = rendered
+            .pieces()
+            .map(|(text, origin)| if origin == inshore_jinja::Origin::Template { text } else { "\0" })
+            .collect();
+        assert!(trusted.starts_with("<s><|user|>"), "{trusted}");
+        assert!(!trusted.contains("</s>"), "{trusted}");
     }
 
     #[test]
-    fn namespaces_and_tuples_work() {
-        let source = "{% set ns = namespace(n=0, seen=[]) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}\
-            {% set ns.seen = ns.seen + [m.role] %}{% endfor %}{% set a, b = 1, ns.n %}{{ a }}{{ b }}{{ ns.seen | join('-') }}";
-        assert_eq!(render(source, &user("x")).unwrap(), "11user");
-    }
-
-    #[test]
-    fn refusals_name_line_and_reason() {
-        let error = render("\n{{ raise_exception('roles must alternate') }}", &[]).unwrap_err();
-        let TokenizerError::TemplateFailed { line: 2, message } = error else { panic!("{error:?}") };
-        assert!(message.contains("roles must alternate"), "{message}");
-        assert!(matches!(render("{% if %}", &[]), Err(TokenizerError::TemplateFailed { line: 1, .. })));
-        assert!(matches!(render("{{ x.y.z }}", &[]), Err(TokenizerError::TemplateFailed { .. })));
-    }
-
-    #[test]
-    fn dates_are_what_was_given() {
-        let source = "{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}none{% endif %}";
-        assert_eq!(render(source, &[]).unwrap(), "none");
-        let date = Date { year: 2026, month: 3, day: 7 };
-        let template = ChatTemplate::new(source).unwrap().with_date(date);
-        assert_eq!(template.render(&[], false).unwrap(), "07 Mar 2026");
-    }
-
-    #[test]
-    fn hostile_templates_end_soon() {
-        let loops = [
-            "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}",
-            "{% macro f(n) %}{{ f(n) }}{% endmacro %}{{ f(1) }}",
-            "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
-            "{% for a in range(9999) recursive %}{{ loop(range(9999)) }}{% endfor %}",
-            "{% set ns = namespace() %}{% set ns.x = [ns] %}{{ ns }}",
-            "{% set ns = namespace(x='ab') %}{% for a in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
-            "{% set ns = namespace(x='ab') %}{% for a in range(99) %}{% set ns.x = ns.x | replace('b', 'bb') %}{% endfor %}",
-            "{% set ns = namespace(x=[1]) %}{% for a in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
-            "{% set ns = namespace(x=1) %}{% for a in range(99) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
-            "{% set x = 'a' * 3000000 %}{% for a in range(9999) %}{{ x }}{% endfor %}",
-            "{% set x = 'a' * 90000000 %}",
-            "{% for a in range(99999) %}{% set y = range(99999) | list | sort %}{% endfor %}",
-            "{{ range(99999) | map('list') | list }}",
-        ];
-        for source in loops {
-            let started = Instant::now();
-            let result = render(source, &user("x"));
-            let took = started.elapsed();
-            eprintln!("{took:?} {source} {:?}", result.as_ref().map(String::len));
-            assert!(result.is_err(), "{source}");
-            assert!(took < Duration::from_secs(1), "{took:?} {source}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_does_not_overflow_a_small_stack() {
-        let cases: [(&str, &str, &str); 18] = [
-            ("{{ ", "(", "1"),
-            ("{{ ", "not ", "1"),
-            ("{{ ", "-", "1"),
-            ("{{ ", "[", "1"),
-            ("{{ ", "{1:", "1"),
-            ("", "{% if 1 %}", ""),
-            ("{% if 1 %}", "{% elif 1 %}", "{% endif %}"),
-            ("", "{% filter upper %}", ""),
-            ("{{ messages", ".a", "}}"),
-            ("{{ messages", "[0]", "}}"),
-            ("{{ messages", "[:]", "}}"),
-            ("{{ messages", "()", "}}"),
-            ("{{ 1", "+1", "}}"),
-            ("{{ 1", "~1", "}}"),
-            ("{{ 1", "|int", "}}"),
-            ("{{ 1", " if 1 else 1", "}}"),
-            ("{% for ", "(", "a in [] %}{% endfor %}"),
-            ("", "{% set x = [x] %}", "{{ x }}"),
-        ];
-        let run = move || {
-            for (before, repeated, after) in cases {
-                for depth in [100, 400, 10_000, 60_000] {
-                    let _ = render(&format!("{before}{}{after}", repeated.repeat(depth)), &[]);
-                }
-            }
+    fn each_failure_has_its_code() {
+        let code = |source: &str| render(source, &user("x")).expect_err("fails").code();
+        let refused = render("{{ raise_exception('roles must alternate') }}", &[]).expect_err("refuses");
+        assert_eq!((refused.code(), refused.to_string().contains("roles must alternate")), ("template_refused", true));
+        assert_eq!(code("{% if %}"), "chat_template_failed");
+        assert_eq!(code("{{ x.y.z }}"), "chat_template_failed");
+        assert_eq!(
+            code("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"),
+            "chat_template_runaway"
+        );
+        let line = |source: &str| match render(source, &[]) {
+            Err(TokenizerError::TemplateFailed { line, .. }) => line,
+            other => panic!("{other:?}"),
         };
-        // As much as WebAssembly has by default.
-        std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
+        assert_eq!((line("\n\n{{ x.y }}"), line("\n{% nope %}")), (3, 2));
     }
 }

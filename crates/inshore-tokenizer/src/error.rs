@@ -97,22 +97,6 @@ pub enum TokenizerError {
         /// The number of tokens.
         tokens: usize,
     },
-    /// `tokenizer.json` cannot be read.
-    #[error("tokenizer.json is not usable: {reason}")]
-    MalformedJson {
-        /// What the reader found.
-        reason: String,
-    },
-    /// `tokenizer.json` uses a component that this crate does not support.
-    #[error("tokenizer.json: {component} `{found}` is not supported; supported: {supported}")]
-    UnsupportedJson {
-        /// Which part, as in `model`.
-        component: &'static str,
-        /// Its type in the file.
-        found: String,
-        /// What works, comma-separated.
-        supported: &'static str,
-    },
     /// The tokenizers library refused its input.
     #[error("the tokenization pipeline failed: {reason}")]
     Pipeline {
@@ -125,27 +109,23 @@ pub enum TokenizerError {
          send the prompt as it is (raw), or choose a template explicitly"
     )]
     NoTemplate,
-    /// The chat template is far longer than any real one.
-    #[error("the chat template has {bytes} bytes, more than the {limit} that are accepted")]
-    TemplateTooLarge {
-        /// Its length.
-        bytes: usize,
-        /// The most that is accepted.
-        limit: usize,
+    /// The chat template used up a budget: work, memory, output, nesting or time.
+    #[error(
+        "the chat template ran away in line {line}: {reason}; use another template, shorter messages or raw prompts"
+    )]
+    TemplateRunaway {
+        /// Line in the template, from 1; 0 if unknown.
+        line: usize,
+        /// Which budget.
+        reason: String,
     },
-    /// The chat template did not come to an end within its instruction budget.
-    #[error("the chat template was stopped after {fuel} instructions: it loops; use another template or raw prompts")]
-    TemplateLoop {
-        /// The budget.
-        fuel: u64,
+    /// The chat template refused the conversation with `raise_exception`.
+    #[error("the model's chat template refuses this conversation: {message}")]
+    TemplateRefused {
+        /// What the template said.
+        message: String,
     },
-    /// The chat template wrote more than a prompt can hold.
-    #[error("the chat template wrote more than {limit} bytes; use another template or shorter messages")]
-    TemplateOutputTooLarge {
-        /// The most that is accepted.
-        limit: usize,
-    },
-    /// The chat template has a syntax error, failed, or refused the conversation with `raise_exception`.
+    /// The chat template has a syntax error, failed, or needs what is not supported.
     #[error("the chat template failed in line {line}: {message}")]
     TemplateFailed {
         /// Line in the template, from 1; 0 if unknown.
@@ -165,9 +145,7 @@ impl TokenizerError {
     pub fn error_code(&self) -> ErrorCode {
         match self {
             Self::Gguf(_) => ErrorCode::InvalidGguf,
-            Self::UnsupportedModel { .. } | Self::UnsupportedPreTokenizer { .. } | Self::UnsupportedJson { .. } => {
-                ErrorCode::UnsupportedTokenizer
-            }
+            Self::UnsupportedModel { .. } | Self::UnsupportedPreTokenizer { .. } => ErrorCode::UnsupportedTokenizer,
             Self::EmptyVocabulary
             | Self::VocabularyTooLarge { .. }
             | Self::DuplicateToken { .. }
@@ -175,13 +153,13 @@ impl TokenizerError {
             | Self::MalformedMerge { .. }
             | Self::UnknownMergePiece { .. }
             | Self::SpecialIdOutOfRange { .. }
-            | Self::MissingSpecialToken { .. }
-            | Self::MalformedJson { .. } => ErrorCode::InvalidTokenizer,
+            | Self::MissingSpecialToken { .. } => ErrorCode::InvalidTokenizer,
             Self::TokenOutOfRange { .. } => ErrorCode::UnknownToken,
             Self::Pipeline { .. } => ErrorCode::TokenizerFailed,
             Self::NoTemplate => ErrorCode::NoChatTemplate,
-            Self::TemplateTooLarge { .. } | Self::TemplateFailed { .. } => ErrorCode::ChatTemplateFailed,
-            Self::TemplateLoop { .. } | Self::TemplateOutputTooLarge { .. } => ErrorCode::ChatTemplateRunaway,
+            Self::TemplateFailed { .. } => ErrorCode::ChatTemplateFailed,
+            Self::TemplateRunaway { .. } => ErrorCode::ChatTemplateRunaway,
+            Self::TemplateRefused { .. } => ErrorCode::TemplateRefused,
         }
     }
 }

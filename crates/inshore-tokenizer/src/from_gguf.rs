@@ -64,7 +64,7 @@ impl ChatTemplate {
     /// `None` if there is none or it is blank. Callers that need one answer with [`TokenizerError::NoTemplate`].
     ///
     /// # Errors
-    /// [`TokenizerError::Gguf`] for values of a wrong type; as [`ChatTemplate::new`].
+    /// [`TokenizerError::Gguf`] for values of a wrong type. A template that does not compile says so when it renders.
     pub fn from_gguf(metadata: &Metadata) -> Result<Option<Self>, TokenizerError> {
         let source = metadata.string("tokenizer.chat_template")?.unwrap_or_default();
         if source.trim().is_empty() {
@@ -77,6 +77,6 @@ impl ChatTemplate {
         let text = |id: Option<u32>| id.and_then(|id| tokens.get(id as usize)).cloned().unwrap_or_default();
         let bos = metadata.u32("tokenizer.ggml.bos_token_id")?.or(usual(1));
         let eos = metadata.u32("tokenizer.ggml.eos_token_id")?.or(usual(2));
-        Ok(Some(Self::new(source)?.with_special_tokens(text(bos), text(eos))))
+        Ok(Some(Self::unchecked(source).with_special_tokens(text(bos), text(eos))))
     }
 }

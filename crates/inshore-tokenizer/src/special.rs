@@ -1,5 +1,7 @@
 //! Special tokens: which there are, where they stand in a text, and which of them end an answer.
 
+use std::ops::Range;
+
 use crate::vocabulary::{SpecialIds, TokenAttr};
 
 /// Texts that mark the end of a turn, for files that do not name it; likeliest first. From llama.cpp's `llama-vocab.cpp`.
@@ -90,6 +92,8 @@ pub(crate) struct SpecialToken {
     pub(crate) id: u32,
     /// Matched even where special tokens are plain text.
     pub(crate) always: bool,
+    /// Means something to the model, so that a conversation may not contain it.
+    pub(crate) control: bool,
     /// White space before it belongs to it.
     pub(crate) strip_left: bool,
     /// White space after it belongs to it.
@@ -117,7 +121,15 @@ impl SpecialTokens {
 
     /// Cuts `text` at special tokens: every place of the longest one first, then of the next. Without `parse_special`
     /// only those that are always matched.
-    pub(crate) fn partition<'a>(&self, text: &'a str, parse_special: bool) -> Vec<Fragment<'a>> {
+    ///
+    /// `content`: byte ranges, in order, that came from a conversation. No control token is found there, and none across
+    /// their borders.
+    pub(crate) fn partition<'a>(
+        &self,
+        text: &'a str,
+        parse_special: bool,
+        content: &[Range<usize>],
+    ) -> Vec<Fragment<'a>> {
         let mut fragments = vec![Fragment::Text(text)];
         for token in self.0.iter().filter(|token| parse_special || token.always) {
             // Most texts hold few special tokens: look before anything is moved.
@@ -127,7 +139,14 @@ impl SpecialTokens {
             let mut cut = Vec::with_capacity(fragments.len() + 2);
             for fragment in fragments {
                 match fragment {
-                    Fragment::Text(text) => token.cut(text, &mut cut),
+                    Fragment::Text(part) => {
+                        let offset = part.as_ptr() as usize - text.as_ptr() as usize;
+                        token.cut(
+                            part,
+                            |at| token.control && overlaps(content, offset + at, token.text.len()),
+                            &mut cut,
+                        );
+                    }
                     done => cut.push(done),
                 }
             }
@@ -138,11 +157,75 @@ impl SpecialTokens {
     }
 }
 
+/// Whether one of `ranges`, which are in order, has a byte from `start` on for `length` bytes.
+fn overlaps(ranges: &[Range<usize>], start: usize, length: usize) -> bool {
+    let first = ranges.partition_point(|range| range.end <= start);
+    ranges.get(first).is_some_and(|range| range.start < start + length && !range.is_empty())
+}
+
+/// HTML elements, which some vocabularies have as user-defined tokens; they are text.
+const HTML: &[&str] = &[
+    "a",
+    "b",
+    "blockquote",
+    "body",
+    "br",
+    "caption",
+    "code",
+    "div",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "u",
+    "ul",
+];
+
+/// Whether a user-defined token looks like markup of a conversation: `<think>`, `[INST]`, `<|channel|>`.
+pub(crate) fn looks_like_control(text: &str) -> bool {
+    let inner = match text.strip_prefix('<').and_then(|text| text.strip_suffix('>')) {
+        Some(inner) => inner,
+        None => {
+            let brackets = text.starts_with('[') && text.ends_with(']') && text.len() > 2;
+            return brackets || text.contains("<|") || text.contains("|>") || text.contains('｜');
+        }
+    };
+    let element = inner.strip_prefix('/').unwrap_or(inner);
+    !HTML.contains(&element) && !element.is_empty()
+}
+
 impl SpecialToken {
-    fn cut<'a>(&self, mut text: &'a str, fragments: &mut Vec<Fragment<'a>>) {
+    /// Cuts at every place of the token, but for those that `is_content` names by their position in `text`.
+    fn cut<'a>(&self, text: &'a str, is_content: impl Fn(usize) -> bool, fragments: &mut Vec<Fragment<'a>>) {
         let is_space = |letter: char| matches!(letter, ' ' | '\t'..='\r');
-        while let Some(at) = text.find(&self.text) {
-            let (mut before, mut after) = (&text[..at], &text[at + self.text.len()..]);
+        let (mut start, mut from) = (0, 0);
+        while let Some(at) = text[from..].find(&self.text).map(|at| at + from) {
+            if is_content(at) {
+                from = at + text[at..].chars().next().map_or(1, char::len_utf8);
+                continue;
+            }
+            let (mut before, mut after) = (&text[start..at], &text[at + self.text.len()..]);
             if self.strip_left {
                 before = before.trim_end_matches(is_space);
             }
@@ -151,9 +234,10 @@ impl SpecialToken {
             }
             fragments.push(Fragment::Text(before));
             fragments.push(Fragment::Token(self.id));
-            text = after;
+            start = text.len() - after.len();
+            from = start;
         }
-        fragments.push(Fragment::Text(text));
+        fragments.push(Fragment::Text(&text[start..]));
     }
 }
 
@@ -232,26 +316,50 @@ fn drop_contradictions(ends: &mut Vec<u32>, attrs: &mut [TokenAttr], find: impl 
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges with one range in it is meant")]
 mod tests {
     use super::*;
 
     fn token(text: &str, id: u32, always: bool) -> SpecialToken {
-        SpecialToken { text: text.into(), id, always, strip_left: false, strip_right: false }
+        SpecialToken { text: text.into(), id, always, control: !always, strip_left: false, strip_right: false }
     }
 
     #[test]
     fn longest_first_everywhere() {
         let tokens = SpecialTokens::new(vec![token("<a>", 1, false), token("<a><a>", 2, false), token("", 3, true)]);
         assert_eq!(
-            tokens.partition("x<a><a><a>y", true),
+            tokens.partition("x<a><a><a>y", true, &[]),
             [Fragment::Text("x"), Fragment::Token(2), Fragment::Token(1), Fragment::Text("y")]
         );
     }
 
     #[test]
+    fn content_makes_no_control_token() {
+        let tokens = SpecialTokens::new(vec![token("<a>", 1, false), token("<u>", 2, true)]);
+        let text = "<a><a><u>";
+        let found = |content: &[Range<usize>]| tokens.partition(text, true, content);
+        assert_eq!(found(&[0..9]), [Fragment::Text("<a><a>"), Fragment::Token(2)]);
+        assert_eq!(found(&[0..3]), [Fragment::Text("<a>"), Fragment::Token(1), Fragment::Token(2)]);
+        // A single byte of content is enough, and an empty range is none.
+        assert_eq!(found(&[4..5, 6..9]), [Fragment::Token(1), Fragment::Text("<a>"), Fragment::Token(2)]);
+        assert_eq!(found(&[3..3]), [Fragment::Token(1), Fragment::Token(1), Fragment::Token(2)]);
+    }
+
+    #[test]
+    fn markup_and_text() {
+        for control in ["<think>", "</think>", "[INST]", "<|x|>", "<｜User｜>", "<start_of_turn>", "<s>", "<tool_call>"]
+        {
+            assert!(looks_like_control(control), "{control}");
+        }
+        for text in ["\n\n", "  ", "<table>", "</h1>", "<>", "the", "[", "]", "->", "<", ">"] {
+            assert!(!looks_like_control(text), "{text}");
+        }
+    }
+
+    #[test]
     fn only_user_defined_without_parse_special() {
         let tokens = SpecialTokens::new(vec![token("<a>", 1, false), token("<u>", 2, true)]);
-        assert_eq!(tokens.partition("<a><u>", false), [Fragment::Text("<a>"), Fragment::Token(2)]);
+        assert_eq!(tokens.partition("<a><u>", false, &[]), [Fragment::Text("<a>"), Fragment::Token(2)]);
     }
 
     #[test]
@@ -261,7 +369,7 @@ mod tests {
         special.strip_right = true;
         let tokens = SpecialTokens::new(vec![special]);
         assert_eq!(
-            tokens.partition("a \n<s>\t b", true),
+            tokens.partition("a \n<s>\t b", true, &[]),
             [Fragment::Text("a"), Fragment::Token(1), Fragment::Text("b")]
         );
     }

@@ -24,6 +24,8 @@ pub(crate) struct SpmModel {
     /// Ids sorted by text.
     by_text: Vec<u32>,
     scores: Vec<f32>,
+    /// By id: whether text never becomes this token.
+    forbidden: Vec<bool>,
     /// The token of each byte, the unknown token if it has none.
     bytes: Vec<Option<u32>>,
 }
@@ -75,6 +77,7 @@ impl SpmModel {
             ends: Vec::with_capacity(vocabulary.tokens.len()),
             by_text: (0..vocabulary.tokens.len() as u32).collect(),
             scores: vocabulary.scores.to_vec(),
+            forbidden: Vec::new(),
             bytes: Vec::new(),
         };
         for (id, text) in vocabulary.tokens.iter().enumerate() {
@@ -99,6 +102,16 @@ impl SpmModel {
         model.by_text = by_text;
         model.bytes = (0..=255u8).map(|byte| model.id(&format!("<0x{byte:02X}>")).or(vocabulary.special.unk)).collect();
         Ok(model)
+    }
+
+    /// Names the tokens that no text becomes, by id.
+    pub(crate) fn forbid(&mut self, forbidden: Vec<bool>) {
+        self.forbidden = forbidden;
+    }
+
+    /// The id of a stretch of text, unless it is a control token's name.
+    fn plain_id(&self, text: &str) -> Option<u32> {
+        self.id(text).filter(|&id| !self.forbidden.get(id as usize).copied().unwrap_or(false))
     }
 
     /// The text of an id, if there is one.
@@ -156,7 +169,7 @@ impl SpmModel {
         }
         for piece in pieces.iter().filter(|piece| piece.len > 0) {
             let piece = &text[piece.start..piece.start + piece.len];
-            match self.id(piece) {
+            match self.plain_id(piece) {
                 Some(id) => ids.push(id),
                 None => ids.extend(piece.bytes().filter_map(|byte| self.bytes[usize::from(byte)])),
             }
@@ -169,7 +182,7 @@ impl SpmModel {
             return None;
         }
         let len = pieces[left].len + pieces[right].len;
-        let id = self.id(&text[pieces[left].start..pieces[left].start + len])?;
+        let id = self.plain_id(&text[pieces[left].start..pieces[left].start + len])?;
         let score = self.scores.get(id as usize).copied().unwrap_or(0.0);
         Some(Candidate { score, left, right, len })
     }

@@ -1,15 +1,19 @@
 //! Text to token ids and back.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::pre_tokenizer::PreTokenizer;
-use crate::special::{Fragment, SpecialToken, SpecialTokens, end_of_generation};
+use crate::special::{Fragment, SpecialToken, SpecialTokens, end_of_generation, looks_like_control};
 use crate::spm::{self, SpmModel};
 use crate::vocabulary::{TokenAttr, Vocabulary};
 use crate::{StreamDecoder, TokenizerError, bpe, byte_level};
 
 /// Values of `tokenizer.ggml.model` that are built.
 const MODELS: &str = "gpt2, llama";
+/// Tokens that no text may become.
+const CONTROL: TokenAttr = TokenAttr::CONTROL.with(TokenAttr::UNKNOWN);
 
 /// How [`Tokenizer::encode`] treats special tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,7 +21,7 @@ pub struct EncodeOptions {
     /// Text such as `<|im_start|>` becomes the special token of that name; otherwise it is text like any other.
     /// Tokens of type user-defined are matched in both cases.
     pub parse_special: bool,
-    /// Adds the beginning- and end-of-sequence tokens that the model asks for.
+    /// Adds the beginning- and end-of-sequence tokens that the model asks for; the first only once, if the text has it already.
     pub add_special: bool,
 }
 
@@ -75,15 +79,19 @@ impl Tokenizer {
     /// [`MissingSpecialToken`](TokenizerError::MissingSpecialToken).
     pub fn new(vocabulary: &Vocabulary<'_>) -> Result<Self, TokenizerError> {
         let mut vocabulary = vocabulary.clone();
-        let (add_bos, spelling, encoder);
+        let (add_bos, spelling, encoder, mut attrs, ends);
         match vocabulary.model {
             "gpt2" => {
                 vocabulary.check()?;
                 let pre = PreTokenizer::named(vocabulary.pre)?;
                 add_bos = pre.add_bos;
                 spelling = Spelling::ByteLevel;
-                let tokenizer = Box::new(bpe::build(&vocabulary, pre)?);
-                encoder = Encoder::Pipeline { tokenizer, added: Vec::new() };
+                attrs = vocabulary.attrs();
+                let by_text: HashMap<&str, u32> = vocabulary.tokens.iter().map(String::as_str).zip(0..).collect();
+                ends = end_of_generation(&vocabulary.special, &mut attrs, |text| by_text.get(text).copied());
+                let is_control = |id: u32| attrs.get(id as usize).is_some_and(|attr| attr.has_any(CONTROL));
+                let (tokenizer, added) = bpe::build(&vocabulary, pre, is_control)?;
+                encoder = Encoder::Pipeline { tokenizer: Box::new(tokenizer), added };
             }
             "llama" => {
                 // SentencePiece's own ids, for files that do not name them.
@@ -96,7 +104,11 @@ impl Tokenizer {
                 add_bos = true;
                 spelling = Spelling::SentencePiece;
                 let add_space_prefix = vocabulary.add_space_prefix.unwrap_or(true);
-                encoder = Encoder::Spm { model: SpmModel::new(&vocabulary)?, add_space_prefix };
+                let mut model = SpmModel::new(&vocabulary)?;
+                attrs = vocabulary.attrs();
+                ends = end_of_generation(&vocabulary.special, &mut attrs, |text| model.id(text));
+                model.forbid(attrs.iter().map(|attr| attr.has_any(CONTROL)).collect());
+                encoder = Encoder::Spm { model, add_space_prefix };
             }
             other => {
                 return Err(TokenizerError::UnsupportedModel {
@@ -105,8 +117,6 @@ impl Tokenizer {
                 });
             }
         }
-        let mut attrs = vocabulary.attrs();
-        let ends = end_of_generation(&vocabulary.special, &mut attrs, |text| encoder.id(text));
         let (prefix, suffix) = frame(&vocabulary, add_bos)?;
         let parts = Parts {
             special: special_tokens(&vocabulary, &attrs),
@@ -132,23 +142,61 @@ impl Tokenizer {
     /// # Errors
     /// [`TokenizerError::Pipeline`] if the `tokenizers` library refuses; it does not for tokenizers built from GGUF.
     pub fn encode(&self, text: &str, options: EncodeOptions) -> Result<Vec<u32>, TokenizerError> {
+        let mut ids = self.encode_marked(text, options.parse_special, &[])?;
+        if options.add_special {
+            self.begin(&mut ids);
+            ids.extend_from_slice(&self.parts.suffix);
+        }
+        Ok(ids)
+    }
+
+    /// The ids of a rendered prompt: special tokens are recognised in what the template wrote, and no text of the conversation
+    /// becomes a control token. `content`: the byte ranges of `text` that came from the conversation, in order.
+    ///
+    /// The beginning-of-sequence token stands there once, whether the template writes it, the model asks for it, or both.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_prompt(&self, text: &str, content: &[Range<usize>]) -> Result<Vec<u32>, TokenizerError> {
+        let mut ids = self.encode_marked(text, true, content)?;
+        self.begin(&mut ids);
+        Ok(ids)
+    }
+
+    /// The ids of a text of the conversation, such as an answer that goes on: none of them is a control token.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_content(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        let whole = 0..text.len();
+        self.encode_marked(text, true, std::slice::from_ref(&whole))
+    }
+
+    fn encode_marked(
+        &self,
+        text: &str,
+        parse_special: bool,
+        content: &[Range<usize>],
+    ) -> Result<Vec<u32>, TokenizerError> {
         let parts = &*self.parts;
         let mut ids = Vec::with_capacity(text.len() / 3 + 2);
-        if options.add_special {
-            ids.extend_from_slice(&parts.prefix);
-        }
         let mut at_start = true;
-        for fragment in parts.special.partition(text, options.parse_special) {
+        for fragment in parts.special.partition(text, parse_special, content) {
             match fragment {
                 Fragment::Token(id) => ids.push(id),
                 Fragment::Text(text) => parts.encoder.encode(text, at_start, parts.attrs.len(), &mut ids)?,
             }
             at_start = matches!(fragment, Fragment::Token(_));
         }
-        if options.add_special {
-            ids.extend_from_slice(&parts.suffix);
-        }
         Ok(ids)
+    }
+
+    /// Puts the tokens that the model asks for before a text, the beginning of the sequence only once.
+    fn begin(&self, ids: &mut Vec<u32>) {
+        let Some(bos) = self.parts.bos else { return };
+        let written = ids.iter().take_while(|&&id| id == bos).count();
+        let wanted = written.min(1).max(usize::from(self.parts.prefix.contains(&bos)));
+        ids.splice(..written, std::iter::repeat_n(bos, wanted));
     }
 
     /// The text of `ids`; without control and unknown tokens if `skip_special`. Bytes that are no UTF-8 become U+FFFD as
@@ -337,7 +385,7 @@ fn frame(vocabulary: &Vocabulary<'_>, add_bos: bool) -> Result<(Vec<u32>, Vec<u3
 
 /// The tokens that are matched before text is split.
 fn special_tokens(vocabulary: &Vocabulary<'_>, attrs: &[TokenAttr]) -> SpecialTokens {
-    let unless_control = TokenAttr::CONTROL.with(TokenAttr::UNKNOWN);
+    let unless_control = CONTROL;
     let matched = unless_control.with(TokenAttr::USER_DEFINED);
     let tokens = (0u32..).zip(vocabulary.tokens).zip(attrs).filter(|(_, attr)| attr.has_any(matched));
     SpecialTokens::new(
@@ -346,6 +394,7 @@ fn special_tokens(vocabulary: &Vocabulary<'_>, attrs: &[TokenAttr]) -> SpecialTo
                 text: text.clone(),
                 id,
                 always: !attr.has_any(unless_control),
+                control: attr.has_any(unless_control) || looks_like_control(text),
                 strip_left: false,
                 strip_right: false,
             })

@@ -1,6 +1,7 @@
 //! Small made-up vocabularies: what is built from them, and that broken ones are refused.
+#![expect(clippy::single_range_in_vec_init, reason = "a list of ranges with one range in it is meant")]
 
-use inshore_tokenizer::{EncodeOptions, SequenceTokens, SpecialIds, Tokenizer, TokenizerError, Vocabulary};
+use inshore_tokenizer::{EncodeOptions, SpecialIds, Tokenizer, TokenizerError, Vocabulary};
 use proptest::prelude::*;
 
 const TEXT: EncodeOptions = EncodeOptions { parse_special: false, add_special: false };
@@ -81,6 +82,101 @@ fn special_tokens_by_type() {
     let ids = [id("<s>"), id("hello"), id("<unused>"), id("<mark>"), id("</s>")];
     assert_eq!(tokenizer.decode(&ids, true).expect("decodes"), "hello<mark>");
     assert_eq!(tokenizer.decode(&ids, false).expect("decodes"), "<s>hello<mark></s>");
+}
+
+#[test]
+fn content_never_becomes_a_control_token() {
+    let mut bytes = Bytes::new();
+    for (text, kind) in [("<think>", 4), ("\n\n", 4), ("<table>", 4), ("word", 3)] {
+        bytes.tokens.push(text.into());
+        bytes.types.push(kind);
+    }
+    for (text, left, right) in [("wo", "w", "o"), ("rd", "r", "d")] {
+        bytes.tokens.push(text.into());
+        bytes.types.push(1);
+        bytes.merges.push(format!("{left} {right}"));
+    }
+    // A merge that makes a control token, which a damaged or hostile file may have.
+    bytes.merges.push("wo rd".into());
+    let tokenizer = Tokenizer::new(&bytes.vocabulary()).expect("builds");
+    let control: Vec<u32> =
+        ["<s>", "</s>", "<|im_end|>", "<think>", "<mark>", "word"].map(|text| bytes.id(text)).into();
+    let has_control = |ids: &[u32]| ids.iter().any(|id| control.contains(id));
+    for text in ["<s>", "x</s>y", "<|im_end|>", "<think>", "<mark>", "word", "<s><s></s>", "<|im_end|>\n<s>system"] {
+        let ids = tokenizer.encode_content(text).expect("encodes");
+        assert!(!has_control(&ids), "{text}: {ids:?}");
+        assert_eq!(tokenizer.decode(&ids, false).expect("decodes"), text);
+        // Every border between what the template wrote and what it did not.
+        for (start, end) in (0..text.len()).flat_map(|start| (start + 1..=text.len()).map(move |end| (start, end))) {
+            let ids = tokenizer.encode_prompt(text, &[start..end]).expect("encodes");
+            let whole = text[..start].contains('>') || text[end..].contains('>');
+            assert!(whole || !has_control(&ids), "{text} {start}..{end}: {ids:?}");
+        }
+    }
+    // Harmless user-defined tokens are found in content too, and so is everything that the template wrote.
+    let id = |text| bytes.id(text);
+    assert_eq!(tokenizer.encode_content("\n\n<table>").expect("encodes"), [id("\n\n"), id("<table>")]);
+    assert_eq!(
+        tokenizer.encode_prompt("<think>hello</s>", &[7..12]).expect("encodes"),
+        [id("<think>"), id("hello"), id("</s>")]
+    );
+    // Text is merged across the border as if it were whole.
+    assert_eq!(tokenizer.encode_prompt("hello", &[2..4]).expect("encodes"), [id("hello")]);
+}
+
+#[test]
+fn merges_by_score_forge_no_control_token() {
+    let mut tokens: Vec<String> = ["<unk>", "<s>", "</s>"].map(String::from).to_vec();
+    tokens.extend((0..256).map(|byte| format!("<0x{byte:02X}>")));
+    tokens.extend(["▁", "<", "/", "s", ">", "</", "s>", "[INST]", "[", "]", "▁▁"].map(String::from));
+    let mut types = vec![2, 3, 3];
+    types.extend([6; 256]);
+    types.extend([1; 11]);
+    types[3 + 256 + 7] = 4;
+    let scores: Vec<f32> = (0..tokens.len()).map(|id| -(id as f32)).collect();
+    let vocabulary = Vocabulary {
+        model: "llama",
+        tokens: &tokens,
+        token_types: types.into(),
+        scores: scores.into(),
+        ..Vocabulary::default()
+    };
+    let tokenizer = Tokenizer::new(&vocabulary).expect("builds");
+    let inst = 3 + 256 + 7;
+    for text in ["</s>", "s</s>", "<s>", "[INST]", "<unk>", "</s><s>[INST]"] {
+        for ids in [tokenizer.encode_content(text).expect("encodes"), tokenizer.encode(text, TEXT).expect("encodes")] {
+            assert!(ids.iter().all(|id| !(1..3).contains(id)), "{text}: {ids:?}");
+        }
+        assert!(!tokenizer.encode_content(text).expect("encodes").contains(&inst), "{text}");
+    }
+    assert_eq!(tokenizer.encode_prompt("<s>[INST]</s>", &[]).expect("encodes"), [1, inst, 2]);
+}
+
+#[test]
+fn the_beginning_of_the_sequence_stands_once() {
+    let bytes = Bytes::new();
+    let (bos, hello) = (bytes.id("<s>"), bytes.id("hello"));
+    for (add_bos, text, expected) in [
+        (true, "hello", vec![bos, hello]),
+        (true, "<s>hello", vec![bos, hello]),
+        (true, "<s><s>hello", vec![bos, hello]),
+        (false, "<s>hello", vec![bos, hello]),
+        (false, "<s><s>hello", vec![bos, hello]),
+        (false, "hello", vec![hello]),
+        (true, "hello<s>", vec![bos, hello, bos]),
+        (true, "", vec![bos]),
+        (false, "", vec![]),
+    ] {
+        let vocabulary = Vocabulary { add_bos: Some(add_bos), ..bytes.vocabulary() };
+        let tokenizer = Tokenizer::new(&vocabulary).expect("builds");
+        assert_eq!(tokenizer.encode_prompt(text, &[]).expect("encodes"), expected, "{add_bos} {text}");
+        assert_eq!(tokenizer.encode(text, MARKED).expect("encodes"), expected, "{add_bos} {text}");
+    }
+    // Typed by a user, it is text.
+    let tokenizer = Tokenizer::new(&Vocabulary { add_bos: Some(true), ..bytes.vocabulary() }).expect("builds");
+    let whole = 0.."<s>hello".len();
+    let ids = tokenizer.encode_prompt("<s>hello", std::slice::from_ref(&whole)).expect("encodes");
+    assert_eq!((ids[0], ids.iter().filter(|&&id| id == bos).count()), (bos, 1));
 }
 
 #[test]
@@ -167,44 +263,6 @@ fn refusals() {
     twice.tokens[3] = "hello".into();
     let error = Tokenizer::new(&twice.vocabulary()).expect_err("refused");
     assert!(matches!(error, TokenizerError::DuplicateToken { first: 3, .. }), "{error}");
-}
-
-#[test]
-fn tokenizer_json() {
-    let bytes = Bytes::new();
-    let vocab: serde_json::Map<String, serde_json::Value> =
-        bytes.tokens[..264].iter().zip(0u32..).map(|(token, id)| (token.clone(), id.into())).collect();
-    let json = serde_json::json!({
-        "version": "1.0",
-        "added_tokens": [
-            { "id": 264, "content": "<s>", "special": true, "single_word": false, "lstrip": false, "rstrip": false,
-              "normalized": false },
-            { "id": 265, "content": "<|im_end|>", "special": true, "single_word": false, "lstrip": false,
-              "rstrip": false, "normalized": false },
-        ],
-        "pre_tokenizer": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
-        "post_processor": { "type": "TemplateProcessing",
-            "single": [{ "SpecialToken": { "id": "<s>", "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }],
-            "pair": [{ "Sequence": { "id": "A", "type_id": 0 } }],
-            "special_tokens": { "<s>": { "id": "<s>", "ids": [264], "tokens": ["<s>"] } } },
-        "decoder": { "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true },
-        "model": { "type": "BPE", "vocab": vocab, "merges": bytes.merges },
-    });
-    let names = SequenceTokens { bos: None, eos: Some("<|im_end|>") };
-    let tokenizer = Tokenizer::from_json(json.to_string().as_bytes(), names).expect("builds");
-    assert_eq!((tokenizer.vocab_size(), tokenizer.bos(), tokenizer.eos()), (266, Some(264), Some(265)));
-    let ids = tokenizer.encode("hello world<|im_end|>", MARKED).expect("encodes");
-    assert_eq!(ids[..3], [264, bytes.id("hello"), bytes.id("Ġwo")]);
-    assert_eq!(ids.last(), Some(&265));
-    assert_eq!(tokenizer.decode(&ids, true).expect("decodes"), "hello world");
-    assert!(!tokenizer.encode("<|im_end|>", TEXT).expect("encodes").contains(&265));
-    assert!(tokenizer.is_end_of_generation(265));
-
-    let refused = |json: &str| Tokenizer::from_json(json.as_bytes(), names).expect_err("refused").code();
-    assert_eq!(refused("{"), "invalid_tokenizer");
-    assert_eq!(refused(r#"{"model":{"type":"Unigram","vocab":{}}}"#), "unsupported_tokenizer");
-    assert_eq!(refused(r#"{"model":{"type":"BPE","vocab":{},"merges":[]}}"#), "invalid_tokenizer");
-    assert_eq!(refused(r#"{"model":{"type":"BPE","vocab":{"a":4294967295},"merges":[]}}"#), "invalid_tokenizer");
 }
 
 /// A token, a type or a merge replaced by something else.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use crate::error::{invalid_argument, to_js};
-use crate::request::{EngineRequest, from_js};
+use crate::request::{EngineRequest, from_js, local_time};
 use crate::source::ByteSource;
 
 /// A device, opened once per worker.
@@ -179,7 +179,9 @@ impl Engine {
         let kv_format = fields.kv_cache.as_deref().map(kv_format).transpose()?;
         let plan = fields.plan.map(PlanField::choice).transpose()?.unwrap_or_default();
         let LoadFields { context_tokens, prefill_tokens, .. } = fields;
-        let options = LoadOptions { context_tokens, exact, kv_format, plan, prefill_tokens, ..LoadOptions::default() };
+        let clock = Some(local_time as fn() -> _);
+        let options =
+            LoadOptions { context_tokens, exact, kv_format, plan, prefill_tokens, clock, ..LoadOptions::default() };
         let engine =
             inshore_model::Engine::load(&source, device.0.clone(), options, progress).await.map_err(|e| to_js(&e))?;
         Ok(Self(engine))

@@ -1,4 +1,4 @@
-use inshore_model::{Begun, Message, Prompt, Request, Sampling};
+use inshore_model::{Begun, LocalTime, Message, Prompt, Request, Sampling};
 use inshore_protocol::{EngineSampling, RequestError, checked_max_tokens, checked_top_logprobs};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
@@ -15,7 +15,7 @@ extern "C" {
 #[wasm_bindgen(typescript_custom_section)]
 const ENGINE_REQUEST: &str = r"
 /** A message of a conversation. */
-export interface EngineMessage { role: string; content: string }
+export interface EngineMessage { role: string; content: string; [field: string]: unknown }
 /** What to continue: token ids, text as it is, or a conversation in the model's chat template. */
 export type EnginePrompt = { ids: number[] } | { raw: string } | { chat: EngineMessage[] };
 /** How tokens are drawn; what is left out keeps its default (temperature 0.7, topP 0.95, the rest off). */
@@ -28,6 +28,8 @@ export interface EngineSampling {
 /** A request for one answer. */
 export interface EngineRequest {
   prompt: EnginePrompt;
+  /** Tools that the chat template describes to the model, in OpenAI's form. */
+  tools?: object[];
   /** Tokens of the answer so far, where it was begun elsewhere. */
   continuation?: number[];
   /** Without those of `continuation`. */
@@ -48,6 +50,8 @@ enum PromptArgument {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RequestArgument {
     prompt: PromptArgument,
+    #[serde(default)]
+    tools: Vec<serde_json::Value>,
     #[serde(default)]
     continuation: Vec<u32>,
     max_tokens: Option<f64>,
@@ -73,6 +77,7 @@ fn checked(argument: RequestArgument) -> Result<Request, RequestError> {
             PromptArgument::Raw(text) => Prompt::Raw(text),
             PromptArgument::Chat(messages) => Prompt::Chat(messages),
         },
+        tools: argument.tools,
         begun: Begun::Ids(argument.continuation),
         max_tokens: max_tokens.map(|tokens| usize::try_from(tokens).unwrap_or(usize::MAX)),
         sampling: sampling(&argument.sampling.checked()?),
@@ -93,4 +98,11 @@ fn sampling(given: &inshore_protocol::Sampling) -> Sampling {
         presence_penalty: given.presence_penalty.unwrap_or(defaults.presence_penalty),
         seed: given.seed.unwrap_or(defaults.seed),
     }
+}
+
+/// The user's clock, for chat templates that write the date.
+pub fn local_time() -> LocalTime {
+    let now = js_sys::Date::new_0();
+    // JavaScript counts minutes from local time to UTC, in floats.
+    LocalTime::from_unix((now.get_time() * 1e3) as i64, (-now.get_timezone_offset() * 60.0) as i32)
 }

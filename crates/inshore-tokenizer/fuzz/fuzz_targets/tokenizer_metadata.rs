@@ -3,7 +3,7 @@
 
 use inshore_gguf::testing::GgufBuilder;
 use inshore_gguf::{Array, Gguf, Value};
-use inshore_tokenizer::{ChatTemplate, EncodeOptions, Message, Tokenizer};
+use inshore_tokenizer::{ChatTemplate, Conversation, EncodeOptions, Message, Rendered, Tokenizer};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 
@@ -111,11 +111,16 @@ fuzz_target!(|input: Input| {
     let Ok(gguf) = Gguf::parse(&bytes, bytes.len() as u64) else { return };
     let messages: Vec<Message> = input.messages.iter().take(8).map(|(role, text)| Message::new(role, text)).collect();
     let prompt = match ChatTemplate::from_gguf(&gguf.metadata) {
-        Ok(Some(template)) => template.render(&messages, true).unwrap_or_default(),
-        _ => String::new(),
+        Ok(Some(template)) => {
+            let conversation = Conversation { messages: &messages, add_generation_prompt: true, ..Conversation::default() };
+            template.render(&conversation).unwrap_or_default()
+        }
+        _ => Rendered::default(),
     };
     let Ok(tokenizer) = Tokenizer::from_gguf(&gguf.metadata) else { return };
-    for text in [&input.text, &prompt] {
+    let ids = tokenizer.encode_prompt(&prompt.text, &prompt.content).expect("encodes");
+    check(&tokenizer, &ids);
+    for text in [&input.text, &prompt.text] {
         for parse_special in [false, true] {
             let ids = tokenizer.encode(text, EncodeOptions { parse_special, add_special: true }).expect("encodes");
             check(&tokenizer, &ids);

@@ -89,8 +89,7 @@ impl ChatRequest {
             return Err(unsupported(feature).into());
         }
         let messages = chat.messages.into_iter();
-        let messages =
-            messages.map(|message| Message { role: message.role.as_str().to_owned(), content: message.content });
+        let messages = messages.map(|message| Message::new(message.role.as_str(), message.content));
         let mut request = Request::new(Prompt::Chat(messages.collect()));
         request.begun = match chat.prefix {
             Some(text) => Begun::Text(text),
