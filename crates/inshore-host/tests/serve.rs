@@ -122,7 +122,7 @@ async fn an_answer_begun_elsewhere_goes_on_from_its_token_ids() {
         assert_eq!(shown_ids.len(), cut);
         assert_eq!(shown + &more, text, "after {cut} tokens");
     }
-    let foreign = body(3, json!({ "continue_ids": [1], "model_sha256": "00", "ids": true }));
+    let foreign = body(3, json!({ "continue_ids": [1], "model_sha256": "00".repeat(32), "ids": true }));
     let (status, answer) = server.chat_json(foreign).await;
     assert_eq!((status, answer["error"]["code"].as_str()), (409, Some("model_mismatch")));
 }
