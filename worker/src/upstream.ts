@@ -1,8 +1,8 @@
+import type { ErrorCode } from '../../web/src/protocol/error-codes';
 import { isEventStream } from '../../web/src/protocol/event-stream';
 import { findPeerError } from '../../web/src/protocol/peer-error';
 import { forwardRetryAfter } from '../../web/src/protocol/retry-after';
 import { parseShallowJson } from '../../web/src/protocol/values';
-import type { ErrorCode } from '../../web/src/protocol/error-codes';
 import type { AdmittedRequest } from './admission';
 import { failed } from './answer_watch';
 import type { Config } from './config';

@@ -1,8 +1,8 @@
+import type { ErrorCode } from '../protocol/error-codes';
 import { findPeerError, peerStatus } from '../protocol/peer-error';
 import { parseRetryAfter, retryAfterMs } from '../protocol/retry-after';
 import type { ChatStreamError, PeerError } from '../protocol/stream-error';
 import { parseShallowJson } from '../protocol/values';
-import type { ErrorCode } from '../protocol/error-codes';
 import type { FailureKind } from '../route/types';
 import { LegError } from './leg';
 
