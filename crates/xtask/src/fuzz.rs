@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: cargo-fuzz on every `crates/*/fuzz`, for a while each.
+//! `cargo xtask fuzz`: cargo-fuzz on every `crates/*/fuzz`, and the page's own fuzzer, for a while each.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::process;
+use crate::setup::npm;
 use crate::workspace::Workspace;
+
+/// The target that is TypeScript: `web/fuzz.mjs`, on the reader of other people's streams.
+const STREAMS: &str = "chat_stream";
 
 /// What to fuzz and for how long.
 #[derive(Args)]
@@ -30,12 +34,18 @@ struct Target {
 /// Runs the targets one after another; the first crash ends it, with the input kept in `fuzz/artifacts`.
 pub fn run(workspace: &Workspace, options: &FuzzOptions) -> Result<()> {
     let all = targets(&workspace.path("crates"))?;
-    let known: Vec<&str> = all.iter().map(|target| target.name.as_str()).collect();
-    if known.is_empty() {
-        bail!("there is no crates/*/fuzz/fuzz_targets/*.rs");
-    }
+    let mut known: Vec<&str> = all.iter().map(|target| target.name.as_str()).collect();
+    known.push(STREAMS);
     if let Some(name) = options.target.as_deref().filter(|name| !known.contains(name)) {
         bail!("there is no fuzz target {name}; there are {}", known.join(", "));
+    }
+    let is_chosen = |name: &str| options.target.as_deref().is_none_or(|chosen| chosen == name);
+    if is_chosen(STREAMS) {
+        fuzz_streams(workspace, options.seconds)?;
+    }
+    let chosen: Vec<&Target> = all.iter().filter(|target| is_chosen(&target.name)).collect();
+    if chosen.is_empty() {
+        return Ok(());
     }
     install()?;
     let nightly = has_nightly();
@@ -44,7 +54,7 @@ pub fn run(workspace: &Workspace, options: &FuzzOptions) -> Result<()> {
             "no nightly toolchain: the default one runs with RUSTC_BOOTSTRAP=1, which allows the sanitizer's flags",
         );
     }
-    for target in all.iter().filter(|target| options.target.as_ref().is_none_or(|name| *name == target.name)) {
+    for target in chosen {
         process::heading(&format!("Fuzzing {} for {} s", target.name, options.seconds));
         let mut command = process::cargo(&target.folder);
         if nightly {
@@ -60,6 +70,17 @@ pub fn run(workspace: &Workspace, options: &FuzzOptions) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Streams of answers, changed and cut at random: never a shorter answer as a success, never an error without a type.
+fn fuzz_streams(workspace: &Workspace, seconds: u64) -> Result<()> {
+    let folder = workspace.path("web");
+    npm::install(&folder)?;
+    process::heading(&format!("Fuzzing {STREAMS} for {seconds} s"));
+    let seed = std::process::id().to_string();
+    let mut command = Command::new("node");
+    command.current_dir(&folder).args(["fuzz.mjs", "--seconds", &seconds.to_string(), "--seed", &seed]);
+    process::run(&mut command).with_context(|| format!("{STREAMS} found something: it is printed above; seed {seed}"))
 }
 
 /// All `crates/<crate>/fuzz/fuzz_targets/<name>.rs`, sorted.

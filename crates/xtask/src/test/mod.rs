@@ -33,6 +33,7 @@ pub fn run(workspace: &Workspace, options: &TestOptions) -> Result<()> {
     for name in &plan.suites {
         let begin = Instant::now();
         process::heading(&format!("Tests: {name}"));
+        process::note(suites::about(name));
         let counts = match suites.run(name) {
             Ok(counts) => counts,
             Err(error) => {

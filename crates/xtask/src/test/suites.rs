@@ -18,6 +18,24 @@ use crate::{package, process, wasm};
 pub const NAMES: [&str; 9] =
     ["xtask", "rust", "kernels", "web", "worker", "frameworks", "tokenizer", "browser", "package"];
 
+/// What each suite does, and how long it takes on two cores; the first time it also compiles.
+pub fn about(suite: &str) -> &'static str {
+    match suite {
+        "xtask" => "the automation's own tests: seconds",
+        "rust" => {
+            "all crates, on the CPU and on a software GPU: some 5 minutes, the first time 20 (it compiles the GPU stack)"
+        }
+        "kernels" => "the CPU kernels as WebAssembly, in Node: a minute, the first time 5",
+        "web" => "the page's TypeScript with the real policy: 3 minutes",
+        "worker" => "the edge worker on workerd and Node: 2 minutes",
+        "frameworks" => "unmodified OpenAI clients, the AI SDK and LangChain: seconds",
+        "tokenizer" => "token ids beside llama.cpp's: a minute",
+        "browser" => "real Chromium: 15 minutes, the first time 30 (it compiles the page's four engines)",
+        "package" => "the npm package in an empty project and in each example: 2 minutes",
+        _ => "",
+    }
+}
+
 /// WebAssembly that Node runs without a browser.
 const WASI: &str = "wasm32-wasip1";
 
