@@ -37,7 +37,7 @@ enum Task {
     Wasm(wasm::WasmOptions),
     /// Build the npm package in pkg, check it with publint and attw, and print its sizes.
     Package,
-    /// Build everything, then serve the demo page (or ask it one question in a headless browser).
+    /// Serve the demo page as soon as a CPU can answer (or ask it one question in a headless browser); the rest is built meanwhile.
     Demo(demo::DemoOptions),
     /// Run every test: Rust, the CPU kernels as WebAssembly, TypeScript, tokenizer against llama.cpp, the browser, the npm package.
     Test(test::TestOptions),
