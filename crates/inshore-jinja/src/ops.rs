@@ -487,6 +487,9 @@ fn slice_seq(items: &Seq, parts: &[Value; 3], meter: &Meter<'_>) -> Result<Rc<Se
 }
 
 fn slice_str(text: &Str, parts: &[Value; 3], meter: &Meter<'_>) -> Result<Rc<Str>> {
+    if text.markup {
+        return Err(unsupported("slicing an escaped string is not supported"));
+    }
     let length = text.chars(meter)?;
     let (start, stop, step) = slice_indices(parts, length)?;
     if step == 1 {
