@@ -206,6 +206,9 @@ pub(crate) fn attribute_only(value: &Value, name: &str, meter: &Meter<'_>) -> Re
 pub(crate) fn item(value: &Value, key: &Value, meter: &Meter<'_>) -> Result<Value> {
     let found = match value {
         Value::Undefined(this) => return Err(this.error()),
+        Value::Str(text) if text.markup && key.as_int().is_some() => {
+            return Err(unsupported("indexing an escaped string is not supported"));
+        }
         Value::Str(text) => match key.as_int() {
             Some(index) => match ops::index(index, text.chars(meter)?) {
                 Some(at) => {

@@ -43,7 +43,7 @@ impl Arguments<'_> {
     fn all_used(&self) -> bool {
         match self.values {
             Value::Tuple(items) => self.next >= items.items.len(),
-            Value::Dict(_) | Value::List(_) | Value::Range(_) | Value::Undefined(_) | Value::Namespace(_) => true,
+            Value::Dict(_) | Value::List(_) | Value::Range(_) | Value::Undefined(_) => true,
             _ => self.next > 0 || self.used_by_name,
         }
     }

@@ -10,7 +10,7 @@ use crate::format_percent;
 use crate::iterate;
 use crate::print;
 use crate::text::{Str, StrBuf};
-use crate::value::{Key, Seq, Value};
+use crate::value::{Seq, Value};
 
 pub(crate) fn binary(operator: BinaryOp, left: &Value, right: &Value, meter: &Meter<'_>) -> Result<Value> {
     left.defined()?;
@@ -401,14 +401,15 @@ pub(crate) fn contains(container: &Value, item: &Value, meter: &Meter<'_>) -> Re
         },
         Value::Dict(dict) | Value::View(crate::value::ViewKind::Keys, dict) => Ok(dict.get(item, meter)?.is_some()),
         Value::List(items) | Value::Tuple(items) => any_equal(&items.items, item, meter),
-        Value::Range(range) => match Key::of(item, meter)? {
-            Key::Int(value) => {
-                let (low, high) =
-                    if range.step > 0 { (range.start, range.stop) } else { (range.stop + 1, range.start + 1) };
-                Ok(range.len() > 0 && (low..high).contains(&value) && (value - range.start) % range.step == 0)
-            }
-            _ => Ok(false),
-        },
+        Value::Range(range) => {
+            let whole = match item {
+                Value::Float(value) if *value == value.trunc() && value.abs() < 1e30 => Some(*value as i128),
+                other => other.as_int(),
+            };
+            let (low, high) =
+                if range.step > 0 { (range.start, range.stop) } else { (range.stop + 1, range.start + 1) };
+            Ok(whole.is_some_and(|value| (low..high).contains(&value) && (value - range.start) % range.step == 0))
+        }
         Value::View(..) | Value::Iter(_) => {
             let items = iterate::items(container, meter)?;
             any_equal(&items.all()?, item, meter)
@@ -487,6 +488,9 @@ fn slice_seq(items: &Seq, parts: &[Value; 3], meter: &Meter<'_>) -> Result<Rc<Se
 }
 
 fn slice_str(text: &Str, parts: &[Value; 3], meter: &Meter<'_>) -> Result<Rc<Str>> {
+    if text.markup {
+        return Err(unsupported("slicing an escaped string is not supported"));
+    }
     let length = text.chars(meter)?;
     let (start, stop, step) = slice_indices(parts, length)?;
     if step == 1 {

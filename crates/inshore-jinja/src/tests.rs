@@ -8,7 +8,7 @@ use crate::filters;
 use crate::methods::strings;
 use crate::ops;
 use crate::print;
-use crate::value::{Value, ViewKind};
+use crate::value::{Key, Value, ViewKind};
 
 const NAMES: &[&str] = &[
     "odd",
@@ -97,8 +97,8 @@ pub(crate) fn call(name: &str, value: &Value, args: CallArgs, meter: &Meter<'_>)
         "even" => is_remainder(value, &Value::Int(2), 0, meter)?,
         "defined" => !value.is_undefined(),
         "undefined" => value.is_undefined(),
-        "filter" => filters::exists(hashable_name(value)?),
-        "test" => exists(hashable_name(value)?),
+        "filter" => filters::exists(hashable_name(value, meter)?),
+        "test" => exists(hashable_name(value, meter)?),
         "none" => matches!(value, Value::None),
         "boolean" => matches!(value, Value::Bool(_)),
         "false" => matches!(value, Value::Bool(false)),
@@ -150,12 +150,13 @@ fn is_iterable(value: &Value) -> bool {
     )
 }
 
-fn hashable_name(value: &Value) -> Result<&str> {
+fn hashable_name<'v>(value: &'v Value, meter: &Meter<'_>) -> Result<&'v str> {
     match value {
         Value::Str(text) => Ok(text.as_str()),
         Value::List(_) | Value::Dict(_) | Value::View(ViewKind::Keys | ViewKind::Items, _) => {
             Err(runtime(format!("unhashable type: '{}'", value.type_name())))
         }
+        Value::Tuple(_) => Key::of(value, meter).map(|_| ""),
         _ => Ok(""),
     }
 }

@@ -149,10 +149,8 @@ impl Interp<'_> {
                 }
             }
             return match ops::slice(&value, &bounds, self.meter) {
-                // Jinja2 folds constants with the lookup that forgives wrong types.
-                Err(error) if is_constant(literal) && !error.message().contains("zero") => {
-                    Ok(Value::undefined(error.message()))
-                }
+                // Jinja2 folds some constants with a lookup that forgives wrong types, and others not.
+                Err(_) if is_constant(literal) => Err(unsupported("slicing a literal that has no parts")),
                 sliced => sliced,
             };
         }

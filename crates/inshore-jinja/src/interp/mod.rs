@@ -137,7 +137,8 @@ impl<'r> Interp<'r> {
             }
             StmtKind::FilterBlock(filter, body) => {
                 let (text, flow) = self.captured_text(body, frame)?;
-                print::push_str(&self.filtered(text, filter, frame)?, out)?;
+                let filtered = self.filtered(text, filter, frame)?;
+                out.push(filtered.string()?)?;
                 return Ok(flow);
             }
             StmtKind::With(values, body) => {

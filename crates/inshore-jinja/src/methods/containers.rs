@@ -88,7 +88,8 @@ pub(crate) fn from_keys(args: CallArgs, meter: &Meter<'_>) -> Result<Value> {
 
 fn search(value: &Value, name: &'static str, args: CallArgs, meter: &Meter<'_>) -> Result<Value> {
     let items = iterate::list(value, meter)?;
-    let mut args = args.bind(name, &["/value", "/start", "/stop"], 1)?;
+    let params: &[&str] = if name == "count" { &["/value"] } else { &["/value", "/start", "/stop"] };
+    let mut args = args.bind(name, params, 1)?;
     let wanted = args.take(0);
     let is_match =
         |item: &Value| Ok::<_, crate::Error>(ops::same_object(item, &wanted) || ops::equal(item, &wanted, meter)?);
