@@ -1,6 +1,7 @@
 import { type CheckedChat, checkChatRequest, RequestRefusal } from '../../web/src/protocol/chat-request';
 import { writeJsonBody } from '../../web/src/protocol/json-body';
-import { type Fields, filled, get, isObject } from '../../web/src/protocol/request-fields';
+import { type Fields, filled, get } from '../../web/src/protocol/request-fields';
+import { isRecord } from '../../web/src/protocol/values';
 import type { Config, Route } from './config';
 import { ApiError, rowOf } from './errors';
 import { messagesOf } from './messages';
@@ -51,7 +52,7 @@ const DROPPED_IF_EMPTY: ReadonlySet<string> = new Set(['tools', 'logit_bias', 'a
  */
 export function admit(json: unknown, config: Pick<Config, 'models' | 'maxTokens'>): AdmittedRequest {
   // Before all else: a name that is not on the list says nothing about the rest.
-  const name = isObject(json) && typeof json.model === 'string' ? json.model : undefined;
+  const name = isRecord(json) && typeof json.model === 'string' ? json.model : undefined;
   if (name !== undefined && !config.models.has(name)) throw noModel();
   const chat = checked(json);
   // The check found an object.

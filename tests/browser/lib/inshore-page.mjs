@@ -40,12 +40,6 @@ export async function waitForEngine(page, timeoutMs = 180_000) {
   if (error !== undefined) throw new Error(`the page says: ${error}`);
 }
 
-/** The code of the error that the page shows. */
-export async function shownError(page) {
-  await page.getByTestId('error').waitFor();
-  return page.getByTestId('error-code').textContent();
-}
-
 /**
  * Runs a request on the page's engine. With `budgetMs` it is stopped when the time is up (never before `atLeast`
  * tokens).

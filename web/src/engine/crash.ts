@@ -27,7 +27,7 @@ export function panicOf(error: unknown): InshoreError {
 }
 
 /** The error of everybody else whose engine is gone. */
-export function crashOf(error: unknown): InshoreError {
+function crashOf(error: unknown): InshoreError {
   const said = globalThis.inshorePanic ?? messageOf(error);
   return new InshoreError(
     'worker_crashed',

@@ -5,7 +5,7 @@ import type { CheckedRequest, RequestExtension } from '../sdk/contract';
 import { InvalidRequestError, refusing } from './errors';
 
 /** The name under which any instance knows its own model; as for `inshore serve`, `default` is another. */
-export const MODEL_ALIAS = 'inshore';
+const MODEL_ALIAS = 'inshore';
 
 /** Whether `name` is that of the model called `modelName`. */
 export const isOurModel = (name: string, modelName: string): boolean =>

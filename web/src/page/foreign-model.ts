@@ -1,3 +1,4 @@
+import { parseCount } from '../store/content-range';
 import type { ModelRef } from '../store/model';
 
 /**
@@ -24,8 +25,8 @@ export async function askSize(
     const response = await fetcher(url, { method: 'HEAD', credentials: 'omit', cache: 'no-store' });
     const length = response.headers.get('content-length');
     // A compressed answer is shorter than its file.
-    if (!response.ok || length === null || response.headers.has('content-encoding')) return undefined;
-    return /^[1-9]\d*$/.test(length) ? Number(length) : undefined;
+    if (!response.ok || response.headers.has('content-encoding')) return undefined;
+    return parseCount(length) || undefined;
   } catch {
     return undefined;
   }

@@ -6,7 +6,6 @@ import {
   flag,
   get,
   integer,
-  isObject,
   number,
   object,
   RequestRefusal,
@@ -17,6 +16,7 @@ import {
 } from './request-fields';
 import { checkMessages, type Message } from './request-messages';
 import { MAX_DEPTH, MAX_STOPS, MAX_TOP_LOGPROBS } from './request-schema';
+import { isRecord } from './values';
 
 export { RequestRefusal } from './request-fields';
 
@@ -57,7 +57,7 @@ export interface CheckedChat {
  * @throws RequestRefusal `invalid_body`, `invalid_value`, `unsupported_feature`
  */
 export function checkChatRequest(body: unknown): CheckedChat {
-  if (!isObject(body))
+  if (!isRecord(body))
     throw new RequestRefusal('invalid_body', null, 'The body must be a JSON object with messages.');
   if (isDeeper(body, MAX_DEPTH))
     throw new RequestRefusal('invalid_body', null, `The body is nested more than ${MAX_DEPTH} levels deep.`);

@@ -1,4 +1,5 @@
 /** JSON of requests, as the Rust side reads and writes it: seeds of 64 bits stay exact, lone surrogates do not leave. */
+import { isRecord } from './values';
 
 const BLANK = /[ \t\n\r]*/y;
 const COLON = /[ \t\n\r]*:[ \t\n\r]*/y;
@@ -14,14 +15,13 @@ const INTEGER = /^-?\d+$/;
  */
 export function parseJsonBody(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const fields = value as Record<string, unknown>;
-  const { seed } = fields;
+  if (!isRecord(value)) return value;
+  const { seed } = value;
   if (typeof seed === 'number' && Number.isInteger(seed) && !Number.isSafeInteger(seed)) {
     const source = sourceOfField(text, 'seed');
-    if (source !== undefined && INTEGER.test(source)) fields.seed = BigInt(source);
+    if (source !== undefined && INTEGER.test(source)) value.seed = BigInt(source);
   }
-  return fields;
+  return value;
 }
 
 /**

@@ -20,7 +20,7 @@ export function findPeerError(body: unknown): PeerError | undefined {
 }
 
 /** Reads an error object, or an error that is only a text. */
-export function readPeerError(error: unknown): PeerError {
+function readPeerError(error: unknown): PeerError {
   if (!isRecord(error)) return { message: textOf(error) };
   const nested = isRecord(error.error) ? error.error : {};
   const { message, code, type, status, status_code, retry_after } = { ...error, ...nested };

@@ -1,6 +1,7 @@
 import type { ErrorCode } from './error-codes';
 import { wellFormed } from './json-body';
 import { NUMBER_RANGES } from './request-schema';
+import { isRecord } from './values';
 
 /** An object of a JSON body. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -26,10 +27,6 @@ export const wrong = (param: string, what: string): RequestRefusal =>
 export const unsupported = (param: string, message: string): RequestRefusal =>
   new RequestRefusal('unsupported_feature', param, message);
 
-/** Whether `value` is an object with fields: no array, not null. */
-export const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** The field `name`; undefined if it is absent or null, which mean the same to OpenAI. */
 export const get = (fields: Fields, name: string): unknown =>
   Object.hasOwn(fields, name) ? (fields[name] ?? undefined) : undefined;
@@ -38,7 +35,7 @@ export const get = (fields: Fields, name: string): unknown =>
 export const filled = (value: unknown): boolean =>
   Array.isArray(value)
     ? value.length > 0
-    : isObject(value)
+    : isRecord(value)
       ? Object.keys(value).length > 0
       : value !== undefined && value !== null;
 
@@ -61,7 +58,7 @@ export function text(fields: Fields, name: string, prefix = ''): string | undefi
 /** An object; `what` says what it should be. */
 export function object(fields: Fields, name: string, what: string): Fields | undefined {
   const value = get(fields, name);
-  if (value === undefined || isObject(value)) return value;
+  if (value === undefined || isRecord(value)) return value;
   throw wrong(name, what);
 }
 

@@ -1,16 +1,7 @@
 import { wellFormed } from './json-body';
-import {
-  array,
-  type Fields,
-  flag,
-  get,
-  isObject,
-  RequestRefusal,
-  text,
-  unsupported,
-  wrong,
-} from './request-fields';
+import { array, type Fields, flag, get, RequestRefusal, text, unsupported, wrong } from './request-fields';
 import { PART_LACKS, ROLES } from './request-schema';
+import { isRecord } from './values';
 
 /** A message whose parts are joined to one text. */
 export interface Message {
@@ -52,7 +43,7 @@ function checkMessage(
   isPrefixAllowed: boolean,
   lacks: Set<string>,
 ): { message: Message; isPrefix: boolean } {
-  if (!isObject(item)) throw wrong(param, 'must be an object with role and content');
+  if (!isRecord(item)) throw wrong(param, 'must be an object with role and content');
   const name = get(item, 'role');
   if (name === 'function')
     throw unsupported(
@@ -94,7 +85,7 @@ function content(item: Fields, prefix: string, role: Message['role'], lacks: Set
 }
 
 function partText(part: unknown, param: string, lacks: Set<string>): string {
-  if (!isObject(part) || typeof part.type !== 'string')
+  if (!isRecord(part) || typeof part.type !== 'string')
     throw wrong(param, 'must be an object with a type, such as { "type": "text", "text": "…" }');
   const { type } = part;
   if (type === 'text' || type === 'refusal') {

@@ -16,7 +16,7 @@ export function isEmpty(value: unknown): boolean {
 const MAX_NESTING = 64;
 
 /** Whether JSON nests more deeply than an answer does: a few kilobytes of brackets would overflow the stack of whoever walks them. */
-export function nestsTooDeeply(json: string): boolean {
+function nestsTooDeeply(json: string): boolean {
   let depth = 0;
   let isText = false;
   for (let at = 0; at < json.length; at++) {

@@ -1,9 +1,9 @@
 import { InshoreError } from '../error';
 import { isEventStream } from '../protocol/event-stream';
+import { writeJsonBody } from '../protocol/json-body';
 import { findPeerError } from '../protocol/peer-error';
 import { ChatStreamError } from '../protocol/stream-error';
 import { parseShallowJson } from '../protocol/values';
-import { writeJsonBody } from '../protocol/json-body';
 import type { Continuation, RequestSpec, Snapshot } from '../route/types';
 import { relayAnswer } from './cloud-answer';
 import { cloudBody } from './cloud-request';

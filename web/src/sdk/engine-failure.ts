@@ -40,8 +40,7 @@ const BY_CODE: Partial<Record<ErrorCode, FailureKind>> = {
 };
 
 /** What `code` means for the policy when the engine says it. Total: a code without a row of its own has its owner's kind. */
-export const kindOfCode = (code: ErrorCode): FailureKind =>
-  BY_CODE[code] ?? BY_OWNER[ERROR_CODES[code].owner];
+const kindOfCode = (code: ErrorCode): FailureKind => BY_CODE[code] ?? BY_OWNER[ERROR_CODES[code].owner];
 
 /** Whether the engine says of the request, not of itself, that it cannot be answered. */
 export const blamesRequest = (code: ErrorCode): boolean =>

@@ -51,7 +51,7 @@ export const canHaveThreads = (): boolean =>
   globalThis.crossOriginIsolated === true && typeof Worker === 'function';
 
 /** Threads that pay: on many cores, half of them, as they come in pairs or in fast and slow ones. */
-export function bestThreads(cores = coresOfMachine()): number {
+function bestThreads(cores = coresOfMachine()): number {
   return cores <= 4 ? cores : Math.min(Math.ceil(cores / 2), MOST_THREADS);
 }
 
