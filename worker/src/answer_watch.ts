@@ -28,7 +28,7 @@ export class AnswerWatch {
     return this.#reader.finishReason !== undefined;
   }
 
-  /** Takes an event, or a whole answer. @throws ApiError where it is no answer, or no whole one */
+  /** Takes an event, or a whole answer. @throws ApiError where it is not an answer, or not a complete one */
   event(event: StreamEvent): ChatPiece {
     try {
       const piece = this.#reader.read(event);
@@ -83,4 +83,4 @@ export function failed(said: PeerError): ApiError {
 }
 
 export const garbage = (): ApiError =>
-  new ApiError(502, 'upstream_garbage', 'The model sent something that is no answer of this protocol.');
+  new ApiError(502, 'upstream_garbage', 'The model sent something that is not an answer of this protocol.');

@@ -110,7 +110,7 @@ function originsOf(env: Env, problems: Problems): Set<string> {
   for (const origin of origins) {
     if (!isOrigin(origin)) {
       problems.push(
-        `INSHORE_ORIGINS: \`${origin}\` is no origin; write scheme and host without a slash at the end, as https://app.example`,
+        `INSHORE_ORIGINS: \`${origin}\` is not an origin; write scheme and host without a slash at the end, as https://app.example`,
       );
     }
   }

@@ -9,7 +9,7 @@ export function openAiChunk(piece: ChatPiece, data: string): string | undefined 
   const { json, choice } = piece;
   if (json === undefined || (!piece.isChunk && !piece.hasUsage)) return undefined;
   if (!piece.isChunk) return JSON.stringify({ ...json, choices: [] });
-  // A list of chunks in one event is no chunk.
+  // A list of chunks in one event is not a chunk.
   const isList = data.trimStart().startsWith('[');
   if (choice === undefined || isPlain(piece, choice)) return isList ? JSON.stringify(json) : data;
   const delta = isRecord(choice.delta) ? choice.delta : {};

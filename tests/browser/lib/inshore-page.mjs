@@ -3,7 +3,7 @@
 /** Opens the page and gives its handle; `query` goes into the address. Uncaught errors of the page fail the test. */
 export async function openPage(context, url, query = {}) {
   const page = await context.newPage();
-  // Everything here is quick on an idle machine; a busy one is no failure.
+  // Everything here is quick on an idle machine; a busy one is not a failure.
   page.setDefaultTimeout(120_000);
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(String(error)));

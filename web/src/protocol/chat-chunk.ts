@@ -98,25 +98,25 @@ export class ChatStreamReader {
     if (isKeepAlive && !(isRecord(json) && Array.isArray(json.choices))) return piece;
     const error = findPeerError(json) ?? (name === 'error' ? {} : undefined);
     if (error !== undefined) throw peerError(error);
-    if (json === undefined) throw garbage('an event that is no JSON, or nests too deeply');
+    if (json === undefined) throw garbage('an event that is not JSON, or nests too deeply');
     for (const chunk of Array.isArray(json) ? json : [json]) this.#chunk(chunk, piece);
     return piece;
   }
 
   #chunk(json: unknown, piece: ChatPiece): void {
     if (json === null) return;
-    if (!isRecord(json)) throw garbage(`an event that is no JSON object (${quoted(json)})`);
+    if (!isRecord(json)) throw garbage(`an event that is not a JSON object (${quoted(json)})`);
     piece.json = json;
     piece.hasUsage = this.#readUsage(json);
     if (json.choices === undefined || json.choices === null) {
       refuseForeignEvent(json);
       return;
     }
-    if (!Array.isArray(json.choices)) throw garbage('`choices` that are no list');
+    if (!Array.isArray(json.choices)) throw garbage('`choices` that are not a list');
     piece.isChunk = true;
     if (json.choices.length === 0) refuseForeignEvent(json);
     for (const choice of json.choices) {
-      if (!isRecord(choice)) throw garbage(`a choice that is no object (${quoted(choice)})`);
+      if (!isRecord(choice)) throw garbage(`a choice that is not an object (${quoted(choice)})`);
       this.#choice(choice, piece);
     }
   }
@@ -146,7 +146,7 @@ export class ChatStreamReader {
 
   #delta(choice: Record<string, unknown>, piece: ChatPiece): void {
     const delta = choice.delta ?? {};
-    if (!isRecord(delta)) throw garbage(`a delta that is no object (${quoted(delta)})`);
+    if (!isRecord(delta)) throw garbage(`a delta that is not an object (${quoted(delta)})`);
     refuseForeignText(delta, ['message']);
     refuseUnknownText(delta, SPEECH_FIELDS);
     const content = readContent(delta.content);
@@ -161,7 +161,7 @@ export class ChatStreamReader {
   /** A whole message: the answer itself, or the answer so far beside or after its deltas. */
   #message(message: unknown, piece: ChatPiece): void {
     if (message === undefined || message === null) return;
-    if (!isRecord(message)) throw garbage(`a message that is no object (${quoted(message)})`);
+    if (!isRecord(message)) throw garbage(`a message that is not an object (${quoted(message)})`);
     refuseForeignText(message);
     refuseUnknownText(message, SPEECH_FIELDS);
     const content = readContent(message.content);

@@ -28,7 +28,7 @@ function addPart(sum: ContentText, part: unknown): void {
     sum.text += part;
     return;
   }
-  if (!isRecord(part)) throw garbage(`content that is no text (${quoted(part)})`);
+  if (!isRecord(part)) throw garbage(`content that is not text (${quoted(part)})`);
   switch (part.type) {
     case undefined:
     case 'text':

@@ -31,7 +31,7 @@ export const unsupported = (param: string, message: string): RequestRefusal =>
 export const get = (fields: Fields, name: string): unknown =>
   Object.hasOwn(fields, name) ? (fields[name] ?? undefined) : undefined;
 
-/** Whether `value` is there and is no array or object without elements. */
+/** Whether `value` is there and is not an array or object without elements. */
 export const filled = (value: unknown): boolean =>
   Array.isArray(value)
     ? value.length > 0

@@ -30,7 +30,7 @@ export interface PeerError {
   retryAfter?: string;
 }
 
-/** The endpoint sent something that is no answer of this protocol. */
+/** The endpoint sent something that is not an answer of this protocol. */
 export const garbage = (what: string): ChatStreamError =>
   new ChatStreamError('garbage', `The endpoint sent ${what}.`);
 

@@ -71,7 +71,7 @@ function changed(bytes: Uint8Array, changes: readonly Change[]): Uint8Array {
   return new Uint8Array(result);
 }
 
-/** However a stream is changed and cut, its reading is the same. {@link readStream} throws what is no typed error. */
+/** However a stream is changed and cut, its reading is the same. {@link readStream} throws what is not a typed error. */
 const sameHoweverCut = fc.property(
   anyBytes,
   fc.array(anyChange, { maxLength: 4 }),

@@ -58,7 +58,7 @@ export interface StreamReading {
   textBefore: string;
 }
 
-/** For tests: reads a stream as page and worker do. Throws what is no typed error. */
+/** For tests: reads a stream as page and worker do. Throws what is not a typed error. */
 export function readStream(pieces: readonly Uint8Array[]): StreamReading {
   const sum = { text: '', refusal: '', reasoning: '' };
   const calls = new ToolCallList();

@@ -54,12 +54,12 @@ export class ToolCallReader {
   /** Reads the `function_call` that came before `tool_calls`; there is one an answer. */
   readLegacy(value: unknown): ToolCallPiece[] {
     if (value === undefined || value === null) return [];
-    if (!isRecord(value)) throw garbage(`a function call that is no object (${quoted(value)})`);
+    if (!isRecord(value)) throw garbage(`a function call that is not an object (${quoted(value)})`);
     return [this.#piece({ index: 0, function: value }, 0)];
   }
 
   #piece(value: unknown, position: number): ToolCallPiece {
-    if (!isRecord(value)) throw garbage(`a tool call that is no object (${quoted(value)})`);
+    if (!isRecord(value)) throw garbage(`a tool call that is not an object (${quoted(value)})`);
     if (value.type !== undefined && value.type !== null && value.type !== '' && value.type !== 'function')
       throw garbage(`a tool call of an unknown type (${quoted(value.type)})`);
     const said = isRecord(value.function) ? value.function : value;
@@ -134,7 +134,7 @@ function checkedIndex(index: unknown): number {
 function textOf(value: unknown, field: string): string {
   if (value === undefined || value === null) return '';
   if (typeof value === 'string') return value;
-  throw garbage(`a tool call whose ${field} is no text (${quoted(value)})`);
+  throw garbage(`a tool call whose ${field} is not text (${quoted(value)})`);
 }
 
 function readArguments(value: unknown): string {

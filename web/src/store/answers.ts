@@ -94,7 +94,7 @@ export function judge(answer: ServerAnswer, asked: Asked, nowMs: number): Verdic
       return judgeWhole(answer, asked, encoded);
     }
     case 206: {
-      // A range of compressed bytes is no range of the file.
+      // A range of compressed bytes is not a range of the file.
       const range = encoded ? undefined : parseContentRange(answer.contentRange ?? '');
       // Nobody asked for a part; one that is the whole file is that.
       if (asked.start === undefined && range !== undefined && isWholeFile(range))
@@ -168,7 +168,7 @@ export function ifRange(validator: Validator | undefined): string | undefined {
 }
 
 /**
- * The error for an answer that is no file: {@link Interrupted} where another attempt may succeed.
+ * The error for an answer that is not a file: {@link Interrupted} where another attempt may succeed.
  */
 export function refusal(answer: ServerAnswer, url: string, nowMs: number): Error {
   const { status } = answer;

@@ -154,7 +154,7 @@ export class ModelDir {
     await (handle as Movable | undefined)?.move(this.#name('part'));
   }
 
-  /** Removes all of it. The model goes first: what a crash leaves behind is no model. */
+  /** Removes all of it. The model goes first: what a crash leaves behind is not a model. */
   async remove(): Promise<void> {
     const models = await folder();
     for (const ending of ENDINGS) {

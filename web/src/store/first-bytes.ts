@@ -42,7 +42,7 @@ export function describeBody(head: Uint8Array): { kind: string; advice: string }
   return { kind: isText ? 'text' : 'other data', advice: CHECK_ADDRESS };
 }
 
-/** The error for a body or file that is no model, with what it is instead. */
+/** The error for a body or file that is not a model, with what it is instead. */
 export function notGguf(head: Uint8Array, from: string): InshoreError {
   const { kind, advice } = describeBody(head.subarray(0, HEAD_BYTES));
   return new InshoreError(

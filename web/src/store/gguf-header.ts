@@ -53,14 +53,14 @@ export async function checkGguf(read: ReadBytes, size: number, name: string): Pr
   if (version !== 2 && version !== 3) {
     // The format may move on, but not to a version that is four letters of a text.
     if (isPlausible(version) || isPlausible(swapped(version))) return;
-    throw header.invalid(`${version} is no version of the format`);
+    throw header.invalid(`${version} is not a version of the format`);
   }
   const tensors = await header.u64();
   const entries = header.count(await header.u64(), LEAST_ENTRY_BYTES, MAX_ENTRIES, 'metadata entries');
   let alignment = 32;
   for (let entry = 0; entry < entries; entry++) alignment = (await readEntry(header)) ?? alignment;
   if (alignment <= 0 || !Number.isInteger(Math.log2(alignment)))
-    throw header.invalid('its alignment is no power of two');
+    throw header.invalid('its alignment is not a power of two');
   const end = await readTensors(header, tensors, alignment);
   const needed = Math.ceil(header.position / alignment) * alignment + end;
   if (needed > size) throw header.truncated(needed);
@@ -85,7 +85,7 @@ async function readEntry(header: HeaderReader): Promise<number | undefined> {
   }
   const bytes = VALUE_BYTES[type] ?? 0;
   if (bytes === 0 || type === 6 || type === 7 || type === 12)
-    throw header.invalid('its alignment is no integer');
+    throw header.invalid('its alignment is not an integer');
   return header.integer(bytes);
 }
 
