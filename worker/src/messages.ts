@@ -42,7 +42,7 @@ function messageOf(
   return rebuilt;
 }
 
-/** Text, parts of known types, or null. Of a part goes out what its type names. */
+/** Returns text, parts of known types, or null. Each part keeps only `type` and the field that its type names. */
 function contentOf(content: unknown): unknown {
   if (!Array.isArray(content)) return content ?? null;
   return content.filter(isRecord).map((part) => {

@@ -1,7 +1,7 @@
 import { array, type Fields, filled, flag, get, object, text, unsupported, wrong } from './request-fields';
 import { isRecord } from './values';
 
-/** Refuses OpenAI's older form of tools: an answer to it could not be read back. */
+/** Refuses OpenAI's legacy functions, because their answers cannot be read back. */
 export function refuseFunctions(body: Fields): void {
   const choice = get(body, 'function_call');
   const isHarmless = choice === undefined || choice === 'none' || choice === 'auto';

@@ -19,11 +19,11 @@ export class RequestRefusal extends Error {
   }
 }
 
-/** `invalid_value` for the field `param`: it `what`. */
+/** Creates `invalid_value` for the field `param`. `what` completes the sentence "param …". */
 export const wrong = (param: string, what: string): RequestRefusal =>
   new RequestRefusal('invalid_value', param, `${param} ${what}.`);
 
-/** `unsupported_feature`: the field makes sense, and nothing here can do what it asks for. */
+/** Creates `unsupported_feature`: the field is valid, and nothing here supports it. */
 export const unsupported = (param: string, message: string): RequestRefusal =>
   new RequestRefusal('unsupported_feature', param, message);
 
@@ -92,8 +92,8 @@ export function integer(fields: Fields, name: string, low: number, high: number)
 const TWO_TO_63 = 2 ** 63;
 
 /**
- * A 64-bit integer, signed or not: a number where JavaScript's numbers are exact, else a bigint. A number that was rounded
- * up to 2^64 before it came here counts as 2^64 - 1.
+ * A signed or unsigned 64-bit integer: a number if JavaScript can represent it exactly, else a bigint. A number that was
+ * rounded up to 2^64 before it arrived counts as 2^64 - 1.
  */
 export function seed(fields: Fields): number | bigint | undefined {
   const value = get(fields, 'seed');

@@ -9,7 +9,7 @@ export interface Message {
   content: string;
 }
 
-/** The conversation, and the text of an answer that was begun elsewhere. */
+/** The conversation, and the beginning of an answer that started elsewhere. */
 export interface Conversation {
   messages: Message[];
   prefix: string | undefined;
@@ -77,7 +77,7 @@ function noteCalls(item: Fields, prefix: string, lacks: Set<string>): void {
 function content(item: Fields, prefix: string, role: Message['role'], lacks: Set<string>): string {
   const refusal = text(item, 'refusal', prefix);
   const value = get(item, 'content');
-  // An assistant may have said nothing (it called a tool) or refused to.
+  // A message of the assistant may have no content: it called a tool, or it has a refusal.
   if (value === undefined && role === 'assistant') return refusal ?? '';
   if (typeof value === 'string') return wellFormed(value);
   if (!Array.isArray(value)) throw wrong(`${prefix}content`, 'must be a string or an array of parts');

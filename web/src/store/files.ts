@@ -58,8 +58,8 @@ export class ModelDir {
   }
 
   /**
-   * Whether `file`, which is this model, has passed today's checks. A record of an older version does not say so: then
-   * the file is checked now, once for as long as this worker lives.
+   * Whether `file`, the model's file, passes the current checks. If an older version wrote the record, the file is checked now,
+   * once in the life of this worker.
    */
   async isSound(file: File, record: StoreRecord): Promise<boolean> {
     if (record.checks === CHECKS) return true;
