@@ -81,7 +81,7 @@ const RUST = {
   folder: undefined,
 };
 
-/** The texts that a part brings along: `{ id, text }`; `id` is undefined for a notice that is no licence. */
+/** The texts that a part brings along: `{ id, text }`; `id` is undefined for a notice that is not a licence. */
 function textsOf({ folder, licenceFile }) {
   if (folder === undefined) return [];
   const files = readdirSync(folder).filter((file) => LICENCE_FILES.test(file));

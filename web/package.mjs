@@ -63,7 +63,7 @@ const workers = {
     return code.replace(/new URL\('(\.[^']+\.ts)', import\.meta\.url\)/g, (_, path) => {
       const source = relative(SRC, resolve(dirname(id), path)).replaceAll('\\', '/');
       const worker = Object.keys(WORKERS).find((name) => WORKERS[name] === source);
-      if (worker === undefined) throw new Error(`${source} is no worker that package.mjs knows`);
+      if (worker === undefined) throw new Error(`${source} is not a worker that package.mjs knows`);
       return `new URL('./${worker}.js', import.meta.url)`;
     });
   },

@@ -37,7 +37,7 @@ describe('too little room', () => {
     assert.deepEqual(await filesOf(page), {});
   });
 
-  test('while writing what nobody knew the size of is no model', async () => {
+  test('while writing what nobody knew the size of is not a model', async () => {
     serve({ ranges: false, chunked: true });
     const page = await tab();
     await limit(page, 2_000_000);

@@ -115,10 +115,7 @@ function checkCommand(page, words, where) {
   const name = program.split('/').at(-1);
   if (name === 'inshore') return checkOptions(INSHORE_BIN, rest, where);
   if (name === 'cargo' && rest[0] === 'xtask') return checkOptions(INSHORE_XTASK_BIN, rest.slice(1), where);
-  assert.ok(
-    FOREIGN.has(name) || /^[A-Z_]+=/.test(program),
-    `${where}: ${program} is no command that is known`,
-  );
+  assert.ok(FOREIGN.has(name) || /^[A-Z_]+=/.test(program), `${where}: ${program} is not a known command`);
   if (name === 'npm') checkNpmScript(page, words, where);
 }
 

@@ -6,12 +6,12 @@ export interface Records<T> {
   put(key: string, value: T): Promise<void>;
 }
 
-/** A database that does not answer within this time is done without: what it holds saves a measurement, nothing else. */
-const PATIENCE_MS = 1_000;
+/** Longest wait for the database. Its records only save a measurement, so the page can go on without them. */
+const DATABASE_TIMEOUT_MS = 1_000;
 
 /**
- * Opens a table of IndexedDB. Values are kept in memory as well, so they survive as long as this page where there is no
- * database (Node, some private windows), where it fails, and where it does not answer in time.
+ * Opens a table of IndexedDB. Values are also kept in memory, so they last as long as the page even if there is no database
+ * (Node, some private windows), if it fails, or if it does not answer in time.
  */
 export function openRecords<T>(database: string, table: string): Records<T> {
   const memory = new Map<string, T>();
@@ -21,7 +21,7 @@ export function openRecords<T>(database: string, table: string): Records<T> {
     if (!isUsable) return undefined;
     opened ??= openDatabase(database, table);
     const done = opened.then((db) => db && result(work(db.transaction(table, mode).objectStore(table))));
-    return within(PATIENCE_MS, done.catch(nothing), () => {
+    return within(DATABASE_TIMEOUT_MS, done.catch(nothing), () => {
       // One wait is enough: later calls do not try again.
       isUsable = false;
     });

@@ -49,7 +49,7 @@ function trust(url: string, through: ScriptUrlPolicy): string {
   }
 }
 
-/** Bytes that somebody made at run time (`blob:`, `data:`) are no file. */
+/** Bytes that somebody made at run time (`blob:`, `data:`) are not a file. */
 function isOwnFile(url: string): boolean {
   const base = (globalThis as { document?: { baseURI: string } }).document?.baseURI ?? location.href;
   if (!URL.canParse(url, base)) return false;

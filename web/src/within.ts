@@ -1,4 +1,4 @@
-/** Resolves with `work`, or with undefined after `ms`; `onLate` is called in that case. */
+/** Resolves with the result of `work`. If it takes longer than `ms`, calls `onLate` and resolves with undefined. */
 export async function within<T>(
   ms: number,
   work: Promise<T>,

@@ -58,9 +58,9 @@ export class WorkerPort<C extends Calls, E> {
       try {
         this.#worker.postMessage({ id, call, input } as Request<C>);
       } catch (cause) {
-        // What cannot be cloned (a function, say) is the caller's mistake; the worker is as before.
+        // A value that cannot be cloned (a function, for example) is the caller's mistake and does not affect the worker.
         this.#open.delete(id);
-        const message = `The input of ${String(call)} holds what cannot be sent to a worker. Pass plain values.`;
+        const message = `The input of ${String(call)} has a value that cannot be sent to a worker. Pass plain values.`;
         reject(new InshoreError('invalid_argument', message, { cause }));
       }
     });
@@ -116,24 +116,24 @@ export type Handlers<C extends Calls> = {
   [K in keyof C]: (input: C[K]['in']) => Promise<C[K]['out']> | C[K]['out'];
 };
 
-/** How a worker tells its own faults from those of a call. */
+/** How a worker distinguishes its own faults from those of a call. */
 export interface Faults {
   /** Whether the worker must not go on after this error. */
   isFatal(error: unknown): boolean;
-  /** The error of the call that met a fatal one. */
+  /** Creates the error for the call during which the worker failed. */
   errorOfCall(error: unknown): InshoreError;
-  /** The error of everybody else. */
+  /** Creates the error for all other calls. */
   errorOfWorker(error: unknown): InshoreError;
 }
 
-/** For workers without a module of their own that could break. */
+/** For workers without a module that could break. */
 const TRAPS: Faults = {
   isFatal: (error) => error instanceof WebAssembly.RuntimeError,
   errorOfCall: (error) => InshoreError.from(error, 'worker_crashed'),
   errorOfWorker: (error) => InshoreError.from(error, 'worker_crashed'),
 };
 
-/** Tells the page behind `scope` that the worker is dying, and of what. */
+/** Tells the page behind `scope` that the worker is dying, and why. */
 export function postCrash(scope: Pick<WorkerScope, 'postMessage'>, reason: unknown, faults = TRAPS): void {
   scope.postMessage({ kind: 'crash', error: InshoreError.toWire(faults.errorOfWorker(reason)) });
 }
@@ -155,7 +155,7 @@ export function answerCalls<C extends Calls, E>(
       const isFatal = faults.isFatal(error);
       const told = isFatal ? faults.errorOfCall(error) : error;
       post({ kind: 'refusal', id: data.id, error: InshoreError.toWire(told) });
-      // Unhandled, it is reported as the worker's death.
+      // As an unhandled error it is reported as the worker's death.
       if (isFatal) throw error;
     }
   });

@@ -1,6 +1,7 @@
 import { type CheckedChat, checkChatRequest, RequestRefusal } from '../../web/src/protocol/chat-request';
 import { writeJsonBody } from '../../web/src/protocol/json-body';
-import { type Fields, filled, get, isObject } from '../../web/src/protocol/request-fields';
+import { type Fields, filled, get } from '../../web/src/protocol/request-fields';
+import { isRecord } from '../../web/src/protocol/values';
 import type { Config, Route } from './config';
 import { ApiError, rowOf } from './errors';
 import { messagesOf } from './messages';
@@ -15,7 +16,7 @@ export interface AdmittedRequest {
   body: string;
 }
 
-/** Fields that go upstream as they came, once the check has passed; everything else stays here. */
+/** Fields that go upstream unchanged after the check. All other fields are dropped. */
 const PASSED = [
   'temperature',
   'top_p',
@@ -36,22 +37,22 @@ const PASSED = [
   'tools',
 ];
 
-/** Fields that mean something only beside tools; some endpoints refuse them alone. */
+/** Fields that have a meaning only with tools; some endpoints refuse them otherwise. */
 const PASSED_WITH_TOOLS = ['tool_choice', 'parallel_tool_calls'];
 
-/** Fields that ask for nothing where they are empty, and that some endpoints refuse then. */
+/** Fields that are dropped when they are empty, because some endpoints refuse them. */
 const DROPPED_IF_EMPTY: ReadonlySet<string> = new Set(['tools', 'logit_bias', 'audio', 'modalities', 'stop']);
 
 /**
- * Makes the check that the page and `inshore serve` make as well, and rebuilds the body for its upstream: allowed model
- * under the upstream's name, one answer, capped length, known fields only.
+ * Runs the same check as the page and `inshore serve`, and rebuilds the body for its upstream: an allowed model under the
+ * upstream's name, one answer, a capped length, known fields only.
  *
  * @throws {ApiError} 400 `invalid_body` or `invalid_value`, 403 `privacy_local_only`, 404 `model_not_found`, 422
  *   `unsupported_feature` or `continuation_unsupported`
  */
 export function admit(json: unknown, config: Pick<Config, 'models' | 'maxTokens'>): AdmittedRequest {
-  // Before all else: a name that is not on the list says nothing about the rest.
-  const name = isObject(json) && typeof json.model === 'string' ? json.model : undefined;
+  // Checked first: without a known model, the other fields do not matter.
+  const name = isRecord(json) && typeof json.model === 'string' ? json.model : undefined;
   if (name !== undefined && !config.models.has(name)) throw noModel();
   const chat = checked(json);
   // The check found an object.
@@ -87,7 +88,7 @@ function routeOf(
   name: string | undefined,
   { models }: Pick<Config, 'models'>,
 ): { model: string; route: Route } {
-  // Where there is one model, it need not be named.
+  // If there is only one model, the request need not name it.
   const [only, ...others] = models.keys();
   const model = name ?? (others.length === 0 ? only : undefined);
   if (model === undefined) {
@@ -109,7 +110,7 @@ function refuseLocalOnly({ extension }: CheckedChat): void {
   throw new ApiError(403, 'privacy_local_only', message, { param: 'inshore' });
 }
 
-/** What of our `inshore` object a host of ours needs; the rest (label, mode, conversation) is the page's business. */
+/** Returns the fields of `inshore` that our own host needs. The others (label, mode, conversation) concern only the page. */
 function extensionOf({ extension }: CheckedChat, isOurHost: boolean): Record<string, unknown> | undefined {
   const { continueIds, modelSha256, ids, deadlineMs } = extension;
   if (isOurHost) {

@@ -23,12 +23,12 @@ export class AnswerWatch {
     return { events: this.#events, promptTokens, completionTokens };
   }
 
-  /** A `finish_reason` was seen: only usage may follow. */
+  /** Whether a `finish_reason` was seen; only usage may follow it. */
   get finished(): boolean {
     return this.#reader.finishReason !== undefined;
   }
 
-  /** Takes an event, or a whole answer. @throws ApiError where it is no answer, or no whole one */
+  /** Takes an event, or a whole answer. @throws ApiError where it is not an answer, or not a complete one */
   event(event: StreamEvent): ChatPiece {
     try {
       const piece = this.#reader.read(event);
@@ -39,7 +39,7 @@ export class AnswerWatch {
     }
   }
 
-  /** The answer has ended. @throws ApiError `upstream_truncated` without a finish reason */
+  /** Call when the answer has ended. @throws ApiError `upstream_truncated` without a finish reason */
   end(): void {
     try {
       this.#reader.end();
@@ -49,7 +49,7 @@ export class AnswerWatch {
   }
 }
 
-/** An answer that is none, in our own words: those of the upstream may name it. */
+/** Converts a fault of the answer to our own error. The upstream's text is dropped because it may name the upstream. */
 function apiError(error: unknown): ApiError {
   if (!(error instanceof ChatStreamError)) return ApiError.from(error);
   switch (error.fault) {
@@ -62,7 +62,7 @@ function apiError(error: unknown): ApiError {
   }
 }
 
-/** The upstream reported an error in its stream, or in a body with status 200. */
+/** Creates the error for an upstream that reported one in its stream, or in a body with status 200. */
 export function failed(said: PeerError): ApiError {
   const waitMs = parseRetryAfter(said.retryAfter, Date.now());
   const retryAfter = waitMs === undefined ? undefined : retryAfterSeconds(waitMs);
@@ -83,4 +83,4 @@ export function failed(said: PeerError): ApiError {
 }
 
 export const garbage = (): ApiError =>
-  new ApiError(502, 'upstream_garbage', 'The model sent something that is no answer of this protocol.');
+  new ApiError(502, 'upstream_garbage', 'The model sent something that is not an answer of this protocol.');

@@ -76,7 +76,7 @@ async function whole(
   const text = redacted(await body.text(MAX_ANSWER_BYTES), admitted.route.upstream.key);
   const watch = new AnswerWatch();
   const piece = watch.event({ data: text });
-  // A keep-alive is one of a stream.
+  // Only a stream may have keep-alives.
   if (!piece.isChunk) throw garbage();
   watch.end();
   record.count(watch.counts);

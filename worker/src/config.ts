@@ -21,7 +21,7 @@ export interface Config {
   firstByteTimeoutMs: number;
   /** Longest silence of an upstream after that. */
   idleTimeoutMs: number;
-  /** Longest time without a piece of the answer, whatever keep-alives the upstream sends. */
+  /** Longest time without a piece of the answer, even if the upstream sends keep-alives. */
   aliveTimeoutMs: number;
   /** A silent stream gets an empty comment so often; 0: never. See `relay.ts`. */
   heartbeatMs: number;
@@ -110,7 +110,7 @@ function originsOf(env: Env, problems: Problems): Set<string> {
   for (const origin of origins) {
     if (!isOrigin(origin)) {
       problems.push(
-        `INSHORE_ORIGINS: \`${origin}\` is no origin; write scheme and host without a slash at the end, as https://app.example`,
+        `INSHORE_ORIGINS: \`${origin}\` is not an origin; write scheme and host without a slash at the end, as https://app.example`,
       );
     }
   }

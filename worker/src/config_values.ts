@@ -1,3 +1,4 @@
+import { isRecord } from '../../web/src/protocol/values';
 import type { Env } from './config';
 
 /** Collected while reading, so that an operator sees all of them at once. */
@@ -5,8 +6,7 @@ export type Problems = string[];
 
 /** `value` as an object with fields, if it is one. */
 export function recordOf(value: unknown): Record<string, unknown> | undefined {
-  const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isRecord ? (value as Record<string, unknown>) : undefined;
+  return isRecord(value) ? value : undefined;
 }
 
 /** A binding that holds JSON: text in most hosts, a value already where a host parses it. */

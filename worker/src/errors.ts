@@ -23,13 +23,12 @@ export interface ErrorDetails {
   retryAfter?: string | undefined;
 }
 
-/** A code of the table with its status, which the compiler compares. A refusal that is passed on keeps its own status. */
+/** A code with its status, checked by the compiler. A refusal that is passed on keeps its own status. */
 export type StatusAndCode =
   | { [Code in ErrorCode]: [status: (typeof ERROR_CODES)[Code]['status'], code: Code] }[ErrorCode]
   | [status: number, code: 'upstream_rejected'];
 
-/** The status and the name of a code. */
-// The pair is a row of the table, which the compiler cannot see for a code that it does not know.
+/** Returns the status and the name of a code. The cast is needed because the code is known only at run time. */
 export const rowOf = (code: ErrorCode): StatusAndCode => [ERROR_CODES[code].status, code] as StatusAndCode;
 
 /**
@@ -51,7 +50,7 @@ export class ApiError extends Error {
     this.details = details;
   }
 
-  /** Whether a client should send the same request again: nothing here has tried again yet. */
+  /** Whether a client should send the same request again. The worker itself never retries. */
   get shouldRetry(): boolean {
     return errorRow(this.code).retry !== 'no';
   }

@@ -9,7 +9,7 @@ const ALWAYS: Readonly<Record<string, string>> = {
   vary: 'Origin',
 };
 
-/** What pages and OpenAI's client may read of an answer. */
+/** Response headers that pages and OpenAI's client may read. */
 const EXPOSED = 'retry-after, retry-after-ms, x-request-id, x-should-retry';
 
 /** How long a browser may remember the answer to a preflight. */
@@ -34,12 +34,12 @@ export function answerHeaders(
 
 /** Headers that every page may send. */
 const ALWAYS_ALLOWED = ['authorization', 'content-type'];
-/** More than these, a preflight does not ask for. */
+/** Most headers that a preflight may ask for. */
 const MAX_ASKED = 64;
 
 /**
- * What a preflight of an allowed origin is told besides. It may send the headers that it asks for: OpenAI's client sends
- * `x-stainless-…`, a page what its `cloud.headers` say. Nothing here reads them, and none goes upstream.
+ * Returns the preflight headers for an allowed origin. The origin may send every header that it asks for: OpenAI's client
+ * sends `x-stainless-…`, and a page sends its `cloud.headers`. The worker neither reads them nor sends them upstream.
  */
 export function preflightHeaders(asked: string | null): Record<string, string> {
   const names = (asked ?? '').toLowerCase().split(',', MAX_ASKED);

@@ -1,4 +1,5 @@
-import { type Fields, filled, get, isObject } from '../../web/src/protocol/request-fields';
+import { type Fields, filled, get } from '../../web/src/protocol/request-fields';
+import { isRecord } from '../../web/src/protocol/values';
 import { ApiError } from './errors';
 import type { Upstream } from './upstream_config';
 
@@ -8,7 +9,7 @@ import type { Upstream } from './upstream_config';
  * @throws {ApiError} 422 `continuation_unsupported`
  */
 export function messagesOf(checked: Fields, upstream: Pick<Upstream, 'prefix'>): Record<string, unknown>[] {
-  const messages = Array.isArray(checked.messages) ? checked.messages.filter(isObject) : [];
+  const messages = Array.isArray(checked.messages) ? checked.messages.filter(isRecord) : [];
   return messages.map((message, index) => messageOf(message, `messages[${index}]`, upstream));
 }
 
@@ -41,10 +42,10 @@ function messageOf(
   return rebuilt;
 }
 
-/** Text, parts of known types, or null. Of a part goes out what its type names. */
+/** Returns text, parts of known types, or null. Each part keeps only `type` and the field that its type names. */
 function contentOf(content: unknown): unknown {
   if (!Array.isArray(content)) return content ?? null;
-  return content.filter(isObject).map((part) => {
+  return content.filter(isRecord).map((part) => {
     const { type } = part;
     return typeof type === 'string' ? { type, [type]: part[type] } : {};
   });

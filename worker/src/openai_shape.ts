@@ -2,14 +2,14 @@ import type { ChatPiece } from '../../web/src/protocol/chat-chunk';
 import { isRecord } from '../../web/src/protocol/values';
 
 /**
- * What a client gets for a chunk, as JSON: the chunk itself where any OpenAI client reads the whole of it, else the same in
- * OpenAI's shape, so that no client drops what it does not know. Undefined: the event carried nothing of the answer.
+ * Returns the JSON that a client gets for a chunk: the chunk itself if every OpenAI client can read all of it, else the same
+ * content in OpenAI's shape. Returns undefined if the event has no part of the answer.
  */
 export function openAiChunk(piece: ChatPiece, data: string): string | undefined {
   const { json, choice } = piece;
   if (json === undefined || (!piece.isChunk && !piece.hasUsage)) return undefined;
   if (!piece.isChunk) return JSON.stringify({ ...json, choices: [] });
-  // A list of chunks in one event is no chunk.
+  // A list of chunks in one event is not a chunk.
   const isList = data.trimStart().startsWith('[');
   if (choice === undefined || isPlain(piece, choice)) return isList ? JSON.stringify(json) : data;
   const delta = isRecord(choice.delta) ? choice.delta : {};
@@ -25,7 +25,7 @@ export function openAiChunk(piece: ChatPiece, data: string): string | undefined 
   return JSON.stringify({ ...json, choices: [plain], ...counts });
 }
 
-/** A whole answer as {@link openAiChunk}. */
+/** Returns the JSON that a client gets for a whole answer; see {@link openAiChunk}. */
 export function openAiCompletion(piece: ChatPiece, data: string): string {
   const { json, choice } = piece;
   if (choice === undefined) return data;
@@ -51,7 +51,7 @@ function fields({ refusal, reasoning, toolCalls }: ChatPiece): Record<string, un
   };
 }
 
-/** Whether the chunk has OpenAI's shape already. */
+/** Whether the chunk already has OpenAI's shape. */
 function isPlain(piece: ChatPiece, choice: Record<string, unknown>): boolean {
   const delta = choice.delta ?? {};
   if (!isRecord(delta) || choice.index !== 0) return false;
@@ -72,13 +72,13 @@ function isPlain(piece: ChatPiece, choice: Record<string, unknown>): boolean {
 
 function isSameReason({ finishReason }: ChatPiece, choice: Record<string, unknown>): boolean {
   const said = choice.finish_reason ?? undefined;
-  // OpenAI's own word for the function calls of old.
+  // OpenAI's finish reason for legacy function calls.
   return said === finishReason || (said === 'function_call' && finishReason === 'tool_calls');
 }
 
 function hasPlainCalls({ toolCalls }: ChatPiece, from: Record<string, unknown>): boolean {
   const { function_call: legacy, tool_calls: said } = from;
-  // OpenAI's own form of function calls before there were tools.
+  // OpenAI's legacy form of a tool call.
   if (isRecord(legacy)) return typeof (legacy.arguments ?? '') === 'string';
   if (said === undefined || said === null) return toolCalls.length === 0;
   return (

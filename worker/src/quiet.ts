@@ -1,7 +1,7 @@
 /** Nothing happened in the time given. */
 export const QUIET: unique symbol = Symbol('quiet');
 
-/** The longest time that `setTimeout` takes; it fires at once for a longer one. */
+/** Longest delay of `setTimeout`; longer ones fire at once. */
 const MAX_WAIT_MS = 2 ** 31 - 1;
 
 /** What `work` comes to, or {@link QUIET} if that takes longer than `waitMs`; the work goes on. */

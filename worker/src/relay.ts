@@ -8,18 +8,18 @@ import { timeout, type UpstreamBody } from './upstream_body';
 
 /** After `[DONE]` the upstream has this long to close, so that its connection can serve again. */
 const DRAIN_MS = 250;
-/** Keep-alives of the upstream, and pieces of events, are told to the client as empty comments, no more often than this. */
+/** Shortest time between the empty comments that pass keep-alives and incomplete events on to the client. */
 const LIFE_EVERY_MS = 250;
 
 /** What {@link relay} needs. */
 export interface RelayOptions {
-  /** The upstream's answer, which may still be waited for. */
+  /** The upstream's answer; it may not have arrived yet. */
   source: Promise<UpstreamBody>;
   /** Struck out wherever it appears. */
   key: string | undefined;
   /**
-   * A silent stream gets an empty comment so often; 0: never. workerd learns that an HTTP/1.1 client is gone only where the
-   * client's socket was reset, or when something is written to it.
+   * Interval of the empty comments on a silent stream; 0: none. workerd notices a lost HTTP/1.1 client only when the
+   * client resets its socket or when the worker writes to it.
    */
   heartbeatMs: number;
   /** The answer must go on within this time, whatever keep-alives the upstream sends. */
@@ -30,7 +30,7 @@ export interface RelayOptions {
   onEnd(outcome: string, watch: AnswerWatch): void;
 }
 
-/** The stream for the client. Each event goes on the moment it is whole; the client's cancel goes upstream. */
+/** Returns the stream for the client. Passes each event on as soon as it is complete, and cancels upstream with the client. */
 export function relay(options: RelayOptions): ReadableStream<Uint8Array> {
   const run = new Relay(options);
   return new ReadableStream<Uint8Array>(
@@ -105,7 +105,7 @@ class Relay {
     return this.#body.next(this.#isDone ? DRAIN_MS : quietMs);
   }
 
-  /** The events that are whole now, for the client; undefined bytes: the upstream has ended. */
+  /** Returns the events that `bytes` complete, as text for the client; `undefined` means that the upstream has ended. */
   #translate(bytes: Uint8Array | undefined): string {
     let text = '';
     try {
@@ -113,7 +113,7 @@ class Relay {
         if (bytes === undefined) this.#parser.end();
         else this.#parser.push(bytes);
       } finally {
-        // What came before the fault goes out.
+        // The events before the fault are good, so they still go to the client.
         for (const event of this.#events.splice(0)) if (!this.#isDone) text += this.#pass(event);
       }
     } catch (thrown) {
@@ -155,10 +155,11 @@ class Relay {
     return '';
   }
 
-  /** An error event and no `[DONE]`: what was cut must not look complete. */
+  /** Ends with an error event and no `[DONE]`, so that a cut answer does not look complete. */
   #fail(thrown: unknown): string {
     this.#options.abort.abort();
-    // All words had come; only the farewell is missing. Unless more words come: then the answer was not finished.
+    // After the finish reason the answer is complete, so a broken connection no longer matters. More text after it means
+    // that the answer was not complete.
     const hasMore = thrown instanceof ApiError && thrown.code === 'upstream_garbage';
     if (this.#watch.finished && !hasMore) return this.#close(false);
     const error = thrown instanceof EventStreamError ? garbage() : ApiError.from(thrown);

@@ -120,4 +120,4 @@ type TokenCode =
 
 const refusal = (code: TokenCode, message: string): ApiError => new ApiError(...rowOf(code), message);
 const invalid = (): ApiError =>
-  refusal('token_invalid', 'This is no token of this worker; fetch one from /v1/token.');
+  refusal('token_invalid', 'This is not a token of this worker; fetch one from /v1/token.');

@@ -1,20 +1,20 @@
 import type { ErrorCode } from '../../web/src/protocol/error-codes';
 import { isEventStream } from '../../web/src/protocol/event-stream';
-import { findPeerError } from '../../web/src/protocol/peer-error';
+import { findPeerError, peerStatus } from '../../web/src/protocol/peer-error';
 import { forwardRetryAfter } from '../../web/src/protocol/retry-after';
+import type { PeerError } from '../../web/src/protocol/stream-error';
 import { parseShallowJson } from '../../web/src/protocol/values';
 import type { AdmittedRequest } from './admission';
 import { failed } from './answer_watch';
 import type { Config } from './config';
-import { recordOf } from './config_values';
 import { ApiError, rowOf, type StatusAndCode } from './errors';
 import { QUIET, settled } from './quiet';
 import { timeout, UpstreamBody } from './upstream_body';
 import type { Upstream } from './upstream_config';
 
-/** As much of an upstream's refusal is read, for its code. */
+/** Bytes of an upstream's refusal that are read, to find its code. */
 const MAX_REFUSAL_BYTES = 16 * 1024;
-/** Codes of an upstream's refusal that tell the page what to do; no other text of an upstream's is passed on. */
+/** Codes that tell the page what to do. No other text of an upstream's refusal is passed on. */
 const PASSED_CODES: readonly ErrorCode[] = [
   'context_length_exceeded',
   'insufficient_quota',
@@ -25,7 +25,7 @@ const PASSED_CODES: readonly ErrorCode[] = [
 /** Statuses whose code may say more. */
 const STATUSES_WITH_CODE = new Set([400, 409, 422, 429]);
 
-/** The part of the configuration that counts here. */
+/** The part of the configuration that {@link callUpstream} needs. */
 type Timeouts = Pick<Config, 'firstByteTimeoutMs' | 'idleTimeoutMs'>;
 
 /**
@@ -54,7 +54,7 @@ export async function callUpstream(
     });
     response = await settled(call, timeouts.firstByteTimeoutMs);
   } catch {
-    // What was thrown names the address.
+    // The exception is dropped because it names the upstream's address.
     throw new ApiError(502, 'upstream_unreachable', 'The model behind this worker cannot be reached.');
   }
   if (response === QUIET) {
@@ -67,7 +67,7 @@ export async function callUpstream(
   throw await otherForm(response, body);
 }
 
-/** Without a type the body itself tells: what is no answer has no finish reason. */
+/** Without a type the body decides: anything but an answer lacks a finish reason and is refused later. */
 function isWanted(type: string | null, stream: boolean): boolean {
   if (type === null) return true;
   return stream ? isEventStream(type) : isJson(type);
@@ -76,13 +76,17 @@ function isWanted(type: string | null, stream: boolean): boolean {
 const isJson = (type: string | null): boolean =>
   /^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? '');
 
-/** Status 200, but a page, say, or an error as JSON where a stream was asked for. */
+/** Returns the error for a 200 of another form, such as an HTML page, or an error as JSON instead of a stream. */
 async function otherForm(response: Response, body: UpstreamBody): Promise<ApiError> {
   const text = isJson(response.headers.get('content-type')) ? await body.text(MAX_REFUSAL_BYTES) : '';
   body.drop();
   const said = findPeerError(parseShallowJson(text));
   if (said !== undefined) return failed(said);
-  return new ApiError(502, 'upstream_garbage', 'The model answered in a form that is none of this protocol.');
+  return new ApiError(
+    502,
+    'upstream_garbage',
+    'The model answered in a form that is not part of this protocol.',
+  );
 }
 
 const mediaType = (stream: boolean): string => (stream ? 'text/event-stream' : 'application/json');
@@ -99,10 +103,11 @@ function headersFor(upstream: Upstream, stream: boolean, requestId: string): Rec
   };
 }
 
-/** The refusal in our own words. */
+/** Returns the upstream's refusal in our own words. */
 async function refusalOf(response: Response, body: UpstreamBody): Promise<ApiError> {
   const { status } = response;
-  const code = STATUSES_WITH_CODE.has(status) ? await codeOf(body) : undefined;
+  const said = STATUSES_WITH_CODE.has(status) ? await errorIn(body) : {};
+  const code = PASSED_CODES.find((passed) => passed === said.code);
   body.drop();
   const retryAfter = forwardRetryAfter(response.headers);
   const refusal = (row: StatusAndCode, message: string) =>
@@ -134,7 +139,7 @@ async function refusalOf(response: Response, body: UpstreamBody): Promise<ApiErr
       return refusal([413, 'upstream_rejected'], 'The request is too large for the model.');
     case 429:
       // Some providers use 429 for an empty account too; waiting does not help there.
-      if (code === 'insufficient_quota') return quota();
+      if (peerStatus({ ...said, status }) === 402) return quota();
       return refusal([429, 'upstream_rate_limited'], 'The model has too much to do; try again later.');
     case 503:
       return refusal([503, 'upstream_unavailable'], 'The model is not available right now; try again later.');
@@ -155,13 +160,11 @@ export class UpstreamRefusal extends ApiError {
   }
 }
 
-/** The refusal's code, if it is one that may be passed on. */
-async function codeOf(body: UpstreamBody): Promise<ErrorCode | undefined> {
+/** Reads the error in a refusal's body; empty where there is none. */
+async function errorIn(body: UpstreamBody): Promise<PeerError> {
   try {
-    const refusal = recordOf(parseShallowJson(await body.text(MAX_REFUSAL_BYTES)));
-    const code = recordOf(refusal?.error)?.code;
-    return PASSED_CODES.find((passed) => passed === code);
+    return findPeerError(parseShallowJson(await body.text(MAX_REFUSAL_BYTES))) ?? {};
   } catch {
-    return undefined;
+    return {};
   }
 }

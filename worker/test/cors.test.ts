@@ -21,7 +21,7 @@ onEveryHost({}, (world) => {
     for (const path of PATHS) {
       for (const origin of [FOREIGN_ORIGIN, 'null', `${ORIGIN}/`, ORIGIN.toUpperCase(), `${ORIGIN} `, null]) {
         const { headers } = await world().page.send(path, { origin: origin === null ? null : `${origin}` });
-        // Blanks around a header's value are no part of it.
+        // Blanks around a header's value are not part of it.
         const expected = origin === `${ORIGIN} ` ? ORIGIN : undefined;
         expect(headers['access-control-allow-origin'], `${path} ${origin}`).toBe(expected);
       }
@@ -44,7 +44,7 @@ onEveryHost({}, (world) => {
     ],
     ['`cloud.headers`', 'X-Tenant, x-app-version', ['x-tenant', 'x-app-version']],
     ['a header twice', 'x-tenant,X-TENANT', ['x-tenant']],
-    ['what is no name of a header', 'x-tenant, x y, , ü, *()', ['x-tenant']],
+    ['what is not a name of a header', 'x-tenant, x y, , ü, *()', ['x-tenant']],
   ])('answers the preflight of an allowed origin for what is asked: %s', async (_, asked, more) => {
     const { status, headers, text } = await world().page.send('/v1/chat/completions', {
       method: 'OPTIONS',

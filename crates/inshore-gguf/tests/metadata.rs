@@ -88,5 +88,5 @@ fn integer_arrays_are_read_as_i32_where_they_fit() {
         assert_eq!(table.i32s("k").expect("fits").as_deref(), Some([1, 2].as_slice()));
     }
     let table = metadata(&[("k", Value::Array(Array::U32(vec![1, u32::MAX])))]);
-    table.i32s("k").expect_err("4294967295 is no i32");
+    table.i32s("k").expect_err("4294967295 is not an i32");
 }

@@ -92,7 +92,7 @@ pub fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
             Turn::Nothing => {}
             Turn::Quit => return Ok(ExitCode::SUCCESS),
             Turn::Help => note!("{HELP}"),
-            Turn::Unknown(name) => note!("/{name} is no command; /help lists them"),
+            Turn::Unknown(name) => note!("/{name} is not a command; /help lists them"),
             Turn::Reset => {
                 conversation.reset();
                 note!("The conversation starts anew.");

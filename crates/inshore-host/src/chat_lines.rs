@@ -59,7 +59,7 @@ impl Lines {
                 Err(ReadlineError::Interrupted) => Ok(Line::Text(String::new())),
                 Err(ReadlineError::Eof) => Ok(Line::End),
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                    Ok(Line::Unusable("the line is no UTF-8 text".to_owned()))
+                    Ok(Line::Unusable("the line is not UTF-8 text".to_owned()))
                 }
                 Err(error) => Err(error.into()),
             },
@@ -84,7 +84,7 @@ fn read_line(input: &mut impl BufRead, number: u64, max_bytes: usize) -> io::Res
     Ok(String::from_utf8(bytes).map_or_else(
         |error| {
             let at = error.utf8_error().valid_up_to();
-            Line::Unusable(format!("line {number} is no UTF-8 text (byte {at} is {:#04x})", error.as_bytes()[at]))
+            Line::Unusable(format!("line {number} is not UTF-8 text (byte {at} is {:#04x})", error.as_bytes()[at]))
         },
         Line::Text,
     ))
@@ -113,7 +113,7 @@ mod tests {
             let input = [b"one\n".as_slice(), bad, b"\ntwo"].concat();
             let found = lines(&input, 100);
             assert_eq!((found.len(), &found[0], &found[2]), (3, &text("one\n"), &text("two")), "{bad:?}");
-            assert!(matches!(&found[1], Line::Unusable(why) if why.contains("line 2 is no UTF-8 text")), "{found:?}");
+            assert!(matches!(&found[1], Line::Unusable(why) if why.contains("line 2 is not UTF-8 text")), "{found:?}");
         }
     }
 

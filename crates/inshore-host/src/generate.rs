@@ -184,6 +184,6 @@ fn prompt(args: &GenerateArgs) -> anyhow::Result<Prompt> {
 
 fn token_ids(path: &Path) -> anyhow::Result<Vec<u32>> {
     let text = prompt_file::read(path)?;
-    let id = |word: &str| word.parse().with_context(|| format!("`{word}` in {} is no token id", path.display()));
+    let id = |word: &str| word.parse().with_context(|| format!("`{word}` in {} is not a token id", path.display()));
     text.split_whitespace().map(id).collect()
 }

@@ -1,6 +1,6 @@
 //! Everything that the program prints: results on standard output, remarks on standard error.
 //!
-//! `println!` and `eprintln!` panic when a write fails, and a full disk or a closed pipe is no bug of this program. Results
+//! `println!` and `eprintln!` panic when a write fails, and a full disk or a closed pipe is not a bug of this program. Results
 //! go through [`print`], whose failure ends the command with an error; remarks go through [`note!`](crate::note), whose
 //! failure nobody could be told of.
 

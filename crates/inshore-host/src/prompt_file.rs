@@ -25,7 +25,7 @@ pub enum PromptError {
         origin: Origin,
     },
     /// The bytes are not UTF-8.
-    #[error("{origin} is no UTF-8 text: {what}; convert it to UTF-8")]
+    #[error("{origin} is not UTF-8 text: {what}; convert it to UTF-8")]
     NotUtf8 {
         /// File or stream.
         origin: Origin,

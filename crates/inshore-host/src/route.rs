@@ -19,7 +19,7 @@ pub fn run(command: &RouteCommand) -> Result<ExitCode> {
 fn replay(args: &ReplayArgs) -> Result<ExitCode> {
     let file = args.trace.display();
     let text = std::fs::read_to_string(&args.trace).with_context(|| format!("could not read {file}"))?;
-    let mut trace = Trace::parse(&text).with_context(|| format!("{file} is no trace of the routing policy"))?;
+    let mut trace = Trace::parse(&text).with_context(|| format!("{file} is not a trace of the routing policy"))?;
     for setting in &args.set {
         trace.set(setting)?;
     }

@@ -223,7 +223,7 @@ fn names_that_are_no_host_are_refused_at_the_start() {
     for name in ["http://mini-pc", "mini-pc:8040", "mini-pc/", "", "a b", "*.example", "user@host"] {
         let said =
             support::refusal(&["serve", "--port", "0", "--model", model.to_str().unwrap(), "--allowed-host", name]);
-        assert!(said.contains("is no host name"), "{name}: {said}");
+        assert!(said.contains("is not a host name"), "{name}: {said}");
     }
 }
 

@@ -205,7 +205,7 @@ fn chat_takes_a_turn_per_line_and_remembers() {
         .collect();
     assert_eq!(prompts.len(), 3, "{said}");
     assert!(prompts[1] > prompts[0] && prompts[2] == prompts[0], "{said}");
-    assert!(said.contains("/nonsense is no command"));
+    assert!(said.contains("/nonsense is not a command"));
 }
 
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Outputs that are full or closed, and inputs that are no text.
+//! Outputs that are full or closed, and inputs that are not text.
 #![cfg(unix)]
 
 mod support;
@@ -121,7 +121,7 @@ fn a_chat_goes_on_after_lines_that_are_no_text() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     for number in [2, 3, 4] {
-        assert!(said.contains(&format!("line {number} is no UTF-8 text")), "{number}: {said}");
+        assert!(said.contains(&format!("line {number} is not UTF-8 text")), "{number}: {said}");
     }
     assert_eq!(said.matches("[TTFT").count(), 4, "one, two, the null character and three are answered: {said}");
 }
@@ -172,7 +172,7 @@ fn prompt_files_that_are_no_text_say_what_they_are() {
 fn standard_input_that_is_no_text_is_refused() {
     let folder = TempDir::new();
     let model = tiny_model(&folder, 1);
-    for (bytes, part) in [(&b"caf\xe9"[..], "standard input is no UTF-8 text"), (b"", "standard input is empty")] {
+    for (bytes, part) in [(&b"caf\xe9"[..], "standard input is not UTF-8 text"), (b"", "standard input is empty")] {
         let mut child = inshore(&["generate", "--device", "cpu", "--model", model.to_str().unwrap()]);
         let mut child = child.stdin(Stdio::piped()).spawn().expect("the binary starts");
         child.stdin.take().unwrap().write_all(bytes).unwrap();

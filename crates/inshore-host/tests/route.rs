@@ -86,7 +86,7 @@ fn a_broken_trace_is_an_error_that_names_the_line() {
         (unknown.as_str(), "line 3 is not"),
     ] {
         let said = refused(lines, &[]);
-        assert!(said.starts_with("error: ") && said.contains("is no trace of the routing policy"), "{said}");
+        assert!(said.starts_with("error: ") && said.contains("is not a trace of the routing policy"), "{said}");
         assert!(said.contains(word), "{word}: {said}");
     }
 }

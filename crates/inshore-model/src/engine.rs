@@ -119,7 +119,7 @@ impl Engine {
     /// Loads a GGUF file, tensor by tensor, onto `device`.
     ///
     /// # Errors
-    /// [`ModelError`]: files that are no GGUF, damaged or of an unknown kind, sources that fail, devices that are too small.
+    /// [`ModelError`]: files that are not GGUF, damaged or of an unknown kind, sources that fail, devices that are too small.
     pub async fn load<S: ReadAt>(
         source: &S,
         device: OpenDevice,

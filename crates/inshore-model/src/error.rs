@@ -27,7 +27,7 @@ pub enum ModelError {
         /// Names of those that are.
         supported: String,
     },
-    /// An adapter, a projector or something else that is no language model by itself.
+    /// An adapter, a projector or something else that is not a language model by itself.
     #[error("this file holds a model's {kind}, not a model; load the model that it belongs to")]
     NotAModel {
         /// `general.type` of the file, or `adapter`.

@@ -34,7 +34,7 @@ fn cut_off_at_a_hundred_points() {
 
 #[test]
 fn flipped_bytes_never_panic() {
-    // Header and metadata decide everything; a flip in the weights gives another model, which is no error.
+    // Header and metadata decide everything; a flip in the weights gives another model, which is not an error.
     let file = tiny_llama(1);
     let header = 8 * 1024;
     let mut state = 0x9E37_79B9_7F4A_7C15u64;

@@ -59,7 +59,7 @@ impl PackedLayout {
     /// Layout of a matrix of `rows` x `cols` in format `kind`, row by row.
     ///
     /// # Errors
-    /// [`OpsError::RowNotWholeBlocks`] if a row is no whole number of blocks, [`OpsError::TooLarge`] if the packed size
+    /// [`OpsError::RowNotWholeBlocks`] if a row is not a whole number of blocks, [`OpsError::TooLarge`] if the packed size
     /// overflows.
     pub fn new(kind: GgmlType, rows: usize, cols: usize) -> Result<Self, OpsError> {
         if cols == 0 || !cols.is_multiple_of(kind.block_len()) {

@@ -49,7 +49,7 @@ impl Breaker {
     }
 
     /// A leg starts: whether it is the trial, and what changed. A leg that starts although the breaker does not allow it
-    /// (there is no other side) is no trial.
+    /// (there is no other side) is not a trial.
     pub(crate) fn start(&mut self, now_ms: f64) -> (bool, Option<Change>) {
         match self.state {
             State::Open { until_ms } if now_ms >= until_ms => {
@@ -174,6 +174,6 @@ mod tests {
         breaker.released();
         assert!(breaker.allows(30_000.0));
         assert_eq!(breaker.start(30_000.0), (true, None));
-        assert_eq!(breaker.failed(false, 30_000.0, &config()), None, "an older leg is no trial");
+        assert_eq!(breaker.failed(false, 30_000.0, &config()), None, "an older leg is not a trial");
     }
 }

@@ -12,7 +12,7 @@ impl Samples {
         Self { values: Vec::new(), limit: limit.max(1) }
     }
 
-    /// Forgets the oldest where there are too many. What is not finite or negative is no measurement.
+    /// Forgets the oldest where there are too many. What is not finite or negative is not a measurement.
     pub(crate) fn push(&mut self, value: f64) {
         if !value.is_finite() || value < 0.0 {
             return;

@@ -68,7 +68,7 @@ pub enum TraceError {
         #[source]
         cause: serde_json::Error,
     },
-    /// A line is no event with its orders.
+    /// A line is not an event with its orders.
     #[error("line {line} is not {{\"now_ms\": …, \"event\": …, \"orders\": …}}")]
     Line {
         /// From 1.
@@ -77,8 +77,8 @@ pub enum TraceError {
         #[source]
         cause: serde_json::Error,
     },
-    /// A setting without `=`, or with a value that is no number.
-    #[error("`{given}` is no setting: write KEY=NUMBER")]
+    /// A setting without `=`, or with a value that is not a number.
+    #[error("`{given}` is not a setting: write KEY=NUMBER")]
     Setting {
         /// As it came.
         given: String,

@@ -3,7 +3,7 @@
 /** Opens the page and gives its handle; `query` goes into the address. Uncaught errors of the page fail the test. */
 export async function openPage(context, url, query = {}) {
   const page = await context.newPage();
-  // Everything here is quick on an idle machine; a busy one is no failure.
+  // Everything here is quick on an idle machine; a busy one is not a failure.
   page.setDefaultTimeout(120_000);
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(String(error)));
@@ -38,12 +38,6 @@ export async function waitForEngine(page, timeoutMs = 180_000) {
   );
   const { error } = await outcome.jsonValue();
   if (error !== undefined) throw new Error(`the page says: ${error}`);
-}
-
-/** The code of the error that the page shows. */
-export async function shownError(page) {
-  await page.getByTestId('error').waitFor();
-  return page.getByTestId('error-code').textContent();
 }
 
 /**

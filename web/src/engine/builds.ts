@@ -13,7 +13,7 @@ export interface Capabilities {
   threads: boolean;
 }
 
-/** Returns the fastest CPU build that is there and that the browser can run. */
+/** Returns the fastest CPU build that is part of this bundle and that the browser can run. */
 export function cpuBuild(can: Capabilities, built: readonly Build[] = __ENGINE_BUILDS__): Build {
   const runnable: Build[] = can.relaxedSimd ? ['relaxed', 'cpu'] : ['cpu'];
   // The build with threads uses relaxed SIMD as well.
@@ -26,7 +26,7 @@ export function cpuBuild(can: Capabilities, built: readonly Build[] = __ENGINE_B
   );
 }
 
-/** Throws unless the WebGPU build is there. */
+/** Throws unless the WebGPU build is part of this bundle. */
 export function requireGpuBuild(built: readonly Build[] = __ENGINE_BUILDS__): void {
   if (built.includes('gpu')) return;
   throw new InshoreError(

@@ -2,7 +2,7 @@ import { InshoreError, type WireError } from '../error';
 import type { Faults } from '../worker-port';
 
 declare global {
-  /** Where the engine's panic hook leaves its message (`crates/inshore-wasm/src/lib.rs`). */
+  /** Message of the engine's panic hook (`crates/inshore-wasm/src/lib.rs`). */
   var inshorePanic: string | undefined;
 }
 
@@ -13,25 +13,25 @@ declare global {
 export const isFatal = (error: unknown): boolean => !InshoreError.is(error) && !hasCode(error);
 
 /**
- * The error of the request that the engine was busy with: a bug of the engine with what it said last. A trap without a
- * word (out of memory, for example) may not happen again, and is a crash for its request as well.
+ * Returns the error for the request during which the engine failed: `engine_panicked` with the panic's message. A trap without
+ * a message (out of memory, for example) may not happen again, so it is `worker_crashed`.
  */
 export function panicOf(error: unknown): InshoreError {
   const said = globalThis.inshorePanic;
   if (said === undefined) return crashOf(error);
   return new InshoreError(
     'engine_panicked',
-    `The engine stopped at a bug of its own and starts again: ${said}. Please report this with the request.`,
+    `The engine stopped because of a bug (${said}), and it starts again. Please report this with the request.`,
     { cause: error },
   );
 }
 
-/** The error of everybody else whose engine is gone. */
-export function crashOf(error: unknown): InshoreError {
+/** Returns the error for all other requests of the crashed engine. */
+function crashOf(error: unknown): InshoreError {
   const said = globalThis.inshorePanic ?? messageOf(error);
   return new InshoreError(
     'worker_crashed',
-    `The engine’s worker stopped (${said}). Ask again: it starts anew.`,
+    `The engine’s worker stopped (${said}). Try again: the worker is started again.`,
     {
       cause: error,
     },
@@ -47,8 +47,8 @@ function hasCode(error: unknown): error is WireError {
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
- * Faults of an engine's worker. Loading may end in a plain exception of the browser (a GPU that refuses a buffer), which
- * breaks nothing, so here only what the module itself does not survive counts.
+ * Faults of an engine's worker. Loading may end with a plain exception of the browser (a GPU refuses a buffer), which leaves
+ * the module intact. So only faults that break the module itself count here.
  */
 export const ENGINE_FAULTS: Faults = {
   isFatal: (error) => error instanceof WebAssembly.RuntimeError || isStackOverflow(error),

@@ -6,7 +6,7 @@ import { type EngineModule, engineModule, startThreads } from './instance';
 import type { AdapterReport, DeviceChoice, DeviceReport } from './protocol';
 import { threadsFor } from './threads/thread-pool';
 
-/** A graphics driver that does not answer within this time counts as none; a cold one takes seconds. */
+/** Longest wait for the graphics driver, which may take seconds to start. */
 const ADAPTER_PATIENCE_MS = 10_000;
 
 /** An open device and what to tell the page about it. */
@@ -35,7 +35,7 @@ export async function openDevice(choice: DeviceChoice, threads?: number): Promis
 async function openCpu(wanted?: number): Promise<OpenedDevice> {
   const threads = threadsFor(wanted);
   if (wanted !== undefined && threads < wanted) {
-    // biome-ignore lint/suspicious/noConsole: whoever asked for them should know
+    // biome-ignore lint/suspicious/noConsole: the caller asked for more threads and should know
     console.warn(
       `inshore computes with ${threads} threads, as this machine has no more; ${wanted} were asked for.`,
     );

@@ -131,7 +131,7 @@ describe('a bug of the engine', () => {
     ['a trap', new WebAssembly.RuntimeError('unreachable')],
     ['a stack overflow', new RangeError('Maximum call stack size exceeded')],
     ['an exception that passed through the module', new TypeError('x is not a function')],
-    ['what is no error at all', 'boom'],
+    ['what is not an error at all', 'boom'],
   ])('%s in a step is that request’s error, and the worker ends', async (_, thrown) => {
     globalThis.inshorePanic = 'index out of bounds';
     const { client, seen } = await openHost((at) => {

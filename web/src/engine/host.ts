@@ -15,7 +15,7 @@ import type { DeviceChoice, EngineCalls, EngineEvent, LoadSettings, ModelInfo } 
 /** A generation that a client asked for. It runs, or waits for the engine. */
 interface QueuedGeneration {
   client: Client;
-  /** The client's own number for it. */
+  /** Number that the client gave it. */
   generationId: number;
   stopped: boolean;
   /** Steps carry the bytes of their tokens. */
@@ -40,7 +40,7 @@ export class EngineHost {
   /** Ends when the engine is free. */
   #turn: Promise<void> = Promise.resolve();
 
-  /** `onFatal`: the engine's module is broken, and the worker must end. */
+  /** `onFatal` is called when the engine's module is broken; the worker must end then. */
   constructor(onFatal: (error: unknown) => void) {
     this.#onFatal = onFatal;
   }
@@ -223,7 +223,7 @@ async function generate({ engine, generation, queued, free, onFatal }: Running):
     client.post({ type: 'finished', generation: generationId, end });
   } catch (error) {
     if (isFatal(error)) {
-      // The request's own error first; then everybody else hears that the worker is gone.
+      // The failed request gets its own error before all clients learn that the worker is gone.
       client.post({ type: 'failed', generation: generationId, error: InshoreError.toWire(panicOf(error)) });
       onFatal(error);
       return;

@@ -31,7 +31,7 @@ export async function rememberPlan({ key, plan }: MeasuredPlan): Promise<void> {
   await records.put(ALL, { ...(await knownPlans()), [key]: plan });
 }
 
-/** Without what is no plan, should the record be damaged: it must not keep a model from being loaded. */
+/** Without what is not a plan, should the record be damaged: it must not keep a model from being loaded. */
 async function knownPlans(): Promise<KnownPlans> {
   const kept = Object.entries((await records.get(ALL)) ?? {});
   return Object.fromEntries(kept.filter(([, plan]) => typeof plan === 'string'));

@@ -31,7 +31,7 @@ export interface SessionOptions extends LoadOptions {
   worker?: string | URL | undefined;
   /** Threads of the CPU engine; absent: as many as pay. */
   threads?: number | undefined;
-  /** Ends the opening: its worker is closed, and the promise rejects with `closed`. */
+  /** Aborts the opening: its worker is closed, and the promise rejects with `closed`. */
   signal?: AbortSignal | undefined;
 }
 

@@ -29,7 +29,7 @@ self.addEventListener('connect', (event) => {
 
 self.addEventListener('unhandledrejection', ({ reason }) => end(reason));
 
-/** Nobody can end a shared worker from outside: after a trap it tells every tab and ends itself. */
+/** A shared worker cannot be terminated from outside, so after a trap it informs every tab and closes itself. */
 function end(reason: unknown): void {
   for (const port of ports) postCrash(port, reason, ENGINE_FAULTS);
   self.close();

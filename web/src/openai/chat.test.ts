@@ -135,7 +135,7 @@ describe('a whole answer', () => {
     expect(await codeOf(wild.create({ messages }))).toBe('protocol');
   });
 
-  test('is no answer when its end is missing', async () => {
+  test('is not an answer when its end is missing', async () => {
     expect(await codeOf(chatOf([span, delta('half')]).create({ messages }))).toBe('internal');
   });
 });

@@ -26,7 +26,7 @@ export class InvalidRequestError extends InshoreError {
   }
 }
 
-/** Runs a check; its refusals become errors of the SDK. */
+/** Runs a check, and converts its refusals to errors of the SDK. */
 export function refusing<T>(check: () => T): T {
   try {
     return check();
@@ -36,7 +36,7 @@ export function refusing<T>(check: () => T): T {
   }
 }
 
-/** The row of a failed leg whose code, given by another copy of the SDK, is not in this one's table. */
+/** Row for a failed leg whose code is not in this table, because another version of the SDK created it. */
 const CODE_OF_KIND = {
   worker_crashed: 'worker_crashed',
   engine_panicked: 'engine_panicked',
@@ -71,7 +71,7 @@ export function toHttpError(thrown: unknown): HttpError {
   const code: string = error.code;
   const row: ErrorRow =
     isErrorCode(code) || kind === undefined ? errorRow(code) : ERROR_CODES[CODE_OF_KIND[kind] ?? 'internal'];
-  // What is worth another try after a while, the policy has tried again before it gave up.
+  // The policy has already retried the errors for which a later attempt may help.
   const headers: Record<string, string> = { 'x-should-retry': String(row.retry === 'yes') };
   if (retryAfterMs !== undefined && retryAfterMs >= 0)
     headers['retry-after'] = String(Math.ceil(retryAfterMs / 1000));

@@ -157,7 +157,7 @@ describe('a stream', () => {
     expect(events).not.toContain('|[DONE]');
   });
 
-  test('that breaks off without an end is no answer', async () => {
+  test('that breaks off without an end is not an answer', async () => {
     const response = await setUp([span, delta('half')]).fetch(URL_OF_CHAT, post({ stream: true }));
     const text = await response.text();
     expect(text).toContain('event: error');

@@ -1,4 +1,4 @@
-import { isObject } from '../protocol/request-fields';
+import { isRecord } from '../protocol/values';
 import type { Dispatcher } from '../sdk/contract';
 import { type ChatCompletionParams, type ChatCompletions, ChatStream, createChatCompletions } from './chat';
 import { InvalidRequestError, toHttpError } from './errors';
@@ -77,10 +77,10 @@ async function complete(
 
 /** Clients behind `fetch` append what they get: unless they say otherwise, an answer that begins again is an error. */
 function withoutReplace(body: unknown): ChatCompletionParams {
-  if (!isObject(body)) return body as ChatCompletionParams;
+  if (!isRecord(body)) return body as ChatCompletionParams;
   const { inshore, ...rest } = body;
   const given = inshore ?? {};
-  const extension = isObject(given) ? { ...given, accept_replace: given.accept_replace ?? false } : given;
+  const extension = isRecord(given) ? { ...given, accept_replace: given.accept_replace ?? false } : given;
   return { ...rest, inshore: extension } as unknown as ChatCompletionParams;
 }
 

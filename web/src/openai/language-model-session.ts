@@ -94,7 +94,7 @@ export class LanguageModelSession extends EventTarget {
       const body = { ...(await this.#body(asked)), stream: false as const };
       const completion = await this.#parts.chat.completions.create(body, { signal });
       const message = completion.choices[0]?.message;
-      // This interface has no field for a refusal, and the caller must see it.
+      // This interface has no field for a refusal, so the refusal becomes text.
       const text = (message?.content ?? '') + (message?.refusal ?? '');
       this.#remember(asked, text, completion.usage);
       return text;
@@ -198,7 +198,7 @@ export class LanguageModelSession extends EventTarget {
     signal?.throwIfAborted();
   }
 
-  /** Runs `work` when all that was asked before is over; its signal fires with the caller's and with `destroy`. */
+  /** Runs `work` after all earlier calls have ended. Its signal aborts with the caller's and with `destroy`. */
   async #inTurn<T>(caller: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const link: LinkedSignal = linkSignals(caller, this.#destroyed.signal);
     try {

@@ -1,13 +1,13 @@
 /** A signal that follows others until it is released. */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
-  /** Takes the listeners off the others. */
+  /** Removes the listeners from the sources. */
   release(): void;
 }
 
 /**
- * A signal that fires with the first of `sources`, with its reason. Unlike `AbortSignal.any` it can be released, so that a
- * source which outlives many calls (a caller's, a session's) does not collect a listener for each of them.
+ * Returns a signal that aborts with the first of `sources`, with the same reason. Unlike `AbortSignal.any` it can be released,
+ * so that a long-lived source does not collect a listener for each call.
  */
 export function linkSignals(...sources: (AbortSignal | undefined)[]): LinkedSignal {
   const controller = new AbortController();

@@ -20,7 +20,7 @@ export type PromptInput = string | readonly PromptMessage[];
 /**
  * Checks `input`. `systemFirst`: these are the first messages, where a system message may stand.
  *
- * @throws TypeError for what is no prompt; DOMException `NotSupportedError` for what no text model takes
+ * @throws TypeError for what is not a prompt; DOMException `NotSupportedError` for what no text model takes
  */
 export function toTurns(input: PromptInput, systemFirst: boolean): Turn[] {
   if (typeof input === 'string') return [{ role: 'user', content: input }];

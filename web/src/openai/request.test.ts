@@ -200,7 +200,7 @@ describe('wrong bodies', () => {
   test.each([
     ['a bigint', { messages: [user], metadata: { n: 1n } }],
     ['a cycle', cyclic()],
-  ])('%s is no JSON', (_, body) => {
+  ])('%s is not JSON', (_, body) => {
     expect(refusalOf(body)).toEqual({ code: 'invalid_body', param: null });
   });
 

@@ -4,10 +4,10 @@ import { type Fields, unsupported } from '../protocol/request-fields';
 import type { CheckedRequest, RequestExtension } from '../sdk/contract';
 import { InvalidRequestError, refusing } from './errors';
 
-/** The name under which any instance knows its own model; as for `inshore serve`, `default` is another. */
-export const MODEL_ALIAS = 'inshore';
+/** Name that every instance accepts for its own model. Like `inshore serve`, it also accepts `default`. */
+const MODEL_ALIAS = 'inshore';
 
-/** Whether `name` is that of the model called `modelName`. */
+/** Whether `name` means the model called `modelName`. */
 export const isOurModel = (name: string, modelName: string): boolean =>
   name === modelName || name === MODEL_ALIAS || name === 'default';
 
@@ -50,19 +50,22 @@ export function checkChatRequest(body: unknown, modelName: string): ChatRequest 
     presencePenalty: chat.presencePenalty,
     topLogprobs,
     extension: extensionOf(chat),
-    // The check found an object.
+    // The check has shown that it is an object.
     body: copyWithoutExtension(body as Fields, chat.seed),
     localLacks,
   };
   return { checked, stream, includeUsage, logprobs: topLogprobs !== undefined };
 }
 
-/** A page knows how its own answers go on; it does not take another's, and its chunks have no token ids. */
+/** A page continues its own answers itself. It does not continue those of others, and its chunks have no token ids. */
 function refuseContinuation({ extension }: CheckedChat): void {
   const { continueIds, ids } = extension;
   if (continueIds.length > 0)
-    throw unsupported('inshore.continue_ids', 'A page does not go on from token ids; ask a host to.');
-  if (ids) throw unsupported('inshore.ids', 'A page does not tell token ids; ask a host to.');
+    throw unsupported(
+      'inshore.continue_ids',
+      'A page cannot continue from token ids; send the request to a host.',
+    );
+  if (ids) throw unsupported('inshore.ids', 'A page does not report token ids; send the request to a host.');
 }
 
 function checkModel(model: string | undefined, modelName: string): void {
@@ -96,7 +99,7 @@ function copyWithoutExtension(body: Fields, seed: number | bigint | undefined): 
     throw new InvalidRequestError(
       'invalid_body',
       null,
-      'The body cannot be written as JSON: it holds a bigint.',
+      'The body cannot be written as JSON because it has a bigint.',
     );
   }
 }

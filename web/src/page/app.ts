@@ -72,7 +72,7 @@ export class App {
   #query: PageQuery | undefined;
   #models: OfferedModel[] = [];
   #model: OfferedModel | undefined;
-  /** Set where the model would come from another site. */
+  /** Set if the model comes from another site. */
   #foreign: Foreign | undefined;
   #inshore: Inshore | undefined;
   /** The endpoint that the instance was given. */
@@ -115,7 +115,7 @@ export class App {
     return this.#conversation.answer;
   }
 
-  /** Shows what there is; loads by itself only what is stored already, or what `?autoload=1` asks for and this site has. */
+  /** Shows the model. Loads it without a click only if it is stored, or if `?autoload=1` is set and the model is of this site. */
   async start(): Promise<void> {
     try {
       this.#views.show();
@@ -150,7 +150,7 @@ export class App {
     }
   }
 
-  /** The first click on a model of another site whose size is unknown asks for the size; the next one downloads it. */
+  /** For a model of another site of unknown size, the first click asks for the size and the next one downloads it. */
   async #downloadClicked(): Promise<void> {
     const [model, foreign] = [this.#model, this.#foreign];
     if (model === undefined || foreign === undefined || foreign.asked || model.ref.bytes !== undefined)
@@ -171,7 +171,7 @@ export class App {
     try {
       await this.#create(model);
       const stored = await this.store.find(model.ref);
-      // Another one was chosen meanwhile: what is true of this model must not load or download that one.
+      // Another model was chosen in the meantime, so this result no longer applies.
       if (this.#model !== model) return;
       const host = foreignHost(model.ref, location.origin);
       this.#foreign = host === undefined ? undefined : { host, bytes: undefined, asked: false };
@@ -267,7 +267,7 @@ export class App {
 
   #answered(error: unknown, again: () => void): void {
     if (error !== undefined) {
-      // The question itself is to blame, or the reader: asking the same again would change nothing.
+      // The request itself is the reason, or the user stopped it, so a retry would not help.
       const harmless = InshoreError.is(error) && (error.code === 'cancelled' || blamesRequest(error.code));
       this.#errors.show(error, harmless ? undefined : { label: 'Ask again', action: again });
     }

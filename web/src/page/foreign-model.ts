@@ -1,11 +1,12 @@
+import { parseCount } from '../store/content-range';
 import type { ModelRef } from '../store/model';
 
 /**
- * Host of the first file of `model` that does not come from `origin`; undefined where all of them do. An address line can
- * name any server, so such a model waits for a click.
+ * Returns the host of the first file of `model` that does not come from `origin`; undefined if all of them do. A link can name
+ * any server, so the page asks before it fetches such a model.
  */
 export function foreignHost(model: ModelRef, origin: string): string | undefined {
-  // A file of the visitor's own is here already.
+  // A local file of the visitor is not fetched.
   if (model.file !== undefined) return undefined;
   const urls = [
     model.url,
@@ -15,7 +16,7 @@ export function foreignHost(model: ModelRef, origin: string): string | undefined
   return urls.map((url) => new URL(url)).find((url) => url.origin !== origin)?.host;
 }
 
-/** Asks the server how large the file is, without its body; undefined where it does not say. */
+/** Asks the server for the size of the file with HEAD; returns undefined if it does not say. */
 export async function askSize(
   url: string,
   fetcher: typeof fetch = (input, init) => fetch(input, init),
@@ -23,9 +24,9 @@ export async function askSize(
   try {
     const response = await fetcher(url, { method: 'HEAD', credentials: 'omit', cache: 'no-store' });
     const length = response.headers.get('content-length');
-    // A compressed answer is shorter than its file.
-    if (!response.ok || length === null || response.headers.has('content-encoding')) return undefined;
-    return /^[1-9]\d*$/.test(length) ? Number(length) : undefined;
+    // The length of a compressed answer is not that of the file.
+    if (!response.ok || response.headers.has('content-encoding')) return undefined;
+    return parseCount(length) || undefined;
   } catch {
     return undefined;
   }

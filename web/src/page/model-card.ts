@@ -5,12 +5,12 @@ import { byId } from './dom';
 import { formatBytes, formatWait } from './format';
 import { SpeedMeter } from './speed';
 
-/** A model that another site would send. */
+/** A model of another site. */
 export interface Foreign {
   host: string;
-  /** Its size, as that site says. */
+  /** Size that the site reports. */
   bytes: number | undefined;
-  /** Whether the site was asked. */
+  /** Whether the site was asked for the size. */
   asked: boolean;
 }
 
@@ -86,11 +86,11 @@ export class ModelCard {
     this.#choice.disabled = false;
   }
 
-  /** Says what would be fetched and from where: whoever made the link chose it, not this site. */
+  /** Shows which file would be fetched from which site, because the link chose them and not this site. */
   #offerForeign({ url }: ModelRef, { host, asked }: Foreign, size: string): void {
     const file = new URL(url).pathname.slice(0, 200);
     const large = size !== '' ? size : asked ? ', whose size the server does not say' : '';
-    this.#note.textContent = `The address of this page names a model of another site: ${file} at ${host}${large}. Nothing is fetched from there until you ask for it.`;
+    this.#note.textContent = `The link that you opened names a model on another site: ${file} at ${host}${large}. Nothing is fetched from there until you ask for it.`;
     this.#download.textContent =
       size === '' && !asked ? `Ask ${host} for its size` : `Download model from ${host}${size}`;
   }

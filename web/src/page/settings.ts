@@ -1,3 +1,4 @@
+import { isRecord } from '../protocol/values';
 import type { CloudOptions, Continuation, Mode, Slo } from '../sdk/contract';
 import { MODE_WORDS } from './words';
 
@@ -43,7 +44,7 @@ const CONTINUATIONS: readonly Continuation[] = ['token_ids', 'prefix', 'none'];
 /** Reads what was stored. Every field is checked by itself: one that cannot be read takes its default. */
 export function fromStored(stored: string | null): Settings {
   const read = parse(stored);
-  const slo = record(read.slo);
+  const slo = isRecord(read.slo) ? read.slo : {};
   const text = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 2000) : '');
   return {
     mode: Object.hasOwn(MODE_WORDS, String(read.mode)) ? (read.mode as Mode) : DEFAULT_SETTINGS.mode,
@@ -122,11 +123,9 @@ function within(value: unknown, { min, max }: { min: number; max: number }, othe
 
 function parse(stored: string | null): Record<string, unknown> {
   try {
-    return record(JSON.parse(stored ?? '{}'));
+    const value: unknown = JSON.parse(stored ?? '{}');
+    return isRecord(value) ? value : {};
   } catch {
     return {};
   }
 }
-
-const record = (value: unknown): Record<string, unknown> =>
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};

@@ -14,7 +14,7 @@ export class StatusBar {
     byId('remove', HTMLButtonElement).addEventListener('click', actions.onRemove);
   }
 
-  /** Shows the device, and what gave way to what it can do. */
+  /** Shows the device and any fallback. */
   show(report: DeviceReport, notes: readonly string[] = []): void {
     this.#bar.hidden = false;
     this.#backend.textContent = formatBackend(report);

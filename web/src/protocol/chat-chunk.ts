@@ -7,7 +7,7 @@ import { type ToolCallPiece, ToolCallReader } from './tool-calls';
 import { refuseForeignEvent, refuseForeignText, refuseUnknownText } from './unknown-text';
 import { asCount, isEmpty, isRecord, parseShallowJson } from './values';
 
-/** Token counts, as far as the peer told them. */
+/** Token counts that the peer reported. */
 export interface ChatUsage {
   promptTokens?: number | undefined;
   cachedTokens?: number | undefined;
@@ -17,26 +17,26 @@ export interface ChatUsage {
 /** What one event adds to the answer. */
 export interface ChatPiece extends ContentText {
   toolCalls: ToolCallPiece[];
-  /** With the event that ends the answer. */
+  /** Set on the event that ends the answer. */
   finishReason: FinishReason | undefined;
-  /** `[DONE]`: nothing follows. */
+  /** The event is `[DONE]`. */
   isDone: boolean;
   /** The event has the shape of a chunk: `choices` is a list. */
   isChunk: boolean;
-  /** It brought token counts. */
+  /** The event has token counts. */
   hasUsage: boolean;
-  /** The event's JSON, for fields beside OpenAI's; undefined where there is none. */
+  /** The event's JSON, for fields that OpenAI does not have; undefined where there is none. */
   json: Record<string, unknown> | undefined;
   /** The choice of the answer. */
   choice: Record<string, unknown> | undefined;
 }
 
-/** Names of events that only keep a connection open, whatever their data. */
+/** Names of events that only keep a connection open; their data is ignored. */
 const KEEP_ALIVES = /^(ping|keep-?alive|heartbeat)$/i;
 
-/** Where a delta or a message holds its part of the answer, and what the model said to itself. */
+/** Fields of a delta or a message that hold the answer. */
 const ANSWER_FIELDS = ['content', 'text', 'refusal', 'tool_calls', 'function_call'] as const;
-/** Names of the latter at DeepSeek, OpenRouter, vLLM, Groq, Ollama and Copilot. */
+/** Fields for reasoning at DeepSeek, OpenRouter, vLLM, Groq, Ollama and Copilot. */
 const REASONING_FIELDS = [
   'reasoning_content',
   'reasoning',
@@ -48,27 +48,27 @@ const REASONING_FIELDS = [
 const SPEECH_FIELDS = [...ANSWER_FIELDS, ...REASONING_FIELDS];
 
 /**
- * Reads a chat completion, streamed or whole, event by event. It accepts what vendors do differently as long as nothing of
- * the answer can be lost, and skips events that carry no answer. Everything else is an error: there is no shorter answer.
+ * Reads a chat completion, streamed or whole, event by event. It accepts the dialects of many vendors and skips events that
+ * carry no answer. An event that might hold unread text is an error, so a successful answer is always complete.
  */
 export class ChatStreamReader {
-  /** Why the answer ended; undefined while it goes on. */
+  /** Why the answer ended; undefined until then. */
   finishReason: FinishReason | undefined;
   /** The latest counts. */
   readonly usage: ChatUsage = {};
   readonly #tools = new ToolCallReader();
-  /** The answer so far: a `message` repeats it. */
+  /** The answer so far, to compare with a `message` that repeats it. */
   #text = '';
   #refusal = '';
   #hasReasoning = false;
-  /** A `message` came before any delta with text: there is one an answer. */
+  /** The text came as a `message` and not as deltas. An answer has only one such message. */
   #isWhole = false;
 
   /**
    * Reads one event.
    *
-   * @throws ChatStreamError. After the finish reason only where more of the answer comes: whatever else goes wrong then takes
-   * nothing from the answer.
+   * @throws ChatStreamError. After the finish reason it throws only for more text: the answer is complete, so other faults
+   * no longer matter.
    */
   read({ event, data }: StreamEvent): ChatPiece {
     const hadFinished = this.finishReason !== undefined;
@@ -98,25 +98,25 @@ export class ChatStreamReader {
     if (isKeepAlive && !(isRecord(json) && Array.isArray(json.choices))) return piece;
     const error = findPeerError(json) ?? (name === 'error' ? {} : undefined);
     if (error !== undefined) throw peerError(error);
-    if (json === undefined) throw garbage('an event that is no JSON, or nests too deeply');
+    if (json === undefined) throw garbage('an event that is not JSON, or nests too deeply');
     for (const chunk of Array.isArray(json) ? json : [json]) this.#chunk(chunk, piece);
     return piece;
   }
 
   #chunk(json: unknown, piece: ChatPiece): void {
     if (json === null) return;
-    if (!isRecord(json)) throw garbage(`an event that is no JSON object (${quoted(json)})`);
+    if (!isRecord(json)) throw garbage(`an event that is not a JSON object (${quoted(json)})`);
     piece.json = json;
     piece.hasUsage = this.#readUsage(json);
     if (json.choices === undefined || json.choices === null) {
       refuseForeignEvent(json);
       return;
     }
-    if (!Array.isArray(json.choices)) throw garbage('`choices` that are no list');
+    if (!Array.isArray(json.choices)) throw garbage('`choices` that are not a list');
     piece.isChunk = true;
     if (json.choices.length === 0) refuseForeignEvent(json);
     for (const choice of json.choices) {
-      if (!isRecord(choice)) throw garbage(`a choice that is no object (${quoted(choice)})`);
+      if (!isRecord(choice)) throw garbage(`a choice that is not an object (${quoted(choice)})`);
       this.#choice(choice, piece);
     }
   }
@@ -130,7 +130,7 @@ export class ChatStreamReader {
       return;
     }
     piece.choice = choice;
-    // Moonshot tells the counts there.
+    // Moonshot reports the counts here.
     this.#readCounts(choice.usage);
     refuseForeignText(choice, ['content']);
     refuseUnknownText(choice, ['delta', 'message', 'text']);
@@ -146,11 +146,11 @@ export class ChatStreamReader {
 
   #delta(choice: Record<string, unknown>, piece: ChatPiece): void {
     const delta = choice.delta ?? {};
-    if (!isRecord(delta)) throw garbage(`a delta that is no object (${quoted(delta)})`);
+    if (!isRecord(delta)) throw garbage(`a delta that is not an object (${quoted(delta)})`);
     refuseForeignText(delta, ['message']);
     refuseUnknownText(delta, SPEECH_FIELDS);
     const content = readContent(delta.content);
-    // Some servers fill the field of the older completions too, or only that.
+    // Some servers fill the `text` field of the legacy completions too, or only that field.
     const text = oneText(content.text, readContent(delta.text).text, readContent(choice.text).text);
     const refusal = content.refusal + readContent(delta.refusal).text;
     const reasoning = content.reasoning + reasoningOf(delta);
@@ -158,10 +158,10 @@ export class ChatStreamReader {
     this.#add(piece, { text, refusal, reasoning }, calls);
   }
 
-  /** A whole message: the answer itself, or the answer so far beside or after its deltas. */
+  /** Reads a whole message. It is the answer itself, or repeats the deltas so far. */
   #message(message: unknown, piece: ChatPiece): void {
     if (message === undefined || message === null) return;
-    if (!isRecord(message)) throw garbage(`a message that is no object (${quoted(message)})`);
+    if (!isRecord(message)) throw garbage(`a message that is not an object (${quoted(message)})`);
     refuseForeignText(message);
     refuseUnknownText(message, SPEECH_FIELDS);
     const content = readContent(message.content);
@@ -222,13 +222,13 @@ const emptyPiece = (): ChatPiece => ({
 const peerError = (said: ChatStreamError['said']): ChatStreamError =>
   new ChatStreamError('peer_error', 'The endpoint broke off its answer with an error.', said);
 
-/** The first field of reasoning that is filled: some servers fill two of them alike. */
+/** Returns the first reasoning field that is filled. Some servers fill two fields with the same text. */
 function reasoningOf(from: Record<string, unknown>): string {
   const field = REASONING_FIELDS.find((name) => !isEmpty(from[name]));
   return field === undefined ? '' : readReasoning(from[field]);
 }
 
-/** One answer was asked for. Another choice may be there, but not with text: which of them is the answer? */
+/** Refuses a second choice with text, because the request asked for one answer. Other choices may be there without text. */
 function refuseOther(choice: Record<string, unknown>): void {
   const reader = new ChatStreamReader();
   const data = JSON.stringify({ choices: [{ ...choice, index: 0, finish_reason: null }] });
@@ -237,14 +237,14 @@ function refuseOther(choice: Record<string, unknown>): void {
     throw garbage('a second choice; one was asked for');
 }
 
-/** The one text that several fields hold. */
+/** Returns the text of several fields that must agree. */
 function oneText(...texts: string[]): string {
   const [first = '', ...others] = texts.filter((text) => text !== '');
   if (others.some((other) => other !== first)) throw garbage('two texts that differ in one choice');
   return first;
 }
 
-/** What `whole` has beyond `begun`: nothing if it repeats it or a part of it. */
+/** Returns the part of `whole` after `begun`; empty if `whole` only repeats `begun` or its start. */
 function beyond(begun: string, whole: string): string {
   if (whole === '' || begun.startsWith(whole)) return '';
   if (!whole.startsWith(begun)) throw garbage('a message that differs from its pieces');

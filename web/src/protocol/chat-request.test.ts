@@ -16,7 +16,7 @@ function refusalOf(run: () => unknown): Refusal {
 }
 
 describe('the table of bodies', () => {
-  // What is no JSON, and the names of models, are checked by those who use this module.
+  // What is not JSON, and the names of models, are checked by those who use this module.
   const about = requestCases().filter(({ expect: expected }) =>
     expected === 'accept' ? true : expected.code !== 'model_not_found',
   );

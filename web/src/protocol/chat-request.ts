@@ -6,7 +6,6 @@ import {
   flag,
   get,
   integer,
-  isObject,
   number,
   object,
   RequestRefusal,
@@ -17,6 +16,7 @@ import {
 } from './request-fields';
 import { checkMessages, type Message } from './request-messages';
 import { MAX_DEPTH, MAX_STOPS, MAX_TOP_LOGPROBS } from './request-schema';
+import { isRecord } from './values';
 
 export { RequestRefusal } from './request-fields';
 
@@ -28,7 +28,7 @@ export interface CheckedChat {
   model: string | undefined;
   /** The conversation; never empty. */
   messages: Message[];
-  /** Text of an answer that was begun elsewhere and goes on. */
+  /** Text of an answer that started elsewhere and is continued. */
   prefix: string | undefined;
   stream: boolean;
   includeUsage: boolean;
@@ -57,7 +57,7 @@ export interface CheckedChat {
  * @throws RequestRefusal `invalid_body`, `invalid_value`, `unsupported_feature`
  */
 export function checkChatRequest(body: unknown): CheckedChat {
-  if (!isObject(body))
+  if (!isRecord(body))
     throw new RequestRefusal('invalid_body', null, 'The body must be a JSON object with messages.');
   if (isDeeper(body, MAX_DEPTH))
     throw new RequestRefusal('invalid_body', null, `The body is nested more than ${MAX_DEPTH} levels deep.`);
@@ -69,7 +69,7 @@ export function checkChatRequest(body: unknown): CheckedChat {
     throw unsupported('n', 'A request has one answer here: set n to 1.');
   const stream = flag(body, 'stream');
   const topLogprobs = readTopLogprobs(body);
-  // Both are checked, also the one that does not count.
+  // Both fields are checked, although only one of them is used.
   const maxTokens = integer(body, 'max_tokens', 1, Number.MAX_SAFE_INTEGER);
   const maxCompletionTokens = integer(body, 'max_completion_tokens', 1, Number.MAX_SAFE_INTEGER);
   const sampling = readSampling(body);
@@ -100,7 +100,7 @@ function readTopLogprobs(body: Fields): number | undefined {
 }
 
 function readSampling(body: Fields) {
-  // -1 is what many clients send for "no limit".
+  // Many clients send -1 for "no limit".
   const topK = integer(body, 'top_k', -1, 0xffff_ffff);
   return {
     temperature: number(body, 'temperature'),
@@ -131,7 +131,7 @@ function readIncludeUsage(body: Fields, stream: boolean): boolean {
   return flag(options, 'include_usage', 'stream_options.');
 }
 
-/** Whether arrays and objects are nested more than `limit` levels, as a cycle is. Does not recurse. */
+/** Whether arrays and objects nest more than `limit` levels, as cycles do. Does not recurse. */
 function isDeeper(body: object, limit: number): boolean {
   let level = new Set<object>([body]);
   for (let depth = 1; level.size > 0; depth += 1) {

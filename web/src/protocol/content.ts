@@ -1,20 +1,20 @@
 import { garbage, quoted } from './stream-error';
 import { isRecord } from './values';
 
-/** Text of one message or delta, by what it is. */
+/** Text of one message or delta, by kind. */
 export interface ContentText {
   text: string;
   refusal: string;
   reasoning: string;
 }
 
-/** Parts that carry no text of the answer: marks of a source that is named elsewhere, reasoning that is encrypted. */
+/** Parts without text of the answer: references to a source, and encrypted reasoning. */
 const TEXTLESS_PARTS: ReadonlySet<unknown> = new Set(['reference', 'redacted_thinking']);
 
 /**
  * Reads `content`: a text, null, one part, or a list of parts (Mistral and others stream lists).
  *
- * @throws ChatStreamError `garbage` for anything else, also for a part of unknown type: what is left out would be missing
+ * @throws ChatStreamError `garbage` for anything else, including parts of unknown type, whose text would be lost
  */
 export function readContent(content: unknown): ContentText {
   const sum: ContentText = { text: '', refusal: '', reasoning: '' };
@@ -28,7 +28,7 @@ function addPart(sum: ContentText, part: unknown): void {
     sum.text += part;
     return;
   }
-  if (!isRecord(part)) throw garbage(`content that is no text (${quoted(part)})`);
+  if (!isRecord(part)) throw garbage(`content that is not text (${quoted(part)})`);
   switch (part.type) {
     case undefined:
     case 'text':
@@ -55,7 +55,7 @@ function textOf(value: unknown, type: unknown): string {
   throw garbage(`a part of type ${quoted(type)} without its text`);
 }
 
-/** Reads reasoning: a text, or a list of parts with text. It is not part of the answer, so unknown shapes are left out. */
+/** Reads reasoning: a text, or a list of parts with text. It is not part of the answer, so unknown shapes are ignored. */
 export function readReasoning(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value)) return value.map(readReasoning).join('');

@@ -1,13 +1,13 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { parseShallowJson } from './values';
 
-/** Longest line, and longest data of one event, in characters: far above any honest chunk of an answer. */
+/** Longest line, and longest data of one event, in characters. Real chunks are far shorter. */
 export const MAX_EVENT_CHARS = 1 << 20;
 /** Longest stream, in bytes. */
 export const MAX_STREAM_BYTES = 64 << 20;
-/** Text is parsed in slices of this size, so that no slice holds a whole line beyond the cap. */
+/** The parser gets slices of this size, so that no single slice holds a line beyond the cap. */
 const SLICE_CHARS = 1 << 16;
-/** Memory that an event without an end may take in the parser; {@link MAX_EVENT_CHARS} decides before. */
+/** Buffer limit of the parser. {@link MAX_EVENT_CHARS} takes effect first. */
 const MAX_BUFFER_CHARS = 2 * MAX_EVENT_CHARS + 1024;
 
 /** One server-sent event: its name, where it has one, and its data. */
@@ -27,9 +27,9 @@ export function isEventStream(contentType: string | null): boolean {
 }
 
 /**
- * Reads server-sent events from bytes, for page and worker alike. `eventsource-parser` parses the lines; this class adds
- * what an untrusted peer makes necessary: caps on line, event and stream, and UTF-8 that is checked. How the bytes are cut
- * into pieces never changes the events, nor the error, nor which events come before the error.
+ * Reads server-sent events from bytes, for both page and worker. `eventsource-parser` parses the lines. This class adds
+ * protection from an untrusted peer: it caps line, event and stream, and checks UTF-8. The way the bytes are split into
+ * pieces never changes the events, the error, or the events before the error.
  */
 export class EventStreamParser {
   readonly #onEvent: (event: StreamEvent) => void;
@@ -66,12 +66,12 @@ export class EventStreamParser {
   }
 
   /**
-   * Ends the stream. An event whose empty line never came does not count, as the HTML standard says, with one exception:
-   * providers end with `data: [DONE]` and no empty line. So it counts where it is `[DONE]` or a whole JSON object, which no
-   * cut could have left.
+   * Ends the stream. The HTML standard drops a last event without an empty line after it, but some providers end with
+   * `data: [DONE]` and no empty line. So a last event counts if it is `[DONE]` or a whole JSON object: a cut stream cannot
+   * leave either of them.
    */
   end(): void {
-    // The last character is cut off, so the last line is as well.
+    // The last character is incomplete, so the last line is too.
     if (this.#utf8.isInCharacter) return;
     this.#isLast = true;
     this.#parser.feed('\n\n');
@@ -96,7 +96,7 @@ export class EventStreamParser {
     }
   }
 
-  /** LF instead of CR and CRLF, so that a CRLF may be cut in two and a line that ends with CR is parsed at once. */
+  /** Replaces CR and CRLF by LF, so that a split CRLF is one line end and a line that ends with CR is parsed at once. */
   #withLineFeeds(text: string): string {
     const slice = this.#endedWithCr && text.startsWith('\n') ? text.slice(1) : text;
     if (text !== '') this.#endedWithCr = text.endsWith('\r');
@@ -120,7 +120,7 @@ function isWhole(data: string): boolean {
   return parseShallowJson(data) !== undefined;
 }
 
-/** Decodes UTF-8 piece by piece, and gives the text in front of the first invalid byte too. */
+/** Decodes UTF-8 piece by piece, and also returns the text before the first invalid byte. */
 class Utf8Pieces {
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   /** The beginning of a character that a later piece completes. */
@@ -148,7 +148,7 @@ class Utf8Pieces {
     }
   }
 
-  /** Bisects: whether a prefix up to the end of a character decodes tells on which side the fault is. */
+  /** Finds the longest valid prefix by bisection over prefixes that end with a whole character. */
   #validPrefix(bytes: Uint8Array): string {
     let [low, high] = [0, bytes.length];
     while (high - low > 1) {

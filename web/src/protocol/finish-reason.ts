@@ -4,8 +4,8 @@ import { ChatStreamError, quoted } from './stream-error';
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
 
 /**
- * What servers and models of other vendors say, in lower case. Only reasons that are known to mean an end are here: an answer
- * that ended for an unknown reason may be cut off, so it is an error.
+ * Names of each reason at other vendors, in lower case. The list has only reasons that are known to mean a regular end. An
+ * answer that ended for an unknown reason may be cut off, so it is an error.
  */
 const FINISH_REASONS: Readonly<Record<FinishReason, readonly string[]>> = {
   // OpenAI; TGI; Mistral; Anthropic; Cohere; Gemini; Together.
@@ -42,18 +42,18 @@ const KNOWN: ReadonlyMap<string, FinishReason> = new Map(
   ),
 );
 
-/** Servers write these where an answer goes on. */
+/** Values that servers send while the answer continues. */
 const NONE: ReadonlySet<unknown> = new Set([undefined, null, '', 'null', 'none']);
 
 /**
- * Reads a finish reason; undefined where the answer goes on.
+ * Reads a finish reason; returns undefined while the answer continues.
  *
  * @throws ChatStreamError `peer_error` for a reason that does not mean a complete answer, known (`error`,
  * `insufficient_system_resource`, `MALFORMED_FUNCTION_CALL` …) or not
  */
 export function readFinishReason(value: unknown): FinishReason | undefined {
   if (NONE.has(value)) return undefined;
-  // Some name their enum in front: `FINISH_REASON_STOP`, `FinishReason.STOP`.
+  // Some servers prefix the name of their enum: `FINISH_REASON_STOP`, `FinishReason.STOP`.
   const name = typeof value === 'string' ? value.toLowerCase().replace(/^finish_?reason[._]/, '') : '';
   const known = KNOWN.get(name);
   if (known !== undefined) return known;

@@ -1,4 +1,5 @@
-/** JSON of requests, as the Rust side reads and writes it: seeds of 64 bits stay exact, lone surrogates do not leave. */
+/** JSON of requests, as the Rust side reads and writes it: 64-bit seeds stay exact, and lone surrogates are replaced. */
+import { isRecord } from './values';
 
 const BLANK = /[ \t\n\r]*/y;
 const COLON = /[ \t\n\r]*:[ \t\n\r]*/y;
@@ -8,26 +9,25 @@ const SCALAR = /[\w.+-]+/y;
 const INTEGER = /^-?\d+$/;
 
 /**
- * The value of a body's text. A `seed` that JavaScript's numbers would round is a bigint.
+ * Parses a body. A `seed` that a JavaScript number would round becomes a bigint.
  *
  * @throws SyntaxError as `JSON.parse` does
  */
 export function parseJsonBody(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const fields = value as Record<string, unknown>;
-  const { seed } = fields;
+  if (!isRecord(value)) return value;
+  const { seed } = value;
   if (typeof seed === 'number' && Number.isInteger(seed) && !Number.isSafeInteger(seed)) {
     const source = sourceOfField(text, 'seed');
-    if (source !== undefined && INTEGER.test(source)) fields.seed = BigInt(source);
+    if (source !== undefined && INTEGER.test(source)) value.seed = BigInt(source);
   }
-  return fields;
+  return value;
 }
 
 /**
  * Writes a body as JSON text: a bigint `seed` with all its digits, and U+FFFD for every lone surrogate.
  *
- * @throws TypeError for cycles and for other bigints, RangeError for what is nested too deeply
+ * @throws TypeError for cycles and for other bigints, RangeError for a body that is nested too deeply
  */
 export function writeJsonBody(body: Readonly<Record<string, unknown>>): string {
   const { seed, ...rest } = body;
@@ -41,7 +41,7 @@ export function writeJsonBody(body: Readonly<Record<string, unknown>>): string {
 /** `text` with U+FFFD for every lone surrogate. */
 export const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\ufffd');
 
-/** The source text of the last field `name` of the object that `json`, sound JSON, holds. */
+/** Returns the source text of the last top-level field `name`. `json` must be a valid JSON object. */
 function sourceOfField(json: string, name: string): string | undefined {
   const scan = new Scan(json, json.indexOf('{') + 1);
   let found: string | undefined;
@@ -57,14 +57,14 @@ function sourceOfField(json: string, name: string): string | undefined {
   }
 }
 
-/** A place in sound JSON. */
+/** A cursor over valid JSON. */
 class Scan {
   constructor(
     readonly json: string,
     public at: number,
   ) {}
 
-  /** Goes behind what `pattern` finds at this place. */
+  /** Consumes and returns the match of `pattern` at the cursor. */
   take(pattern: RegExp): string {
     pattern.lastIndex = this.at;
     const [token = ''] = pattern.exec(this.json) ?? [];
@@ -72,7 +72,10 @@ class Scan {
     return token;
   }
 
-  /** Goes behind the string at this place. No pattern: one would keep a step for each character of a long text. */
+  /**
+   * Consumes and returns the string at the cursor. Scans by hand, because a regular expression would keep a backtracking
+   * step for each character of a long text.
+   */
   takeString(): string {
     const start = this.at;
     if (this.json[start] !== '"') return '';
@@ -87,7 +90,7 @@ class Scan {
     return this.json.slice(start, this.at);
   }
 
-  /** Goes behind the value at this place. */
+  /** Skips the value at the cursor. */
   skipValue(): void {
     let depth = 0;
     do {

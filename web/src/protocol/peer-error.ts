@@ -3,7 +3,7 @@ import { isEmpty, isRecord } from './values';
 
 const MAX_MESSAGE_CHARS = 300;
 
-/** Finds the error in an event or a body, in any of the shapes that servers use; undefined where there is none. */
+/** Finds the error in an event or a body, in any shape that servers use; returns undefined if there is none. */
 export function findPeerError(body: unknown): PeerError | undefined {
   if (Array.isArray(body)) return firstOf(body);
   if (!isRecord(body)) return undefined;
@@ -19,8 +19,8 @@ export function findPeerError(body: unknown): PeerError | undefined {
   return isMessage ? readPeerError(body) : undefined;
 }
 
-/** Reads an error object, or an error that is only a text. */
-export function readPeerError(error: unknown): PeerError {
+/** Reads an error that is an object or a text. */
+function readPeerError(error: unknown): PeerError {
   if (!isRecord(error)) return { message: textOf(error) };
   const nested = isRecord(error.error) ? error.error : {};
   const { message, code, type, status, status_code, retry_after } = { ...error, ...nested };
@@ -35,7 +35,7 @@ export function readPeerError(error: unknown): PeerError {
   return known;
 }
 
-/** What codes and types of errors mean; a status of the same meaning. */
+/** HTTP status for the codes and types of errors. */
 const CODE_STATUSES: ReadonlyMap<string | undefined, number> = new Map([
   ['rate_limit_exceeded', 429],
   ['rate_limit_error', 429],
@@ -53,7 +53,7 @@ const CODE_STATUSES: ReadonlyMap<string | undefined, number> = new Map([
   ['invalid_request_error', 400],
 ]);
 
-/** The HTTP status that an error in a stream would have had. */
+/** Returns the HTTP status that fits an error in a stream. */
 export function peerStatus({ status, code, kind }: PeerError): number | undefined {
   const byCode = CODE_STATUSES.get(code?.toLowerCase());
   // Some providers use 429 for an empty account too.
@@ -61,7 +61,7 @@ export function peerStatus({ status, code, kind }: PeerError): number | undefine
   return status ?? byCode ?? CODE_STATUSES.get(kind?.toLowerCase());
 }
 
-/** `error: null` and `error: false` say that there is none; `error: {}` does not. */
+/** `error: null` and `error: false` mean that there is no error; `error: {}` is an error. */
 const isAbsent = (error: unknown): boolean =>
   error === undefined || error === null || error === false || error === '';
 

@@ -8,13 +8,13 @@ export interface Extension {
   mode: (typeof MODES)[number] | undefined;
   /** Time for the whole request. */
   deadlineMs: number | undefined;
-  /** Requests with one name stay where the first one went. */
+  /** Requests with the same name go to the same place as the first one. */
   conversation: string | undefined;
-  /** Whether the caller handles an answer that begins again. */
+  /** Whether the caller can handle an answer that starts again. */
   acceptReplace: boolean | undefined;
-  /** Tokens of an answer that was begun elsewhere. */
+  /** Tokens of an answer that started elsewhere. */
   continueIds: number[];
-  /** SHA-256 of the model's file that those tokens are of; lower-case hex. */
+  /** SHA-256 of the model file that produced those tokens, in lower-case hex. */
   modelSha256: string | undefined;
   /** Whether the chunks of a stream carry their token ids. */
   ids: boolean;
@@ -22,7 +22,7 @@ export interface Extension {
 
 const PREFIX = 'inshore.';
 
-/** Checks `inshore`. Unknown keys are refused: a label that is misspelt must not be a label that is missing. */
+/** Checks `inshore`. Unknown keys are refused, so that a misspelt privacy label is never ignored. */
 export function readExtension(body: Fields, hasPrefix: boolean): Extension {
   const fields = object(body, 'inshore', 'must be an object') ?? {};
   const [unknown] = Object.keys(fields)

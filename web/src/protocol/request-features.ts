@@ -1,17 +1,7 @@
-import {
-  array,
-  type Fields,
-  filled,
-  flag,
-  get,
-  isObject,
-  object,
-  text,
-  unsupported,
-  wrong,
-} from './request-fields';
+import { array, type Fields, filled, flag, get, object, text, unsupported, wrong } from './request-fields';
+import { isRecord } from './values';
 
-/** Refuses OpenAI's older form of tools: an answer to it could not be read back. */
+/** Refuses OpenAI's legacy functions, because their answers cannot be read back. */
 export function refuseFunctions(body: Fields): void {
   const choice = get(body, 'function_call');
   const isHarmless = choice === undefined || choice === 'none' || choice === 'auto';
@@ -44,13 +34,13 @@ export function noteFeatures(body: Fields, lacks: Set<string>): void {
   flag(body, 'parallel_tool_calls');
 }
 
-const hasType = (value: unknown): boolean => isObject(value) && typeof value.type === 'string';
+const hasType = (value: unknown): boolean => isRecord(value) && typeof value.type === 'string';
 
 function noteTools(body: Fields, lacks: Set<string>): void {
   const hasTools = filled(get(body, 'tools'));
   if (hasTools) {
     array(body, 'tools', 'must be an array of tools')?.forEach((tool, index) => {
-      if (!isObject(tool)) throw wrong(`tools[${index}]`, 'must be an object');
+      if (!isRecord(tool)) throw wrong(`tools[${index}]`, 'must be an object');
     });
     lacks.add('tools');
   }

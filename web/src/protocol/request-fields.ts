@@ -1,6 +1,7 @@
 import type { ErrorCode } from './error-codes';
 import { wellFormed } from './json-body';
 import { NUMBER_RANGES } from './request-schema';
+import { isRecord } from './values';
 
 /** An object of a JSON body. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -18,27 +19,23 @@ export class RequestRefusal extends Error {
   }
 }
 
-/** `invalid_value` for the field `param`: it `what`. */
+/** Creates `invalid_value` for the field `param`. `what` completes the sentence "param …". */
 export const wrong = (param: string, what: string): RequestRefusal =>
   new RequestRefusal('invalid_value', param, `${param} ${what}.`);
 
-/** `unsupported_feature`: the field makes sense, and nothing here can do what it asks for. */
+/** Creates `unsupported_feature`: the field is valid, and nothing here supports it. */
 export const unsupported = (param: string, message: string): RequestRefusal =>
   new RequestRefusal('unsupported_feature', param, message);
-
-/** Whether `value` is an object with fields: no array, not null. */
-export const isObject = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The field `name`; undefined if it is absent or null, which mean the same to OpenAI. */
 export const get = (fields: Fields, name: string): unknown =>
   Object.hasOwn(fields, name) ? (fields[name] ?? undefined) : undefined;
 
-/** Whether `value` is there and is no array or object without elements. */
+/** Whether `value` is there and is not an array or object without elements. */
 export const filled = (value: unknown): boolean =>
   Array.isArray(value)
     ? value.length > 0
-    : isObject(value)
+    : isRecord(value)
       ? Object.keys(value).length > 0
       : value !== undefined && value !== null;
 
@@ -61,7 +58,7 @@ export function text(fields: Fields, name: string, prefix = ''): string | undefi
 /** An object; `what` says what it should be. */
 export function object(fields: Fields, name: string, what: string): Fields | undefined {
   const value = get(fields, name);
-  if (value === undefined || isObject(value)) return value;
+  if (value === undefined || isRecord(value)) return value;
   throw wrong(name, what);
 }
 
@@ -95,8 +92,8 @@ export function integer(fields: Fields, name: string, low: number, high: number)
 const TWO_TO_63 = 2 ** 63;
 
 /**
- * A 64-bit integer, signed or not: a number where JavaScript's numbers are exact, else a bigint. A number that was rounded
- * up to 2^64 before it came here counts as 2^64 - 1.
+ * A signed or unsigned 64-bit integer: a number if JavaScript can represent it exactly, else a bigint. A number that was
+ * rounded up to 2^64 before it arrived counts as 2^64 - 1.
  */
 export function seed(fields: Fields): number | bigint | undefined {
   const value = get(fields, 'seed');

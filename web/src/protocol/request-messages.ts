@@ -1,16 +1,7 @@
 import { wellFormed } from './json-body';
-import {
-  array,
-  type Fields,
-  flag,
-  get,
-  isObject,
-  RequestRefusal,
-  text,
-  unsupported,
-  wrong,
-} from './request-fields';
+import { array, type Fields, flag, get, RequestRefusal, text, unsupported, wrong } from './request-fields';
 import { PART_LACKS, ROLES } from './request-schema';
+import { isRecord } from './values';
 
 /** A message whose parts are joined to one text. */
 export interface Message {
@@ -18,7 +9,7 @@ export interface Message {
   content: string;
 }
 
-/** The conversation, and the text of an answer that was begun elsewhere. */
+/** The conversation, and the beginning of an answer that started elsewhere. */
 export interface Conversation {
   messages: Message[];
   prefix: string | undefined;
@@ -52,7 +43,7 @@ function checkMessage(
   isPrefixAllowed: boolean,
   lacks: Set<string>,
 ): { message: Message; isPrefix: boolean } {
-  if (!isObject(item)) throw wrong(param, 'must be an object with role and content');
+  if (!isRecord(item)) throw wrong(param, 'must be an object with role and content');
   const name = get(item, 'role');
   if (name === 'function')
     throw unsupported(
@@ -86,7 +77,7 @@ function noteCalls(item: Fields, prefix: string, lacks: Set<string>): void {
 function content(item: Fields, prefix: string, role: Message['role'], lacks: Set<string>): string {
   const refusal = text(item, 'refusal', prefix);
   const value = get(item, 'content');
-  // An assistant may have said nothing (it called a tool) or refused to.
+  // A message of the assistant may have no content: it called a tool, or it has a refusal.
   if (value === undefined && role === 'assistant') return refusal ?? '';
   if (typeof value === 'string') return wellFormed(value);
   if (!Array.isArray(value)) throw wrong(`${prefix}content`, 'must be a string or an array of parts');
@@ -94,7 +85,7 @@ function content(item: Fields, prefix: string, role: Message['role'], lacks: Set
 }
 
 function partText(part: unknown, param: string, lacks: Set<string>): string {
-  if (!isObject(part) || typeof part.type !== 'string')
+  if (!isRecord(part) || typeof part.type !== 'string')
     throw wrong(param, 'must be an object with a type, such as { "type": "text", "text": "…" }');
   const { type } = part;
   if (type === 'text' || type === 'refusal') {

@@ -1,15 +1,15 @@
-/** Longest wait that is believed, in ms: an hour. What is longer than its reader can wait is for the reader to decide. */
+/** Upper limit of every wait, in ms: an hour. Callers may apply a lower limit of their own. */
 export const MAX_RETRY_AFTER_MS = 3_600_000;
 
-/** The headers that are read here; `Headers` is one. */
+/** The part of `Headers` that this module needs. */
 export interface HeaderSource {
   get(name: string): string | null;
 }
 
 /**
  * Returns the wait that a response asks for, in ms, from `retry-after-ms` or `Retry-After`: seconds with or without a
- * fraction, or a date in one of HTTP's three formats. A date counts against the server's own clock where the response has
- * a `Date`. Nonsense (empty, negative, not a number) is undefined; a longer wait than {@link MAX_RETRY_AFTER_MS} is that.
+ * fraction, or a date in one of HTTP's three formats. A date is compared with the response's `Date` if it has one. Invalid
+ * values (empty, negative, not a number) give undefined; longer waits are capped at {@link MAX_RETRY_AFTER_MS}.
  */
 export function retryAfterMs(headers: HeaderSource, nowMs: number = Date.now()): number | undefined {
   const ms = parseNumber(headers.get('retry-after-ms'));
@@ -17,7 +17,7 @@ export function retryAfterMs(headers: HeaderSource, nowMs: number = Date.now()):
   return parseRetryAfter(headers.get('retry-after'), parseHttpDate(headers.get('date')) ?? nowMs);
 }
 
-/** Reads one value of `Retry-After`. */
+/** Reads one value of `Retry-After`; returns the wait in ms. */
 export function parseRetryAfter(value: string | null | undefined, nowMs: number): number | undefined {
   const seconds = parseNumber(value);
   if (seconds !== undefined) return Math.min(seconds * 1000, MAX_RETRY_AFTER_MS);
@@ -26,8 +26,8 @@ export function parseRetryAfter(value: string | null | undefined, nowMs: number)
 }
 
 /**
- * The `Retry-After` of a response for whoever asked: a date as a date, for the clock that it was meant for is not ours, any other
- * wait in whole seconds. Undefined where the response asks for none that makes sense.
+ * Returns the `Retry-After` of a response in a form that a proxy can pass on. A date stays a date, because the client's clock
+ * may differ from ours; any other wait is in whole seconds. Returns undefined if there is no valid value.
  */
 export function forwardRetryAfter(headers: HeaderSource): string | undefined {
   const hasMs = parseNumber(headers.get('retry-after-ms')) !== undefined;
@@ -42,7 +42,7 @@ export const retryAfterSeconds = (waitMs: number): string => String(Math.ceil(wa
 
 function parseNumber(value: string | null | undefined): number | undefined {
   const text = value?.trim() ?? '';
-  // No sign, no exponent, no hex: `Number` reads those too. Digits without bound become infinite, and the cap holds.
+  // `Number` would also accept signs, exponents and hex. Very long digits become infinite, and the cap applies.
   return /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : undefined;
 }
 
@@ -52,7 +52,7 @@ const DATE = /^[a-z]{3,9},? (\d{1,2})[ -]([a-z]{3})[ -](\d{4}|\d{2}) (\d{2}):(\d
 /** `Sun Nov  6 08:49:37 1994`. */
 const ASCTIME = /^[a-z]{3} ([a-z]{3}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4})$/i;
 
-/** Parses a date of HTTP; `Date.parse` takes much else, such as `5` or `-1`, and reads asctime in local time. */
+/** Parses an HTTP date. `Date.parse` also accepts texts such as `5` or `-1`, and reads asctime in local time. */
 function parseHttpDate(value: string | null | undefined): number | undefined {
   const text = value?.trim() ?? '';
   const date = DATE.exec(text);
@@ -66,7 +66,7 @@ function parseHttpDate(value: string | null | undefined): number | undefined {
   return utc(Number(day), month, Number(year), [hour, minute, second]);
 }
 
-/** RFC 9110: a year of two digits that lies more than 50 years ahead is of the last century. */
+/** RFC 9110: a two-digit year more than 50 years in the future belongs to the last century. */
 function fullYear(digits = ''): number {
   if (digits.length !== 2) return Number(digits);
   const now = new Date().getUTCFullYear();

@@ -1,7 +1,6 @@
 /**
- * Why a streamed answer cannot be used. `garbage`: it is not what the protocol says, so text may be missing. `peer_error`:
- * the peer reported an error, or ended its answer for a reason that means no complete answer. `truncated`: it ended before it
- * was complete.
+ * Why a streamed answer cannot be used. `garbage`: it breaks the protocol, so text may be missing. `peer_error`: the peer
+ * reported an error, or a finish reason that means an incomplete answer. `truncated`: the stream ended too early.
  */
 export type ChatStreamFault = 'garbage' | 'peer_error' | 'truncated';
 
@@ -12,7 +11,7 @@ export class ChatStreamError extends Error {
   constructor(
     readonly fault: ChatStreamFault,
     message: string,
-    /** What the peer said about its error. It may hold secrets: not for people to read. */
+    /** The peer's own description of its error. It may hold secrets, so it is never shown. */
     readonly said: PeerError = {},
   ) {
     super(message);
@@ -25,14 +24,14 @@ export interface PeerError {
   code?: string;
   /** OpenAI's `type`. */
   kind?: string;
-  /** HTTP status, told in the stream because its own status was sent before. */
+  /** HTTP status that is reported inside the stream, after the response began with status 200. */
   status?: number;
   retryAfter?: string;
 }
 
-/** The endpoint sent something that is no answer of this protocol. */
+/** Creates the error for data that is not an answer of this protocol. */
 export const garbage = (what: string): ChatStreamError =>
   new ChatStreamError('garbage', `The endpoint sent ${what}.`);
 
-/** A peer's own words in an error of ours: short, and without line breaks. */
+/** Quotes a value of the peer for an error message: short, and without line breaks. */
 export const quoted = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 60);

@@ -1,19 +1,19 @@
 /**
  * Fuzz target for streams: `npm run fuzz -- --seconds 600 [--seed 1]`. It starts from the table of streams and from answers in
- * the dialects of many servers, and holds that however bytes are cut, dropped or changed, a stream is read the same way, ends in
- * an answer or a typed error, and never gives a shorter answer as a success.
+ * the dialects of many servers, and splits, drops and changes bytes. A stream must give the same result however it is split,
+ * end in an answer or a typed error, and never report a shortened answer as a success.
  */
 import fc from 'fast-check';
 import { cut, readStream, type StreamVerdict, streamCases } from './streams.testing';
 
 type Answer = Exclude<StreamVerdict, { error: unknown }>;
 
-/** Runs of one property between two looks at the clock. */
+/** Runs of one property before the time limit is checked again. */
 const RUNS = 200;
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Where to cut `bytes`: at any places, or into pieces of one size. */
+/** Where to split `bytes`: at arbitrary places, or into pieces of one size. */
 const anyCuts = fc.oneof(
   fc.integer({ min: 1, max: 64 }),
   fc.array(fc.nat(4096), { minLength: 1, maxLength: 12 }),
@@ -71,7 +71,7 @@ function changed(bytes: Uint8Array, changes: readonly Change[]): Uint8Array {
   return new Uint8Array(result);
 }
 
-/** However a stream is changed and cut, its reading is the same. {@link readStream} throws what is no typed error. */
+/** The way a stream is split never changes its result. {@link readStream} rethrows errors that are not typed. */
 const sameHoweverCut = fc.property(
   anyBytes,
   fc.array(anyChange, { maxLength: 4 }),
@@ -82,7 +82,7 @@ const sameHoweverCut = fc.property(
   },
 );
 
-/** A whole answer whose end is missing is an error, or it was whole before. */
+/** An answer that is cut short is an error, unless it was already complete. */
 const neverShorterWhenCutShort = fc.property(
   fc.constantFrom(...wholeAnswers),
   fc.nat(8192),
@@ -92,7 +92,7 @@ const neverShorterWhenCutShort = fc.property(
   },
 );
 
-/** An answer as a server would have it, before it is written in a dialect. */
+/** An answer before it is written in a dialect. */
 interface Said {
   words: string[];
   calls: { name: string; args: string[] }[];
@@ -150,7 +150,7 @@ const HARMLESS = [
   'id: 1\nretry: 5\n\n',
 ];
 
-/** Choices of a dialect by number: what a server does in one place is one of several, taken in turn. */
+/** A dialect: `picks` are taken in turn, and each selects one of several ways to write something. */
 interface Dialect {
   picks: number[];
   lineEnd: '\n' | '\r\n' | '\r';
@@ -201,14 +201,14 @@ const answerOf = ({ words, calls, finish }: Said): Answer => ({
   }),
 });
 
-/** What is said in any dialect is read whole. */
+/** An answer in any dialect is read completely. */
 const dialectsAreRead = fc.property(anySaid, anyDialect, anyCuts, (said, dialect, cuts) => {
   const { verdict } = readStream(cutAt(write(chunksOf(said, dialect), dialect), cuts));
   if ('error' in verdict) throw new Error(`refused: ${verdict.error}`);
   sameAnswer(verdict, answerOf(said));
 });
 
-/** A change of one place of a chunk's JSON. */
+/** A change at one place of a chunk's JSON. */
 interface Warp {
   place: number;
   how: 'rename' | 'retype' | 'wrap';
@@ -222,7 +222,7 @@ const anyWarp: fc.Arbitrary<Warp> = fc.record({
   name: fc.stringMatching(/^x[a-z]{1,6}$/),
 });
 
-/** Every place in a JSON value, as the object that holds it and its key there. */
+/** Returns every place in a JSON value, as the object that holds it and its key. */
 function places(value: unknown): [holder: Record<string, unknown>, key: string][] {
   if (typeof value !== 'object' || value === null) return [];
   const holder = value as Record<string, unknown>;
@@ -238,7 +238,7 @@ function warped(chunks: readonly object[], { place, how, value, name }: Warp): o
   const [holder, key] = all[place % all.length] ?? [];
   if (holder === undefined || key === undefined) return copy;
   const old = holder[key];
-  // What holds text can be told apart from what holds none; a value that was there is gone.
+  // Only a text field may change its type: a reader must notice that its value is gone.
   // (An object is a lawful value of `arguments`.)
   const isText = typeof old === 'string' && /^(content|text|arguments)$/.test(key);
   const isLawful = key === 'arguments' && !Array.isArray(value) && typeof value === 'object';
@@ -252,7 +252,7 @@ function warped(chunks: readonly object[], { place, how, value, name }: Warp): o
   return copy;
 }
 
-/** A chunk with a field that nobody knows is read whole, or refused: text under another name is not dropped. */
+/** A chunk with an unknown field is read completely or refused: text under another name is never dropped. */
 const neverShorterWhenWarped = fc.property(anySaid, anyDialect, anyWarp, (said, dialect, warp) => {
   const { verdict } = readStream([write(warped(chunksOf(said, dialect), warp), dialect)]);
   if ('error' in verdict) return;
@@ -283,7 +283,7 @@ export const PROPERTIES: Readonly<Record<string, fc.IProperty<unknown>>> = {
   neverShorterWhenWarped: neverShorterWhenWarped as fc.IProperty<unknown>,
 };
 
-/** Runs all properties in turn until the time is up. Throws with seed and counterexample where one fails. */
+/** Runs all properties in turn until the time is up. If one fails, throws an error with seed and counterexample. */
 export function fuzz(options: { seconds: number; seed: number; report: (line: string) => void }): void {
   const endMs = Date.now() + options.seconds * 1000;
   let runs = 0;

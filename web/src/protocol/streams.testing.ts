@@ -4,7 +4,7 @@ import { EventStreamError, EventStreamParser, type StreamEvent } from './event-s
 import { ChatStreamError } from './stream-error';
 import type { ToolCallPiece } from './tool-calls';
 
-/** What comes of a stream: a whole answer, or the kind of its error. */
+/** Result of a stream: a whole answer, or the kind of its error. */
 export type StreamVerdict =
   | {
       text: string;
@@ -25,7 +25,7 @@ interface StreamCase {
   expect: StreamVerdict;
 }
 
-/** For tests: the table of streams that page and worker read alike. */
+/** For tests: the table of streams that page and worker must read the same way. */
 export function streamCases(): { name: string; bytes: Uint8Array; expect: StreamVerdict }[] {
   const file = new URL('../../../tests/protocol/streams.json', import.meta.url);
   const cases = JSON.parse(readFileSync(file, 'utf8')) as StreamCase[];
@@ -35,7 +35,7 @@ export function streamCases(): { name: string; bytes: Uint8Array; expect: Stream
   });
 }
 
-/** For tests: the ways to cut bytes into pieces. */
+/** For tests: several ways to split bytes into pieces. */
 export function cuttings(bytes: Uint8Array): [name: string, pieces: Uint8Array[]][] {
   return [
     ['in one piece', [bytes]],
@@ -52,13 +52,13 @@ export function cut(bytes: Uint8Array, size: number): Uint8Array[] {
   return pieces;
 }
 
-/** What was read before the verdict, also before an error. */
+/** A verdict with the text that was read before it. */
 export interface StreamReading {
   verdict: StreamVerdict;
   textBefore: string;
 }
 
-/** For tests: reads a stream as page and worker do. Throws what is no typed error. */
+/** For tests: reads a stream as page and worker do. Rethrows errors that are not typed. */
 export function readStream(pieces: readonly Uint8Array[]): StreamReading {
   const sum = { text: '', refusal: '', reasoning: '' };
   const calls = new ToolCallList();
@@ -78,7 +78,7 @@ export function readStream(pieces: readonly Uint8Array[]): StreamReading {
     try {
       if (!isDone) work();
     } catch (error) {
-      // What follows `[DONE]` is read by nobody.
+      // Everything after `[DONE]` is ignored.
       if (!isDone) throw error;
     }
   };
@@ -88,7 +88,7 @@ export function readStream(pieces: readonly Uint8Array[]): StreamReading {
     const finish = reader.end();
     return { verdict: verdictOf(sum, calls, finish, reader.usage), textBefore: sum.text };
   } catch (error) {
-    // With the finish reason the answer is whole, whatever its connection does later.
+    // After the finish reason the answer is complete, so a broken connection no longer matters.
     if (error instanceof EventStreamError && reader.finishReason !== undefined)
       return {
         verdict: verdictOf(sum, calls, reader.finishReason, reader.usage),
@@ -104,7 +104,7 @@ function faultOf(error: unknown): 'garbage' | 'peer_error' | 'truncated' {
   throw error;
 }
 
-/** For tests: a whole answer as a verdict; what is empty is left out. */
+/** For tests: a whole answer as a verdict, without its empty fields. */
 export function verdictOf(
   { text, refusal, reasoning }: { text: string; refusal: string; reasoning: string },
   calls: ToolCallList,

@@ -2,10 +2,10 @@ import { garbage, quoted } from './stream-error';
 import { refuseUnknownText } from './unknown-text';
 import { asCount, isRecord } from './values';
 
-/** Calls in one answer at most: an index comes from outside. */
+/** Most calls in one answer. The peer chooses the indices, so they need a limit. */
 export const MAX_TOOL_CALLS = 128;
 
-/** A piece of a tool call in OpenAI's shape: the first of an index brings id and name, the others more arguments. */
+/** A piece of a tool call in OpenAI's shape. The first piece of an index has id and name; later ones add arguments. */
 export interface ToolCallPiece {
   index: number;
   id?: string;
@@ -16,24 +16,24 @@ export interface ToolCallPiece {
 /** A call whose pieces are arriving. */
 interface OpenCall {
   index: number;
-  /** The index that the peer gave it. */
-  saidIndex: unknown;
+  /** Index that the peer gave. */
+  peerIndex: unknown;
   id: string;
-  /** The peer gave it, so that another id means another call. */
+  /** The peer gave the id, so a different id means a different call. */
   isOwnId: boolean;
   name: string;
 }
 
 /**
- * Brings pieces of tool calls into OpenAI's shape, over all chunks of an answer: an index where there is none (Gemini), calls
- * of one index told apart by their ids (Ollama), arguments that are objects, names that are repeated, legacy
- * `function_call`. What cannot be assigned to a call is an error.
+ * Converts the pieces of tool calls in all chunks of an answer to OpenAI's shape. Handles missing indices (Gemini), several
+ * calls with one index and different ids (Ollama), arguments that are objects, repeated names, and the legacy
+ * `function_call`. A piece that belongs to no call is an error.
  */
 export class ToolCallReader {
   readonly #calls: OpenCall[] = [];
   #last: OpenCall | undefined;
 
-  /** The answer has ended. @throws ChatStreamError `garbage` where calls were announced that did not come whole */
+  /** Call when the answer has ended. @throws ChatStreamError `garbage` if an announced call is missing or incomplete */
   end(isForCalls: boolean): void {
     if (isForCalls && !this.hasCalls) throw garbage('a finish reason of tool calls without a tool call');
     if (this.#calls.some(({ name }) => name === '')) throw garbage('a tool call without a name');
@@ -51,19 +51,19 @@ export class ToolCallReader {
     return list.map((piece, position) => this.#piece(piece, position));
   }
 
-  /** Reads the `function_call` that came before `tool_calls`; there is one an answer. */
+  /** Reads the legacy `function_call`; an answer has at most one. */
   readLegacy(value: unknown): ToolCallPiece[] {
     if (value === undefined || value === null) return [];
-    if (!isRecord(value)) throw garbage(`a function call that is no object (${quoted(value)})`);
+    if (!isRecord(value)) throw garbage(`a function call that is not an object (${quoted(value)})`);
     return [this.#piece({ index: 0, function: value }, 0)];
   }
 
   #piece(value: unknown, position: number): ToolCallPiece {
-    if (!isRecord(value)) throw garbage(`a tool call that is no object (${quoted(value)})`);
+    if (!isRecord(value)) throw garbage(`a tool call that is not an object (${quoted(value)})`);
     if (value.type !== undefined && value.type !== null && value.type !== '' && value.type !== 'function')
       throw garbage(`a tool call of an unknown type (${quoted(value.type)})`);
     const said = isRecord(value.function) ? value.function : value;
-    // Arguments under another name would be lost.
+    // Arguments in a field of another name would be lost.
     refuseUnknownText(said, ['arguments']);
     const name = textOf(said.name, 'name');
     const text = readArguments(said.arguments);
@@ -82,7 +82,7 @@ export class ToolCallReader {
     };
   }
 
-  /** The open call that a piece belongs to; undefined: it begins one. */
+  /** Returns the open call that a piece belongs to; undefined if the piece begins a call. */
   #find(
     index: unknown,
     { id, name, position }: { id: string; name: string; position: number },
@@ -97,12 +97,12 @@ export class ToolCallReader {
       return this.#at(position) ?? this.#last ?? fail('a piece of a tool call that never began');
     }
     const said = checkedIndex(index);
-    const call = this.#calls.findLast((open) => open.saidIndex === said);
-    // The same index with another id and a name is another call: some servers give each call the index 0.
+    const call = this.#calls.findLast((open) => open.peerIndex === said);
+    // The same index with a different id and a name is a new call: some servers give every call the index 0.
     return call?.isOwnId && id !== '' && name !== '' ? undefined : call;
   }
 
-  /** Several pieces without an index and an id in one delta go on with the calls in their order. */
+  /** Pieces of one delta that have neither index nor id continue the calls in order. */
   #at(position: number): OpenCall | undefined {
     return position === 0 ? this.#last : this.#calls[position];
   }
@@ -115,7 +115,7 @@ export class ToolCallReader {
     // A client needs an id to send the result back.
     const call = {
       index: at,
-      saidIndex: wanted,
+      peerIndex: wanted,
       id: id === '' ? `call_${at}` : id,
       isOwnId: id !== '',
       name: '',
@@ -134,7 +134,7 @@ function checkedIndex(index: unknown): number {
 function textOf(value: unknown, field: string): string {
   if (value === undefined || value === null) return '';
   if (typeof value === 'string') return value;
-  throw garbage(`a tool call whose ${field} is no text (${quoted(value)})`);
+  throw garbage(`a tool call whose ${field} is not text (${quoted(value)})`);
 }
 
 function readArguments(value: unknown): string {

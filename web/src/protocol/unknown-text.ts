@@ -2,8 +2,8 @@ import { garbage } from './stream-error';
 import { isEmpty, isRecord } from './values';
 
 /**
- * Fields in which other protocols and other versions of this one put an answer. Where they hold something and this reader
- * does not know it, text would be lost.
+ * Fields in which other protocols and other versions of this one put an answer. Text would be lost if the reader ignored
+ * them.
  */
 const FOREIGN_TEXT = [
   'answer',
@@ -18,7 +18,7 @@ const FOREIGN_TEXT = [
   'response',
   'token',
 ];
-/** Without `choices`, these hold an answer in another protocol too, at any depth. */
+/** Fields that hold an answer of another protocol, at any depth of an event without `choices`. */
 const FOREIGN_EVENT = new Set([
   ...FOREIGN_TEXT,
   'arguments',
@@ -31,25 +31,25 @@ const FOREIGN_EVENT = new Set([
   'tool_calls',
 ]);
 
-/** Fields that are known to hold something else than text of the answer. */
+/** Fields that are known to hold something other than text of the answer. */
 const TEXTLESS =
   /^(role|name|id|type|object|model|index|channel|phase|status|recipient|provider|logprobs|seed|obfuscation|p|padding|token_ids?|(native_)?finish_reason|finish_details|stop_reason|matched_stop|annotations|citations|content_filter_\w+|reasoning_details|\w*signature|extra_content|provider_specific_fields|usage|tool_plan)$/;
 const MAX_DEPTH = 8;
 
-/** @throws ChatStreamError `garbage` where one of the fields in which other protocols put text holds something */
+/** @throws ChatStreamError `garbage` if a field in which other protocols put text is not empty */
 export function refuseForeignText(from: Record<string, unknown>, more: readonly string[] = []): void {
   const field = [...FOREIGN_TEXT, ...more].find((name) => !isEmpty(from[name]));
   if (field !== undefined) throw unknownField(field);
 }
 
-/** @throws ChatStreamError `garbage` where an event without `choices` holds an answer in another protocol */
+/** @throws ChatStreamError `garbage` if an event without `choices` holds an answer of another protocol */
 export function refuseForeignEvent(event: Record<string, unknown>): void {
   const field = foreignField(event, MAX_DEPTH);
   if (field !== undefined) throw unknownField(field);
 }
 
 /**
- * An object without any of the fields of `known`, but with text somewhere, may hold the answer under another name.
+ * Refuses an object that has none of the `known` fields but holds text: the text may be the answer under another name.
  *
  * @throws ChatStreamError `garbage`
  */

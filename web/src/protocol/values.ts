@@ -6,17 +6,17 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 export const asCount = (value: unknown): number | undefined =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
 
-/** Whether `value` says nothing: absent, null, an empty text, list or object. */
+/** Whether `value` is absent, null, false, or an empty text, list or object. */
 export function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '' || value === false) return true;
   return typeof value === 'object' && Object.keys(value).length === 0;
 }
 
-/** Deeper than this no event of an answer nests; recursion over one is safe. */
+/** Levels of nesting that an event may have. No real answer has more, and recursion over them is safe. */
 const MAX_NESTING = 64;
 
-/** Whether JSON nests more deeply than an answer does: a few kilobytes of brackets would overflow the stack of whoever walks them. */
-export function nestsTooDeeply(json: string): boolean {
+/** Whether JSON has more than {@link MAX_NESTING} levels: deep nesting would overflow the stack of a recursive reader. */
+function nestsTooDeeply(json: string): boolean {
   let depth = 0;
   let isText = false;
   for (let at = 0; at < json.length; at++) {
@@ -33,7 +33,7 @@ export function nestsTooDeeply(json: string): boolean {
   return false;
 }
 
-/** `text` as JSON; undefined where it is none, or nests too deeply. */
+/** Parses `text` as JSON; returns undefined for invalid JSON and for JSON that nests too deeply. */
 export function parseShallowJson(text: string): unknown {
   if (nestsTooDeeply(text)) return undefined;
   try {

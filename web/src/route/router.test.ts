@@ -164,7 +164,7 @@ describe('the policy in its wasm module', () => {
     ]);
   });
 
-  test('what is no module is a typed error', async () => {
+  test('what is not a module is a typed error', async () => {
     // The module loads once a page, so this needs a page of its own.
     const { vi } = await import('vitest');
     vi.resetModules();

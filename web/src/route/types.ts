@@ -116,7 +116,7 @@ export type Reason =
 /** A failed leg, in the words that matter here. */
 export type FailureKind =
   | 'worker_crashed'
-  /** The engine met a bug of its own in this request: a fresh engine would meet it again, another host may not. */
+  /** The engine met one of its own bugs in this request. A new engine would meet it again; another host may not. */
   | 'engine_panicked'
   | 'device_lost'
   | 'out_of_memory'
@@ -144,8 +144,8 @@ export type RouteEvent =
    */
   | { type: 'tokens'; request: number; leg: number; tokens: number; ids?: boolean | undefined }
   /**
-   * A leg shows that it works, without a token for the answer: a keep-alive, reasoning, a piece of the prompt that was read.
-   * It restarts the patience with a silent leg, up to `alive_timeout_ms`.
+   * A leg makes progress without a token of the answer: a keep-alive, reasoning, or a part of the prompt. It restarts the
+   * timeout of a silent leg, up to `alive_timeout_ms`.
    */
   | { type: 'alive'; request: number; leg: number }
   | { type: 'failed'; request: number; leg: number; kind: FailureKind; retry_after_ms?: number | undefined }

@@ -11,9 +11,9 @@ type StartOrder = Extract<Order, { type: 'start' }>;
 /** The orders that are about one request. */
 export type RequestOrder = Extract<Order, { request: number }>;
 
-/** Signs of life come with every chunk of reasoning; the policy, whose shortest patience is seconds, is told so often. */
+/** Shortest interval of `alive` events for the policy, whose timeouts are seconds. Every chunk of reasoning causes one. */
 const ALIVE_EVERY_MS = 250;
-/** A leg that waits for a slow reader shows so often that it lives. */
+/** Interval of `alive` events while a leg waits for a slow reader. */
 const HELD_BEAT_MS = 1_000;
 
 /** A leg that was ordered and has not ended. */
@@ -26,7 +26,7 @@ interface LiveLeg {
   waiting: LegPiece[];
   end: LegEnd | undefined;
   begun: boolean;
-  /** When the policy last heard of it. */
+  /** Time of the last `alive` event. */
   heardMs: number;
 }
 
@@ -183,7 +183,7 @@ export class ActiveRequest {
     this.#tell(live);
   }
 
-  /** While the reader is slow, the leg is silent for that reason, and lives. */
+  /** Reports that the leg is alive while it is silent only because the reader is slow. */
   #room(live: LiveLeg): Promise<void> | undefined {
     const room = this.#current === live ? this.running.room() : undefined;
     if (room === undefined) return undefined;

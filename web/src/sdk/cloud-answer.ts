@@ -8,21 +8,21 @@ import { LegError, type LegSink } from './leg';
 import { readEvents, whenAborted } from './sse';
 import type { StopText } from './stop-text';
 
-/** After the finish reason, an endpoint may still tell the usage; but it need not hold up the end. */
+/** Longest wait for the usage, which some endpoints send after the finish reason. */
 const USAGE_GRACE_MS = 1_000;
 
 /** How an answer is read. */
 export interface AnswerOptions {
   stops: StopText;
-  /** Of the model on the device. */
+  /** Hash of the model on the device. */
   modelSha256: string | undefined;
-  /** Ends the reading at once, whatever the body makes of it. */
+  /** Ends the reading at once, even if the body ignores its cancellation. */
   signal: AbortSignal;
 }
 
 /**
- * Passes an answer's pieces on, as fast as `sink` has room for them. Only a finish reason makes it whole: a stream that just
- * ends is a failure.
+ * Passes an answer's pieces to `sink`, as fast as it has room for them. An answer without a finish reason is a failure, even
+ * if its stream ends without an error.
  */
 export async function relayAnswer(
   body: ReadableStream<Uint8Array>,
@@ -59,7 +59,7 @@ class CloudAnswer {
   readonly #modelSha256: string | undefined;
   #sameModel = false;
   #stopped = false;
-  /** A refusal is told as a whole: half of one could not be continued elsewhere. */
+  /** Refusals are passed on only when they are complete, because another endpoint cannot continue half of one. */
   #refusal = { text: '', tokens: 0 };
   #hasSpoken = false;
 
@@ -73,7 +73,7 @@ class CloudAnswer {
     return this.#stopped ? 'stop' : this.#reader.finishReason;
   }
 
-  /** Takes one event. Returns whether nothing more is wanted of the stream. */
+  /** Takes one event. Returns whether the rest of the stream can be ignored. */
   take(event: Parameters<ChatStreamReader['read']>[0]): boolean {
     const chunk = this.#reader.read(event);
     if (chunk.isDone) return true;
@@ -91,22 +91,22 @@ class CloudAnswer {
       this.#stopped = true;
       return true;
     }
-    // Usage may come with every chunk; the last is that of a chunk without a choice.
+    // Usage may come with every chunk; the final counts come in a chunk without a choice.
     return this.#reader.finishReason !== undefined && chunk.hasUsage && chunk.choice === undefined;
   }
 
-  /** After each read: bytes without a token are a sign of life. */
+  /** Call after each read: bytes without a token show that the endpoint is alive. */
   reportLife(): void {
     if (!this.#hasSpoken) this.#sink.alive();
     this.#hasSpoken = false;
   }
 
-  /** With the finish reason the answer is whole; that the connection broke later takes nothing from it. */
+  /** Whether an error can be ignored: after the finish reason, a broken connection no longer matters. */
   mayIgnore(error: unknown): boolean {
     return this.finishReason !== undefined && !(error instanceof ChatStreamError);
   }
 
-  /** The stream has ended. @throws LegError where the answer is not whole */
+  /** Call when the stream has ended. @throws LegError if the answer is not complete */
   finish(): void {
     const finishReason = this.#finishReason();
     const rest = this.#stopped ? '' : this.#stops.finish();
@@ -125,11 +125,11 @@ class CloudAnswer {
   }
 }
 
-/** Why the leg failed, in the policy's words. */
+/** Converts an error to the failure that the policy understands. */
 function legError(error: unknown): LegError {
   if (error instanceof LegError) return error;
   if (error instanceof EventStreamError) {
-    const message = `The endpoint sent ${error.message} instead of server-sent events. Check its address and what lies between.`;
+    const message = `The endpoint sent ${error.message} instead of server-sent events. Check its address and any proxy in between.`;
     return new LegError('protocol', 'protocol', message, { cause: error });
   }
   if (!(error instanceof ChatStreamError) || error.fault === 'truncated') return connectionLost(error);

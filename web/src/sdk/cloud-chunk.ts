@@ -4,8 +4,8 @@ import type { TokenLogprobs } from './contract';
 import type { LegPiece } from './leg';
 
 /**
- * The pieces of an answer that one event brought: one per token where log-probabilities came along, else one. `sameModel`: token
- * ids of another model than the device's would mean other words.
+ * Returns the pieces of an answer in one event: one for each token if the event has log-probabilities, else one. `sameModel`
+ * says whether token ids are those of the device's model; ids of another model are dropped.
  */
 export function legPieces(chunk: ChatPiece, sameModel: boolean): LegPiece[] {
   const { text, reasoning, toolCalls } = chunk;
@@ -13,7 +13,7 @@ export function legPieces(chunk: ChatPiece, sameModel: boolean): LegPiece[] {
   const ids = sameModel ? told : undefined;
   const logprobs = readLogprobs(chunk.choice?.logprobs);
   const pieces: LegPiece[] = [];
-  // No tokens: the answer has none of them, and what continues it needs none.
+  // Reasoning is not part of the answer, so it counts no tokens and has no ids.
   if (reasoning !== '') pieces.push({ text: '', tokens: 0, ids: [], reasoning });
   const isSilent = text === '' && toolCalls.length === 0 && logprobs.length === 0;
   if (isSilent && (told === undefined || told.length === 0)) return pieces;
@@ -24,7 +24,7 @@ export function legPieces(chunk: ChatPiece, sameModel: boolean): LegPiece[] {
   return pieces;
 }
 
-/** Hash of the model that answers; our own host tells it in its first chunk. */
+/** Returns the hash of the model that answers. Our own host sends it in its first chunk. */
 export function modelHash({ json }: ChatPiece): string | undefined {
   const hash = isRecord(json?.inshore) ? json.inshore.model_sha256 : undefined;
   return typeof hash === 'string' ? hash : undefined;

@@ -374,7 +374,7 @@ describe('the table of streams', () => {
   });
 });
 
-describe('what is no stream of events', () => {
+describe('what is not a stream of events', () => {
   const whole = JSON.stringify({ choices: [{ message: { content: 'whole' }, finish_reason: 'stop' }] });
   const limited = JSON.stringify({ error: { message: 'slow', code: 429, retry_after: 2 } });
   it.each([

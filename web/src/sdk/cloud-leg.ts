@@ -14,13 +14,13 @@ import { whenAborted } from './sse';
 import { StopText } from './stop-text';
 import { type TokenSource, tokenSource } from './token-source';
 
-/** What forbids the network; asked again for each leg, whatever was ordered. */
+/** Switches that forbid the network. They are checked again for each leg. */
 export interface Gates {
   /** The user's switch. */
   readonly cloudEnabled: boolean;
 }
 
-/** An OpenAI-compatible endpoint: starts legs there. It tries nothing twice: what to do after a failure is the policy's. */
+/** Starts legs at an OpenAI-compatible endpoint. It never retries: the policy decides what to do after a failure. */
 export class CloudEndpoint {
   /** Names the endpoint for breaker and history. */
   readonly key: string;
@@ -32,8 +32,8 @@ export class CloudEndpoint {
   readonly #url: string;
 
   /**
-   * `life`: how many endpoints there were before, for each has a breaker of its own. Throws {@link InshoreError} `bad_cloud`
-   * where the options make no sense.
+   * `life` is the number of earlier endpoints, because each has its own breaker. Throws {@link InshoreError} `bad_cloud` if
+   * the options are invalid.
    */
   constructor(cloud: CloudOptions, gates: Gates, life = 0) {
     this.#url = completionsUrl(cloud.baseURL);
@@ -47,7 +47,7 @@ export class CloudEndpoint {
     this.key = `${cloud.baseURL} ${cloud.model}${life === 0 ? '' : ` #${life}`}`;
   }
 
-  /** What the policy must know. Without the model's hash nobody could tell that token ids mean the same there. */
+  /** Returns the endpoint's state for the policy. Without the model's hash, token ids cannot be matched with the endpoint's. */
   snapshot(modelSha256: string | undefined): NonNullable<Snapshot['cloud']> {
     const wanted: Continuation = this.#cloud.continuation ?? 'none';
     const continuation = wanted === 'token_ids' && modelSha256 === undefined ? 'prefix' : wanted;
@@ -84,14 +84,14 @@ export class CloudEndpoint {
   ): Promise<void> {
     const token = await this.#token(signal);
     if (signal.aborted) return;
-    // The switch may have moved while the token was fetched.
+    // The user may have turned the cloud off while the token was fetched.
     checkGates(task.spec, this.#gates);
     const body = await this.#ask(
       writeJsonBody(cloudBody(task, { cloud: this.#cloud, modelSha256 })),
       token,
       signal,
     );
-    // With token ids, the host's own stop texts keep ids and text in step; any other stream is watched here as well.
+    // With token ids, the host applies the stop texts, which keeps ids and text in step. Otherwise they are applied here too.
     const stops = new StopText(this.#cloud.continuation === 'token_ids' ? [] : task.request.stop);
     await relayAnswer(body, { stops, modelSha256, signal }, sink);
   }
@@ -101,13 +101,13 @@ export class CloudEndpoint {
     token: string | undefined,
     signal: AbortSignal,
   ): Promise<ReadableStream<Uint8Array>> {
-    // Async, so that a `fetch` of the page's own that throws at once fails like any other.
+    // Async, so that a custom `fetch` that throws synchronously fails like any other.
     const send = async (): Promise<Response> =>
       this.#fetch(this.#url, {
         method: 'POST',
         body,
         signal,
-        // No cookies, no answer from a cache, and nobody sends prompt and token on to another address.
+        // No cookies, no cached answers, and no redirect that would send prompt and token to another address.
         credentials: 'omit',
         cache: 'no-store',
         redirect: 'error',
@@ -121,13 +121,13 @@ export class CloudEndpoint {
     const response = await unlessAborted(send(), signal);
     if (!response.ok) throw await httpFailure(response);
     const type = response.headers.get('content-type');
-    // Without a type, the events tell whether it is a stream: anything else has no finish reason.
+    // A response without a type is read as a stream; anything else fails later, because it has no finish reason.
     if ((type === null || isEventStream(type)) && response.body !== null) return response.body;
     throw await notAStream(response, type ?? '');
   }
 }
 
-/** The response, or an error; a response that comes after an abort is dropped unread. */
+/** Returns the response, or throws on abort. A response that arrives after the abort is cancelled unread. */
 async function unlessAborted(call: Promise<Response>, signal: AbortSignal): Promise<Response> {
   const aborted = whenAborted([signal]);
   call.then(
@@ -147,7 +147,7 @@ async function unlessAborted(call: Promise<Response>, signal: AbortSignal): Prom
   throw networkFailed(signal.reason);
 }
 
-/** A response with status 200 and no stream: an error in a body of JSON, or another protocol. */
+/** Returns the error for a 200 that is not a stream: the error in its JSON body, or another protocol. */
 async function notAStream(response: Response, type: string): Promise<LegError> {
   const text = /json/i.test(type) ? await readText(response) : '';
   response.body?.cancel().catch(() => {});
@@ -161,7 +161,7 @@ async function notAStream(response: Response, type: string): Promise<LegError> {
   );
 }
 
-/** The last look before anything leaves the device. */
+/** The last check before anything leaves the device. */
 function checkGates(spec: RequestSpec, gates: Gates): void {
   const why =
     spec.privacy === 'local_only'

@@ -59,10 +59,10 @@ export interface InshoreOptions {
   hedge?: boolean;
   device?: 'auto' | 'gpu' | 'cpu';
   /**
-   * When the model is downloaded. `on_demand` (the default): with the first request that the device could answer. Where an
-   * endpoint may answer, it does so meanwhile; elsewhere the request waits, and `progress` tells how far the download is.
-   * `background`: at once, when the instance is created. `manual`: only by `download()`. A browser that saves data or pays
-   * for each byte downloads only by `download()`. Sizes are those of the model's file: some 100 MB to some GB.
+   * When the model is downloaded. `on_demand` (the default): with the first request that the device could answer. If an
+   * endpoint may answer, it answers in the meantime; otherwise the request waits, and `progress` reports the download.
+   * `background`: when the instance is created. `manual`: only by `download()`. In a browser that saves data or has a metered
+   * connection, only `download()` starts a download. Model files have a size of some 100 MB to some GB.
    */
   download?: 'background' | 'on_demand' | 'manual';
   /** Where `hf:` references are, if not at the usual hub: a mirror of yours. */
@@ -192,9 +192,9 @@ export type AnswerEvent =
       logprobs?: TokenLogprobs | undefined;
       /** Pieces of tool calls as a cloud endpoint sent them (`delta.tool_calls`); the engine here makes none. */
       toolCalls?: ToolCallDelta[] | undefined;
-      /** What a model in the cloud said to itself; not part of the answer. */
+      /** Reasoning of a model in the cloud; not part of the answer. */
       reasoning?: string | undefined;
-      /** That and why a model in the cloud does not answer; it comes as a whole. */
+      /** Refusal of a model in the cloud; always complete. */
       refusal?: string | undefined;
     }
   /** What was shown is void; the answer begins again. */
@@ -227,7 +227,7 @@ export interface CheckedRequest {
   topK?: number | undefined;
   minP?: number | undefined;
   repetitionPenalty?: number | undefined;
-  /** A 64-bit integer; a bigint where a number would be rounded. */
+  /** A 64-bit integer; a bigint if a number would be rounded. */
   seed: number | bigint | undefined;
   stop: string[];
   frequencyPenalty: number | undefined;

@@ -2,17 +2,18 @@ import type { DeviceChoice, DeviceReport } from '../engine/protocol';
 import type { Records } from '../records';
 import { within } from '../within';
 
-/** A browser that does not say within this time which adapter it has counts as one without. */
-const PATIENCE_MS = 2_000;
+/** Longest wait for the browser's adapter; afterwards the browser counts as one without a GPU. */
+const ADAPTER_TIMEOUT_MS = 2_000;
 
-/** Names an opened device for breaker and history: speeds of another adapter say nothing about this one. */
+/** Names an opened device for breaker and history, so that the speed of one adapter is not used for another. */
 export function nameOfDevice({ backend, adapter }: Pick<DeviceReport, 'backend' | 'adapter'>): string {
   return backend === 'flex' ? simd() : gpu(adapter ?? { vendor: '', architecture: '', description: '' });
 }
 
 /**
- * Says which device will open for a choice. The browser's adapter is a guess only: a GPU may fail to open or to take the
- * model, and then the CPU answers. So what opened last for the same adapter and model counts, also in a later session.
+ * Predicts which device will open for a choice. The browser's adapter is only a guess: if the GPU fails to open or to load the
+ * model, the CPU answers. So the prediction is the device that opened last for the same adapter and model, even in an earlier
+ * session.
  */
 export class DeviceNames {
   readonly #opened: Records<string>;
@@ -20,7 +21,7 @@ export class DeviceNames {
   readonly #expected = new Map<DeviceChoice, Promise<string>>();
   readonly #adapters = new Map<DeviceChoice, Promise<string>>();
 
-  /** `opened`: names of devices by choice, adapter and model. */
+  /** `opened` has names of devices by choice, adapter and model. */
   constructor(opened: Records<string>, model: string) {
     this.#opened = opened;
     this.#model = model;
@@ -62,7 +63,7 @@ async function adapterName(choice: DeviceChoice): Promise<string> {
   const found =
     asked &&
     (await within(
-      PATIENCE_MS,
+      ADAPTER_TIMEOUT_MS,
       asked.catch(() => null),
     ));
   return found?.info === undefined ? simd() : gpu(found.info);

@@ -33,7 +33,7 @@ export interface LocalLegs {
   /** Hash of the model, where it is known. */
   readonly modelSha256: string | undefined;
   snapshot(): Promise<Snapshot['local']>;
-  /** Downloads a missing model, where the instance does so by itself; resolves at once where the request `mayLeave`. */
+  /** Starts the automatic download of a missing model, if there is one. Resolves at once if the request `mayLeave` the device. */
   prepare(mayLeave: boolean): Promise<void>;
   start(task: LegTask, sink: LegSink): Leg;
   /** Loads the stored model, if it is not loaded; never downloads one. */
@@ -51,7 +51,7 @@ export interface Settings {
   cloud: CloudEndpoint | undefined;
 }
 
-/** What decides whether a request may leave the device, as far as the request itself says. */
+/** The fields of a request that decide whether it may leave the device. */
 type LeavingSpec = Pick<RequestSpec, 'mode' | 'privacy' | 'prompt_tokens' | 'cloud_tokens_left'>;
 
 /** What a dispatcher is made of. */
@@ -69,7 +69,7 @@ export interface DispatcherParts {
   onTrace?: ((line: TraceLine) => void) | undefined;
 }
 
-/** Of a device that a request cannot use: nothing of it is read. */
+/** Snapshot of a device that the request cannot use. */
 const UNREAD: Snapshot['local'] = {
   availability: 'unavailable',
   key: '',
@@ -87,7 +87,7 @@ export class RouteDispatcher implements Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #host: RequestHost;
   readonly #time: Timekeeper;
-  /** Requests that the policy does not know yet: their device is being looked at, or their model downloaded. */
+  /** Requests that the policy does not know yet, because their device is being examined or their model is being downloaded. */
   readonly #waiting = new Set<Running>();
   readonly #active = new Map<number, ActiveRequest>();
   readonly #queue: RouteEvent[] = [];
@@ -163,7 +163,7 @@ export class RouteDispatcher implements Dispatcher {
     this.#time.stop();
   }
 
-  /** Whether an endpoint may answer a request of this kind now; without one: a request with the instance's settings. */
+  /** Whether an endpoint may answer a request of this kind now. Without an argument: a request with the instance's settings. */
   mayLeave({ mode, privacy, cloud_tokens_left, prompt_tokens }: LeavingSpec = this.#defaultSpec()): boolean {
     const { settings, surroundings, gate } = this.#parts;
     const isAllowed = gate.cloudEnabled && mode !== 'only_on_device' && privacy !== 'local_only';
@@ -171,14 +171,14 @@ export class RouteDispatcher implements Dispatcher {
     return isAllowed && isPaid && settings.cloud !== undefined && (surroundings?.online() ?? true);
   }
 
-  /** What the policy must know of the device; undefined where the request ended meanwhile. */
+  /** Returns the state of the device for the policy; undefined if the request has ended in the meantime. */
   async #lookAtDevice(running: Running): Promise<Snapshot['local'] | undefined> {
     if (running.spec.mode === 'only_in_cloud') return UNREAD;
     await this.#prepare(running);
     return running.ended ? undefined : this.#parts.local.snapshot();
   }
 
-  /** Waits for a download that only the device's answer can come after, as long as the request may take. */
+  /** Waits for the download if only the device can answer, but not longer than the request may take. */
   async #prepare({ spec }: Running): Promise<void> {
     const preparing = this.#parts.local.prepare(this.mayLeave(spec)).then(() => true);
     const { deadline_ms } = spec;

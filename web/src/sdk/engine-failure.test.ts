@@ -24,7 +24,7 @@ describe("a failure that is the request's", () => {
 
 test.each([
   ['a seed of the wrong kind', { code: 'invalid_argument', message: 'the request is not understood' }],
-  ['a temperature that is no number', { code: 'invalid_sampling', message: 'temperature is NaN' }],
+  ['a temperature that is not a number', { code: 'invalid_sampling', message: 'temperature is NaN' }],
   ['a template that refuses', { code: 'template_refused', message: 'roles must alternate' }],
   ['a template that never ends', { code: 'chat_template_runaway', message: 'stopped' }],
   ['a file without a template', { code: 'no_chat_template', message: 'none' }],

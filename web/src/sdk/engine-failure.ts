@@ -3,7 +3,7 @@ import { ERROR_CODES, type ErrorCode, type ErrorOwner } from '../protocol/error-
 import type { FailureKind } from '../route/types';
 import { LegError } from './leg';
 
-/** What a failure of the engine means for the policy, by who has to act. */
+/** Meaning of an engine failure for the policy, by the owner of the error code. */
 const BY_OWNER = {
   request: 'refused',
   model_file: 'other',
@@ -14,12 +14,12 @@ const BY_OWNER = {
   server: 'other',
 } as const satisfies Record<ErrorOwner, FailureKind>;
 
-/** Codes for which the policy has a better recovery than for others of their owner. */
+/** Codes for which the policy has a better recovery than the one for their owner. */
 const BY_CODE: Partial<Record<ErrorCode, FailureKind>> = {
   prompt_too_long: 'context_exceeded',
   context_too_long: 'context_exceeded',
   context_length_exceeded: 'context_exceeded',
-  // The model's fault, but only this conversation's: with another one, or none, the engine answers.
+  // The model lacks a usable template, but this affects only conversations that need one.
   no_chat_template: 'refused',
   chat_template_failed: 'refused',
   chat_template_runaway: 'refused',
@@ -39,11 +39,10 @@ const BY_CODE: Partial<Record<ErrorCode, FailureKind>> = {
   cancelled: 'other',
 };
 
-/** What `code` means for the policy when the engine says it. Total: a code without a row of its own has its owner's kind. */
-export const kindOfCode = (code: ErrorCode): FailureKind =>
-  BY_CODE[code] ?? BY_OWNER[ERROR_CODES[code].owner];
+/** Returns the meaning of an engine's error code for the policy. Codes without their own row have their owner's kind. */
+const kindOfCode = (code: ErrorCode): FailureKind => BY_CODE[code] ?? BY_OWNER[ERROR_CODES[code].owner];
 
-/** Whether the engine says of the request, not of itself, that it cannot be answered. */
+/** Whether the request is the reason of the failure, and not the engine. */
 export const blamesRequest = (code: ErrorCode): boolean =>
   kindOfCode(code) === 'refused' || kindOfCode(code) === 'context_exceeded';
 

@@ -47,9 +47,9 @@ type State = { name: 'closed' } | Opening | { name: 'ready'; session: Session } 
 const CLOSED: State = { name: 'closed' };
 
 /**
- * The life of the engine on this device: closed, opening, ready, closed again … destroyed. Each opening is a state object
- * of its own, so an opening that was superseded, closed or destroyed meanwhile notices it, ends its worker, and changes
- * nothing. The state and the setup always belong together.
+ * The life cycle of the engine on this device: closed, opening, ready, closed again … destroyed. Each opening has its own state
+ * object. An opening that finds another state in place was superseded, closed or destroyed; it ends its worker and changes
+ * nothing else. State and setup always change together.
  */
 export class EngineLifecycle {
   readonly #parts: LifecycleParts;
@@ -72,12 +72,12 @@ export class EngineLifecycle {
     return this.#setup;
   }
 
-  /** Engines that were lost so far. Tabs that share one lose it together, and then share the next. */
+  /** Number of engines that were lost so far. Tabs that share an engine lose it together and then share the next one. */
   get losses(): number {
     return this.#losses;
   }
 
-  /** Opens the engine in this setup, or joins who does. An engine that is set up differently is ended first. */
+  /** Opens the engine in this setup, or joins an opening in progress. An engine with a different setup is closed first. */
   open(setup: EngineSetup = this.#setup): Promise<Session> {
     if (this.#state.name === 'destroyed') return Promise.reject(destroyed());
     if (!sameSetup(setup, this.#setup)) {
@@ -89,7 +89,7 @@ export class EngineLifecycle {
     return state.name === 'opening' ? state.session : this.#begin();
   }
 
-  /** Ends the engine, also one that is just being opened; the next {@link open} opens another. */
+  /** Closes the engine, even while it is being opened; the next {@link open} opens another one. */
   close(error?: InshoreError): void {
     const state = this.#state;
     if (state.name !== 'opening' && state.name !== 'ready') return;
@@ -102,7 +102,7 @@ export class EngineLifecycle {
     this.#parts.onState({ state: 'closed', error });
   }
 
-  /** The engine of `session` is broken: nobody shall join it any more. Does nothing to a later engine. */
+  /** Closes the engine of `session` because it is broken. Does nothing if another engine has taken its place. */
   lose(session: Session, error: InshoreError | undefined): void {
     if (this.session !== session) return;
     this.#losses += 1;
@@ -118,7 +118,7 @@ export class EngineLifecycle {
   #begin(): Promise<Session> {
     const opening = { name: 'opening', abort: new AbortController() } as Opening;
     this.#state = opening;
-    // In a later turn: a listener that hears of the opening finds the promise in its place.
+    // Starts in a later microtask, so that a listener of the state already finds the promise.
     const setup = this.#setup;
     opening.session = Promise.resolve().then(() => this.#connect(opening, setup));
     return opening.session;
@@ -154,7 +154,7 @@ export class EngineLifecycle {
     return session;
   }
 
-  /** For whoever waits for an opening that is void: what took its place. */
+  /** Returns the session that took the place of a superseded opening. */
   #instead(): Promise<Session> {
     if (this.#state.name !== 'closed') return this.open();
     return Promise.reject(
@@ -170,7 +170,7 @@ const sameSetup = (a: EngineSetup, b: EngineSetup): boolean =>
   a.exact === b.exact &&
   a.kvCache === b.kvCache;
 
-/** The error of everything that is asked of a destroyed instance. */
+/** Creates the error for every call of a destroyed instance. */
 export const destroyed = (): InshoreError =>
   new InshoreError('destroyed', 'This instance of inshore was destroyed. Create another one.');
 

@@ -103,7 +103,7 @@ it('offline and not stored is a typed error, and the engine is closed', async ()
 it('any other failure of the stored file is its own, and nothing is fetched', async () => {
   const fetch = offline();
   const { engine } = openEngine(() => {
-    throw new InshoreError('not_gguf', 'This is no GGUF file. Choose another one.');
+    throw new InshoreError('not_gguf', 'This is not a GGUF file. Choose another one.');
   });
   await expect(probeDevice({ engine, url, stored: 'e3b0c442', setup })).rejects.toMatchObject({
     code: 'not_gguf',

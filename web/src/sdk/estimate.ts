@@ -27,7 +27,7 @@ export interface ProbeParts {
   setup: EngineSetup;
 }
 
-/** What a probe found, and on which device: it may be another than the one that was expected. */
+/** Result of a probe, with the device that opened, which may differ from the expected one. */
 export interface Probed {
   device: string;
   record: SpeedRecord;

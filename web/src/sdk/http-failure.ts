@@ -6,13 +6,15 @@ import { parseShallowJson } from '../protocol/values';
 import type { FailureKind } from '../route/types';
 import { LegError } from './leg';
 
-/** Of an error's body, so much is read. */
+/** Bytes of an error's body that are read. */
 const MAX_BODY_BYTES = 64 << 10;
-/** An error's body may trickle; its status is what counts. */
+/** Longest wait for an error's body; the status alone is enough. */
 const BODY_TIMEOUT_MS = 2_000;
 
-/** What a status means for the policy, and what to do about it. */
-const STATUSES: Record<number, [kind: FailureKind, code: ErrorCode, advice: string]> = {
+/** What a failure means for the policy, and what to do about it. */
+type Meaning = [kind: FailureKind, code: ErrorCode, advice: string];
+
+const STATUSES: Record<number, Meaning> = {
   400: ['refused', 'refused', 'Correct the request.'],
   401: ['unauthorised', 'unauthorised', 'Check the token that `cloud.token` gives.'],
   402: ['payment', 'payment', 'The account behind the endpoint has no credit left.'],
@@ -25,45 +27,42 @@ const STATUSES: Record<number, [kind: FailureKind, code: ErrorCode, advice: stri
   429: ['rate_limited', 'rate_limited', 'Wait, or ask for a higher limit.'],
 };
 
-/** A response that is no answer, as a failed leg. Reads a bounded piece of its body for the endpoint's own words. */
+/** Converts an error response to a failed leg. Reads the start of its body for the endpoint's own message. */
 export async function httpFailure(response: Response, who = 'The endpoint'): Promise<LegError> {
   const { status } = response;
-  const said = bodyError(await readText(response));
-  let [kind, code, advice] = STATUSES[status] ?? unlisted(status);
-  if (said.code === 'model_mismatch') [kind, code, advice] = MISMATCH;
-  // Some providers use 429 for an empty account too.
-  if (said.code === 'insufficient_quota') [kind, code, advice] = STATUSES[402] ?? [kind, code, advice];
+  const said: PeerError = findPeerError(parseShallowJson(await readText(response))) ?? {};
+  const [kind, code, advice] = meaningOf({ ...said, status });
   const detail = kind === 'refused' && said.message !== undefined ? ` (${said.message})` : '';
   return new LegError(kind, code, `${who} answered with status ${status}${detail}. ${advice}`, {
     retryAfterMs: retryAfterMs(response.headers),
   });
 }
 
-function unlisted(status: number): [FailureKind, ErrorCode, string] {
+function meaningOf(said: PeerError): Meaning {
+  if (said.code === 'model_mismatch') return MISMATCH;
+  const status = peerStatus(said) ?? 500;
+  return STATUSES[status] ?? unlisted(status);
+}
+
+function unlisted(status: number): Meaning {
   if (status >= 500) return ['server_error', 'server_error', 'Try again later.'];
   if (status >= 400) return ['refused', 'refused', 'Correct the request.'];
   return ['protocol', 'protocol', 'It should have been 200 with a stream; check its address.'];
 }
 
-const MISMATCH: [FailureKind, ErrorCode, string] = [
-  'model_mismatch',
-  'model_mismatch',
-  'Serve the model that the page loads.',
-];
+const MISMATCH: Meaning = ['model_mismatch', 'model_mismatch', 'Serve the model that the page loads.'];
 
 /**
- * An error that came inside a stream, after the status was 200. A worker that had to begin its stream before the upstream
- * answered tells the upstream's `status` and `retry_after` there.
+ * Converts an error that came inside a stream, after status 200. A worker that began its stream before the upstream
+ * answered puts the upstream's `status` and `retry_after` there.
  */
 export function streamFailure({ message, said }: ChatStreamError): LegError {
-  const status = peerStatus(said);
-  const listed = status === undefined ? undefined : (STATUSES[status] ?? unlisted(status));
-  const [kind, code, advice] = said.code === 'model_mismatch' ? MISMATCH : (listed ?? unlisted(500));
+  const [kind, code, advice] = meaningOf(said);
   const retryAfterMs = parseRetryAfter(said.retryAfter, Date.now());
   return new LegError(kind, code, `${message} ${advice}`, { retryAfterMs });
 }
 
-/** Up to `maxBytes` of a body as text; what comes later or too slowly is left. */
+/** Returns up to `maxBytes` of a body as text, and stops after {@link BODY_TIMEOUT_MS}. */
 export async function readText(response: Response, maxBytes = MAX_BODY_BYTES): Promise<string> {
   const reader = response.body?.getReader();
   if (reader === undefined) return '';
@@ -78,13 +77,10 @@ export async function readText(response: Response, maxBytes = MAX_BODY_BYTES): P
       text += decoder.decode(value, { stream: true });
     }
   } catch {
-    // The connection broke; what was read has to do.
+    // The connection broke; the text read so far is returned.
   } finally {
     clearTimeout(timer);
     reader.cancel().catch(() => {});
   }
   return text.slice(0, maxBytes);
 }
-
-/** The error in a response's body, where there is one. */
-export const bodyError = (text: string): PeerError => findPeerError(parseShallowJson(text)) ?? {};

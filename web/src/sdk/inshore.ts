@@ -61,7 +61,7 @@ export interface Inshore {
   readonly session: Session | undefined;
   /** Whether the device can answer. */
   availability(): Promise<Availability>;
-  /** Whether the endpoint may answer at this moment: there is one, and neither a rule nor the network forbids it. */
+  /** Whether the endpoint may answer now: it exists, and neither a rule nor the network forbids it. */
   cloudMayAnswer(): boolean;
   /**
    * What the device will do with the model, before a download: from measured answers, else from a probe of some
@@ -210,9 +210,9 @@ class Instance implements Inshore {
     await this.#store.remove(this.#model);
   }
 
-  /** Begins the download before the first request, if the device can have the model and nothing speaks against it. */
+  /** Starts the background download before the first request, if the device can hold the model. */
   async prefetch(): Promise<void> {
-    // A failure is met again by the first request that needs the model, and told there.
+    // A failure is not reported here: the first request that needs the model meets and reports it.
     await this.#local.prepare(false).catch(() => {});
   }
 
@@ -298,7 +298,7 @@ class Instance implements Inshore {
     });
   }
 
-  /** Measures a fresh engine with the model's shape; the device that opened may be another than expected. */
+  /** Measures a new engine with the model's shape. The device that opens may differ from the expected one. */
   async #probe() {
     // A browser without file storage can still be measured.
     const { key, complete } = await this.#find().catch(() => NOT_STORED);
@@ -338,7 +338,7 @@ class Instance implements Inshore {
   }
 }
 
-/** Rejects with `cancelled` once `signal` fires; the work goes on, for others may have joined it. */
+/** Rejects with `cancelled` when `signal` aborts. The work goes on, because other callers may share it. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   let onAbort = (): void => {};

@@ -30,9 +30,9 @@ export interface LegPiece {
   ids?: readonly number[] | undefined;
   logprobs?: TokenLogprobs | undefined;
   toolCalls?: ToolCallDelta[] | undefined;
-  /** What the model said to itself; not part of the answer. */
+  /** Reasoning of the model; not part of the answer. */
   reasoning?: string | undefined;
-  /** That and why the model does not answer: the whole of it. */
+  /** The model's complete refusal. */
   refusal?: string | undefined;
 }
 
@@ -51,9 +51,9 @@ export interface LegEnd {
 /** Where a leg reports. Never called inside `start`, and not at all after `abort`. */
 export interface LegSink {
   piece(piece: LegPiece): void;
-  /** The leg works, without a token for the answer: a keep-alive, reasoning, a piece of the prompt that was read. */
+  /** The leg makes progress without a token of the answer: a keep-alive, reasoning, or a part of the prompt. */
   alive(): void;
-  /** Resolves when the answer's reader has room again; undefined: it has. A leg waits for it before it takes more. */
+  /** Resolves when the answer's reader has room again; undefined if it has room now. A leg waits for it before it reads more. */
   room(): Promise<void> | undefined;
   finished(end: LegEnd): void;
   failed(error: LegError): void;

@@ -6,8 +6,8 @@ import type { TokenLogprobs } from './contract';
 import type { Leg, LegSink, LegTask } from './leg';
 
 /**
- * How long a stopped engine has to end its step before its worker is ended instead: twice as long as it was silent at
- * most so far (a part of a long prompt), within these bounds.
+ * How long a stopped engine may take to end its step before its worker is terminated: twice its longest silence so far (for
+ * example a part of a long prompt), within these bounds.
  */
 const STOP_GRACE_MS = { least: 2_000, most: 10_000 };
 
@@ -84,7 +84,7 @@ export class LocalLeg implements Leg {
     return undefined;
   }
 
-  /** Tells the policy that the device works on this leg, though no token came. */
+  /** Reports to the policy that the device works on this leg, without a token. */
   alive(): void {
     this.sink.alive();
   }
@@ -106,7 +106,7 @@ export class LocalLeg implements Leg {
       this.#heard();
       const logprobs = topLogprobs === undefined ? undefined : readLogprobs(step);
       this.sink.piece({ text: step.text, tokens: 1, ids: [step.id], logprobs });
-      // The engine goes on and the token log keeps what it makes, which the context bounds; only nobody is told of it yet.
+      // The engine goes on, and the token log (bounded by the context) keeps its tokens until the reader has room.
       const room = this.#sink.room();
       if (room !== undefined) await Promise.race([room, this.#aborted]);
     }

@@ -22,8 +22,8 @@ const LOAD_FIXED_MS = 500;
 const MIN_CONTEXT_TOKENS = 512;
 /** What a context is where nobody said, before the model told its own. */
 const USUAL_CONTEXT_TOKENS = 2_048;
-/** File storage that does not answer within this time counts as none, so that another side can answer. */
-const STORE_PATIENCE_MS = 5_000;
+/** Longest wait for the file storage; afterwards the request can go elsewhere. */
+const STORE_TIMEOUT_MS = 5_000;
 
 /** What a local side is made of. */
 export interface LocalParts extends Omit<LifecycleParts, 'onReady'> {
@@ -55,7 +55,7 @@ export class LocalSide {
     this.modelSha256 = parts.model.sha256;
     const onReady = (session: Session, openMs: number): void => {
       if (this.#slowness !== 1) session.engine.slowDown(this.#slowness).catch(() => {});
-      // Nobody waits for the records.
+      // The records only help later predictions, so a failure to write them is ignored.
       this.#keepLoad(session, openMs, this.setup).catch(() => {});
     };
     const onLoading = (doneBytes: number, totalBytes: number): void => {
@@ -71,7 +71,7 @@ export class LocalSide {
     return this.#engine.session;
   }
 
-  /** Engines that were lost so far. */
+  /** Number of engines that were lost so far. */
   get losses(): number {
     return this.#engine.losses;
   }
@@ -85,7 +85,7 @@ export class LocalSide {
     if (this.session !== undefined) return 'available';
     if (typeof WebAssembly === 'undefined') return 'unavailable';
     try {
-      const stored = await within(STORE_PATIENCE_MS, this.#parts.find());
+      const stored = await within(STORE_TIMEOUT_MS, this.#parts.find());
       if (stored === undefined) return 'unavailable';
       if (stored.complete) return 'available';
     } catch (error) {
@@ -96,8 +96,8 @@ export class LocalSide {
   }
 
   /**
-   * Starts the download of a missing model where the instance does that by itself. Waits for it unless the request
-   * `mayLeave` the device and be answered elsewhere meanwhile.
+   * Starts the automatic download of a missing model, if the instance has one. Waits for it unless the request `mayLeave` the
+   * device and can be answered elsewhere.
    */
   async prepare(mayLeave: boolean): Promise<void> {
     const { download } = this.#parts;
@@ -139,7 +139,7 @@ export class LocalSide {
     return this.#parts.records.get(await this.key());
   }
 
-  /** Keeps what a probe measured, for the device that it opened, and returns all that is known of that device. */
+  /** Stores a probe's measurement for the device that it opened, and returns the device's whole record. */
   async keepProbe({ device, record }: Probed): Promise<SpeedRecord> {
     await this.#parts.devices.noteOpened(this.setup.device, device);
     return this.#update(device, (known) => ({ ...known, ...record }));
@@ -181,7 +181,7 @@ export class LocalSide {
     this.#current = leg;
     try {
       if (leg.isAborted) return;
-      // An opening that hangs holds up its own leg only: the next one may be ordered with another plan.
+      // An opening that hangs must not block later legs, which may use another plan.
       const opened = await Promise.race([this.#engine.open(this.#planned(leg.task.plan)), leg.aborted]);
       if (opened === undefined || leg.isAborted) return;
       session = opened;
@@ -228,7 +228,7 @@ export class LocalSide {
     return { ...setup, contextTokens: Math.max(MIN_CONTEXT_TOKENS, Math.floor(now / 2)) };
   }
 
-  /** Of the session that answered, though another may be open by now. */
+  /** Records the speed for the session that answered; another one may be open by now. */
   async #measure({ device }: Session, prefillTps: number, decodeTps: number): Promise<void> {
     await this.#update(nameOfDevice(device), (record) => measured(record, prefillTps, decodeTps));
   }
@@ -244,7 +244,7 @@ export class LocalSide {
     await this.#update(name, (record) => ({ ...unknown, ...record, ...loaded }));
   }
 
-  /** Changes what is known of a device; one change after another, so that none is lost. */
+  /** Updates the record of a device. Updates run one after another, so that none is lost. */
   #update(device: string, change: (record: SpeedRecord | undefined) => SpeedRecord): Promise<SpeedRecord> {
     const { records } = this.#parts;
     const key = this.#keyOf(device);

@@ -5,25 +5,25 @@ import { destroyed } from './engine-lifecycle';
 /** When the model is downloaded: see `InshoreOptions.download`. */
 export type DownloadPolicy = 'background' | 'on_demand' | 'manual';
 
-/** After a failed automatic download the next one waits this long, then twice as long, and so on. */
+/** Pause after a failed automatic download; it doubles with each failure up to {@link LONGEST_REST_MS}. */
 const FIRST_REST_MS = 60_000;
 const LONGEST_REST_MS = 3_600_000;
 
-/** What a download can be told. */
+/** Options of a download. */
 export interface DownloadOptions {
   onProgress?: ((progress: Progress) => void) | undefined;
-  /** Takes this caller away. The download pauses when the last caller of `download()` is gone. */
+  /** Removes this caller. The download pauses when the last caller of `download()` has left. */
   signal?: AbortSignal | undefined;
 }
 
-/** What a download is made of. */
+/** Dependencies of {@link ModelDownload}. */
 export interface DownloadParts {
   policy: DownloadPolicy;
   /** Fetches the model unless it is stored. */
   fetch(options: { onProgress(progress: Progress): void; signal: AbortSignal }): Promise<void>;
   onProgress(progress: Progress): void;
   now?: () => number;
-  /** Whether the user saves data. */
+  /** Whether the user wants to save data. */
   savesData?: () => boolean;
 }
 
@@ -35,13 +35,13 @@ interface Job {
 }
 
 /**
- * The download of an instance's model: at most one runs, and everybody who wants the model joins it. A download that is
- * paused is over at once; whoever comes next begins another, whatever the first still has to tidy up.
+ * The download of an instance's model. At most one runs at a time, and all callers share it. A paused download counts as over
+ * at once: the next caller starts another one, even while the first is still closing its files.
  */
 export class ModelDownload {
   readonly #parts: DownloadParts;
   #job: Job | undefined;
-  /** The user paused it or deleted the model: nothing begins by itself until `download()` is called. */
+  /** The user paused the download or deleted the model, so no automatic download starts until `download()` is called. */
   #isHeld = false;
   #failure: { error: InshoreError; until: number; restMs: number } | undefined;
   #isDestroyed = false;
@@ -55,7 +55,7 @@ export class ModelDownload {
     return this.#job !== undefined;
   }
 
-  /** Whether requests may begin a download. */
+  /** Whether a request may start a download. */
   get isAutomatic(): boolean {
     return this.#parts.policy !== 'manual';
   }
@@ -105,7 +105,7 @@ export class ModelDownload {
     }
   }
 
-  /** Pauses it and waits until its files are closed. Nothing begins by itself afterwards. */
+  /** Pauses the download and waits until its files are closed. No automatic download starts afterwards. */
   async stop(): Promise<void> {
     this.#isHeld = true;
     const job = this.#job;
@@ -114,7 +114,7 @@ export class ModelDownload {
     await job.done.catch(() => {});
   }
 
-  /** Ends it for good. */
+  /** Ends the download for good. */
   destroy(): void {
     this.#isDestroyed = true;
     if (this.#job !== undefined) this.#pause(this.#job);
@@ -143,7 +143,7 @@ export class ModelDownload {
       .finally(() => {
         if (this.#job === job) this.#job = undefined;
       });
-    // Nobody need be there to hear of it.
+    // The error is reported to the callers; without any, it must not count as unhandled.
     job.done.catch(() => {});
     return job;
   }
@@ -168,7 +168,7 @@ export class ModelDownload {
   }
 }
 
-/** Whether the browser was told to save data, or pays for each byte. */
+/** Whether the user asked the browser to save data, or has a metered connection. */
 function savesData(): boolean {
   const { connection } = (globalThis.navigator ?? {}) as {
     connection?: { saveData?: boolean; type?: string };
@@ -182,5 +182,5 @@ const paused = (): InshoreError =>
 const held = (): InshoreError =>
   new InshoreError(
     'not_downloaded',
-    'The model is not on this device, and it is not downloaded by itself: the download was paused, the model was deleted, or the browser saves data. Call download() first.',
+    'The model is not on this device, and no automatic download starts: the download was paused, the model was deleted, or the browser saves data. Call download() first.',
   );

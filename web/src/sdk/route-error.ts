@@ -33,7 +33,7 @@ const MESSAGES: Partial<Record<Reason, string>> = {
 // Here the reason is the caller's own doing, and what a leg said before matters less.
 const OVER_THE_LEG: ReadonlySet<Reason> = new Set(['deadline', 'cancelled']);
 
-/** Why a side was chosen. No request fails for one of these; if the policy says so, that is its own fault. */
+/** Reasons to choose a side. A request never fails for one of them; if the policy says so, it has a bug. */
 const CHOICES: Record<Exclude<Reason, ErrorCode>, ErrorCode> = {
   preferred_on_device: 'policy_failed',
   meets_slo: 'policy_failed',

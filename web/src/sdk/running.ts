@@ -16,7 +16,7 @@ interface RunningListener {
   onEnd(): void;
 }
 
-/** Events that wait for a slow reader; with more of them, legs take no more from their engine or connection. */
+/** Most events that may wait for a slow reader before legs stop reading from their engine or connection. */
 const MAX_WAITING_EVENTS = 256;
 
 /** A span while it grows. */
@@ -51,7 +51,7 @@ export class Running implements RunningAnswer {
   #ended = false;
   #error: InshoreError | undefined;
   #wake: (() => void) | undefined;
-  /** Told when the reader has taken enough. */
+  /** Called when the reader has taken enough. */
   #waitingForRoom: (() => void)[] = [];
   #iterated = false;
 
@@ -145,7 +145,7 @@ export class Running implements RunningAnswer {
     this.#push({ type: 'delta', text, source: span.source, tokens, logprobs, toolCalls, ...more });
   }
 
-  /** Resolves when the reader has taken enough; undefined: there is room. */
+  /** Resolves when the reader has taken enough; undefined if there is room now. */
   room(): Promise<void> | undefined {
     if (this.#ended || this.#events.length < MAX_WAITING_EVENTS) return undefined;
     return new Promise((resolve) => this.#waitingForRoom.push(resolve));

@@ -1,11 +1,11 @@
 import { type EventStreamError, EventStreamParser, type StreamEvent } from '../protocol/event-stream';
 
 /**
- * The events of `body` as they arrive, those of one read together: an empty list says that bytes came. Leaving the iteration
- * early cancels the body; so does each of `signals`, which ends the iteration as the stream's end would, also where the body
- * ignores its cancellation.
+ * Yields the events of `body` as they arrive, one list for each read; an empty list means that bytes arrived without a whole
+ * event. Leaving the iteration early cancels the body. So does each of `signals`, which also ends the iteration, even if the
+ * body ignores its cancellation.
  *
- * @throws {@link EventStreamError}, after the events in front of the fault
+ * @throws {@link EventStreamError}, after yielding the events before the fault
  */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
@@ -14,7 +14,7 @@ export async function* readEvents(
   const reader = body.getReader();
   const stopped = whenAborted(signals);
   const cancel = (): void => void reader.cancel().catch(() => {});
-  // A race with the promise itself would hang one more reaction on it with every read.
+  // `Promise.race` would add another reaction to the long-lived promise with every read.
   let stopWaiting: (() => void) | undefined;
   const nextRead = (): Promise<ReadableStreamReadResult<Uint8Array> | undefined> =>
     new Promise((resolve, reject) => {
@@ -38,7 +38,7 @@ export async function* readEvents(
     }
   } finally {
     stopped.forget();
-    // Cuts the connection where the stream was not read to its end; after the end it does nothing.
+    // Closes the connection if the stream was not read to its end; afterwards it does nothing.
     cancel();
   }
 }

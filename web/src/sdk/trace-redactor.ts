@@ -16,7 +16,7 @@ const WORD_FIELDS: ReadonlySet<string> = new Set([
   'state',
 ]);
 
-/** How those words look; no field of this kind ever holds more. */
+/** Pattern of those words. */
 const WORD = /^[a-z]+(_[a-z]+){0,5}$/;
 
 /** Features that a request can ask for and the engine here may lack. */
@@ -31,7 +31,7 @@ const FEATURES: ReadonlySet<string> = new Set([
   'web_search',
 ]);
 
-/** What an event of the trace consists of. */
+/** A line of the trace: an event with its orders. */
 interface EventLine {
   now_ms: number;
   event: RouteEvent;
@@ -39,14 +39,14 @@ interface EventLine {
 }
 
 /**
- * Takes everything out of a line that somebody wrote: keys of devices and endpoints (they hold names of files and
- * addresses) and names of conversations become numbered aliases. Equal names get equal aliases, so a replay decides as
- * the policy did. Fields that this class does not know are treated the same way: only words of the policy pass.
+ * Removes personal text from a line: keys of devices and endpoints (which hold file names and addresses) and names of
+ * conversations become numbered aliases. Equal names get equal aliases, so a replay makes the same decisions as the policy.
+ * Unknown fields are replaced too: only words of the policy's own language pass.
  */
 export class Redactor {
   readonly #aliases = new Map<string, string>();
 
-  /** The line with aliases. */
+  /** Returns the line with aliases. */
   line(line: EventLine): EventLine {
     return this.#redact(line, '') as EventLine;
   }
@@ -62,7 +62,7 @@ export class Redactor {
   #text(text: string, field: string): string {
     if (text === '' || (WORD_FIELDS.has(field) && WORD.test(text))) return text;
     if (field === 'local_lacks' && FEATURES.has(text)) return text;
-    // One list for keys of all events and orders: a breaker's key is that of a snapshot.
+    // Keys of events and orders share one list, because a breaker and a snapshot use the same key.
     const known = this.#aliases.get(text);
     if (known !== undefined) return known;
     const alias = `${field === 'conversation' ? 'conversation' : 'name'}-${this.#aliases.size + 1}`;

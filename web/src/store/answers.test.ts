@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseRetryAfter } from '../protocol/retry-after';
 import {
   type Asked,
   backoffMs,
@@ -6,7 +7,6 @@ import {
   Interrupted,
   ifRange,
   judge,
-  parseRetryAfter,
   readAnswer,
   type ServerAnswer,
 } from './answers';

@@ -3,8 +3,6 @@ import { parseRetryAfter } from '../protocol/retry-after';
 import { isWholeFile, parseContentRange, parseCount, parseUnsatisfiedRange } from './content-range';
 import { compareValidators, isValidator, type Validator } from './record';
 
-export { parseRetryAfter };
-
 /** Failures in a row, without a byte between them, after which a download gives up. */
 export const MAX_FAILURES = 6;
 /** The longest that a server may ask us to wait, in milliseconds. */
@@ -29,7 +27,7 @@ export interface Asked {
   start: number | undefined;
   /** Size of the file where it is known for sure: another one is refused. */
   expectedBytes: number | undefined;
-  /** Size of the version that is here in part. */
+  /** Size of the version that is stored in part. */
   knownBytes?: number | undefined;
   /** Of the version that is here in part. */
   validator: Validator | undefined;
@@ -94,9 +92,9 @@ export function judge(answer: ServerAnswer, asked: Asked, nowMs: number): Verdic
       return judgeWhole(answer, asked, encoded);
     }
     case 206: {
-      // A range of compressed bytes is no range of the file.
+      // A range of compressed bytes is not a range of the file.
       const range = encoded ? undefined : parseContentRange(answer.contentRange ?? '');
-      // Nobody asked for a part; one that is the whole file is that.
+      // No part was requested, but a range that covers the whole file is acceptable.
       if (asked.start === undefined && range !== undefined && isWholeFile(range))
         return judgeWhole(answer, asked, encoded);
       if (
@@ -134,16 +132,16 @@ function judgeWhole(answer: ServerAnswer, asked: Asked, encoded: boolean): Verdi
   return { kind: 'whole', totalBytes };
 }
 
-/** A part that does not fit the request. @throws InshoreError `bad_range` where nothing milder can be asked for. */
+/** Handles a part that does not fit the request. @throws InshoreError `bad_range` if the request already had no range */
 function refuseRange({ status, contentRange }: ServerAnswer, { start, url }: Asked): Verdict {
   if (start !== undefined) return { kind: 'no_ranges' };
   throw new InshoreError(
     'bad_range',
-    `The server sent a part of ${url} where the whole was asked for (HTTP ${status}, Content-Range ${JSON.stringify(contentRange)}). It or a proxy is at fault: try another network, or ask whoever runs the server.`,
+    `The server sent only a part of ${url} although the whole file was requested (HTTP ${status}, Content-Range ${JSON.stringify(contentRange)}). The server or a proxy is misconfigured: try another network, or ask the operator of the server.`,
   );
 }
 
-/** Whether the bytes of an answer may be put together with others: a hash tells in the end, or the version is the same. */
+/** Whether the bytes of an answer may be joined with earlier ones: a hash will be checked, or the version is the same. */
 function isTrusted({ hashed, validator: known }: Asked, validator: Validator | undefined): boolean {
   if (hashed) return true;
   return isValidator(known) ? compareValidators(known, validator) === 'same' : isValidator(validator);
@@ -168,7 +166,7 @@ export function ifRange(validator: Validator | undefined): string | undefined {
 }
 
 /**
- * The error for an answer that is no file: {@link Interrupted} where another attempt may succeed.
+ * Creates the error for an answer that is not a file: {@link Interrupted} if another attempt may succeed.
  */
 export function refusal(answer: ServerAnswer, url: string, nowMs: number): Error {
   const { status } = answer;

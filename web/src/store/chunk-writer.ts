@@ -2,36 +2,36 @@ import { HEAD_BYTES, notGguf, startsLikeGguf } from './first-bytes';
 import { CHUNK_BYTES, type Layout } from './layout';
 import { type DiskFile, digestOf, type Ledger } from './ledger';
 
-/** Where arriving bytes go. */
+/** Target of a download. */
 export interface ChunkTarget {
-  /** Address that the bytes come from, for errors. */
+  /** Address of the bytes, for errors. */
   url: string;
   data: DiskFile;
   ledger: Ledger;
-  /** The layout as it is known now: the size may be learned meanwhile. */
+  /** The current layout; its size may become known during the download. */
   layout(): Layout;
 }
 
-/** Takes the bytes of one stretch of the file in order, and writes and notes each chunk that is whole. */
+/** Takes the bytes of one stretch of the file in order; writes and records each complete chunk. */
 export class ChunkWriter {
   readonly #target: ChunkTarget;
   readonly #buffer = new Uint8Array(CHUNK_BYTES);
-  /** Where the chunk begins that is being filled. */
+  /** Start of the chunk that is being filled. */
   #chunkStart: number;
   #filled = 0;
 
-  /** `start`: where a chunk begins. */
+  /** `start` is the start of a chunk. */
   constructor(target: ChunkTarget, start: number) {
     this.#target = target;
     this.#chunkStart = start;
   }
 
-  /** The next byte that is wanted, counted from the start of the file. */
+  /** Offset of the next byte in the file. */
   get position(): number {
     return this.#chunkStart + this.#filled;
   }
 
-  /** @throws InshoreError `not_gguf` as soon as the first bytes tell, `quota_exceeded`, `write_failed`. */
+  /** @throws InshoreError `not_gguf` as soon as the first bytes show it, `quota_exceeded`, `write_failed`. */
   async push(bytes: Uint8Array): Promise<void> {
     const layout = this.#target.layout();
     for (let rest = bytes; rest.length > 0; ) {
@@ -45,7 +45,7 @@ export class ChunkWriter {
     }
   }
 
-  /** Keeps a last chunk that is shorter than others, where the size of the file was not known before its end. */
+  /** Writes a last, shorter chunk if the size of the file was not known before its end. */
   async finish(): Promise<void> {
     this.#checkHead();
     if (this.position < 4) throw notGguf(this.#buffer.subarray(0, this.#filled), this.#target.url);
@@ -62,7 +62,7 @@ export class ChunkWriter {
     const index = this.#target.layout().indexAt(this.#chunkStart);
     const chunk = this.#buffer.subarray(0, this.#filled);
     data.write(chunk, this.#chunkStart);
-    // The buffer is filled again only after this.
+    // The buffer is reused only after this.
     ledger.set(index, await digestOf(chunk));
     this.#chunkStart += this.#filled;
     this.#filled = 0;

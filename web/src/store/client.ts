@@ -80,8 +80,8 @@ export class ModelStore {
   }
 
   /**
-   * Ends the worker for good. Downloads stop where they are, as if the tab were closed; they and every later call are
-   * refused with `closed`.
+   * Ends the worker for good. Downloads stop where they are, as if the tab were closed. They and all later calls reject with
+   * `closed`.
    */
   close(): void {
     this.#isClosed = true;

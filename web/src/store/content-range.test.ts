@@ -41,7 +41,7 @@ describe('Content-Range', () => {
     }
   });
 
-  it('of any other text is no range or one that lies in its file', () => {
+  it('of any other text is not a range or one that lies in its file', () => {
     const random = randomFrom(12);
     const alphabet = 'bytes 0123456789-/*, =+.e';
     for (let turn = 0; turn < 20_000; turn++) {

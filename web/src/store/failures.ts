@@ -17,7 +17,7 @@ export function networkFailed(why: Interrupted): InshoreError {
 /** Codes of a model that was stored and is not to be had any more: evicted, deleted in another tab, or damaged. */
 export const LOST: ReadonlySet<string> = new Set(['model_not_stored', 'model_damaged']);
 
-/** Codes of a file that is no whole model, whatever its server says. */
+/** Codes of a file that is not a whole model, whatever its server says. */
 export const BROKEN: ReadonlySet<string> = new Set(['not_gguf', 'truncated', 'invalid_gguf']);
 
 /** The model is no longer in the browser. */

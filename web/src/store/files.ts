@@ -58,8 +58,8 @@ export class ModelDir {
   }
 
   /**
-   * Whether `file`, which is this model, has passed today's checks. A record of an older version does not say so: then
-   * the file is checked now, once for as long as this worker lives.
+   * Whether `file`, the model's file, passes the current checks. If an older version wrote the record, the file is checked now,
+   * once in the life of this worker.
    */
   async isSound(file: File, record: StoreRecord): Promise<boolean> {
     if (record.checks === CHECKS) return true;
@@ -154,7 +154,7 @@ export class ModelDir {
     await (handle as Movable | undefined)?.move(this.#name('part'));
   }
 
-  /** Removes all of it. The model goes first: what a crash leaves behind is no model. */
+  /** Removes all of it. The model goes first: what a crash leaves behind is not a model. */
   async remove(): Promise<void> {
     const models = await folder();
     for (const ending of ENDINGS) {

@@ -1,18 +1,18 @@
 import { InshoreError } from '../error';
 
-/** Bytes of a body that are enough to name what came. */
+/** Bytes of a body that are enough to identify it. */
 export const HEAD_BYTES = 64;
 const SHOWN_BYTES = 40;
 const MAGIC = [0x47, 0x47, 0x55, 0x46];
 const CHECK_ADDRESS = 'Check the address, or use another one.';
 const SERVER_ERROR = 'The server reports an error this way: check the address and your access to it.';
 
-/** Whether the first bytes can be those of a GGUF file; fewer than four are judged as far as they go. */
+/** Whether the first bytes can be those of a GGUF file. With fewer than four bytes, compares only those. */
 export function startsLikeGguf(head: Uint8Array): boolean {
   return MAGIC.every((byte, index) => index >= head.length || head[index] === byte);
 }
 
-/** Names what a body is by its first bytes, and says what to do. */
+/** Identifies a body by its first bytes, with advice for the user. */
 export function describeBody(head: Uint8Array): { kind: string; advice: string } {
   const text = new TextDecoder('utf-8').decode(head).trimStart().toLowerCase();
   const starts = (...prefix: number[]): boolean => prefix.every((byte, index) => head[index] === byte);
@@ -21,12 +21,12 @@ export function describeBody(head: Uint8Array): { kind: string; advice: string }
   if (text.startsWith('<'))
     return {
       kind: 'an HTML page',
-      advice: 'The model may be gated, a login page may stand before it, or the address is wrong.',
+      advice: 'The model may be gated, it may need a login, or the address may be wrong.',
     };
   if (text.startsWith('version https://git-lfs') || text.startsWith('oid sha256:'))
     return {
       kind: 'a Git LFS pointer',
-      advice: 'The address leads to the pointer and not to the model: use the `resolve` address of the hub.',
+      advice: 'The address is that of the pointer, not of the model: use the `resolve` address of the hub.',
     };
   if (text.startsWith('{') || text.startsWith('[')) return { kind: 'JSON', advice: SERVER_ERROR };
   if (starts(0x1f, 0x8b) || starts(0x28, 0xb5, 0x2f, 0xfd))
@@ -42,7 +42,7 @@ export function describeBody(head: Uint8Array): { kind: string; advice: string }
   return { kind: isText ? 'text' : 'other data', advice: CHECK_ADDRESS };
 }
 
-/** The error for a body or file that is no model, with what it is instead. */
+/** Creates the error for a body or file that is not a model; names what it is instead. */
 export function notGguf(head: Uint8Array, from: string): InshoreError {
   const { kind, advice } = describeBody(head.subarray(0, HEAD_BYTES));
   return new InshoreError(

@@ -89,7 +89,7 @@ describe('checkGguf', () => {
   it.each([
     ['a value of an unknown type', build([entry('a', 13, u64(0))], [], 0)],
     ['an array of an unknown type', build([entry('a', 9, u32(99), u64(1), u64(0))], [], 0)],
-    ['an alignment that is no power of two', build([entry('general.alignment', 4, u32(24))], [], 64)],
+    ['an alignment that is not a power of two', build([entry('general.alignment', 4, u32(24))], [], 64)],
     ['an alignment of zero', build([entry('general.alignment', 4, u32(0))], [], 64)],
     ['an alignment that is a text', build([entry('general.alignment', 8, text('32'))], [], 64)],
     ['no dimension', build([], [tensor(0, [], 0)], 64)],

@@ -1,6 +1,6 @@
-// How long a GGUF file must be, read from its header: counts, metadata (skipped), and the tensor table. A file that was
-// cut short is found before anybody calls it ready. The engine reads headers with the crate `inshore-gguf`, which checks
-// more; a store that loaded a module for this would be slower than one that skips through some tables.
+// Reads from the header how long a GGUF file must be: counts, metadata (skipped), and the tensor table. So a file that was cut
+// short is found before it counts as ready. The engine reads headers with the crate `inshore-gguf`, which checks more; loading
+// a WebAssembly module for this alone would be slower.
 import { InshoreError } from '../error';
 import { notGguf, startsLikeGguf } from './first-bytes';
 
@@ -8,22 +8,22 @@ import { notGguf, startsLikeGguf } from './first-bytes';
 export type ReadBytes = (offset: number, length: number) => Uint8Array | Promise<Uint8Array>;
 
 const WINDOW_BYTES = 1 << 20;
-/** Largest version of the format that counts as one. */
+/** Largest number that is taken for a version of the format. */
 const MAX_PLAUSIBLE_VERSION = 99;
 const MAX_ENTRIES = 65_536;
 const MAX_KEY_BYTES = 65_535;
 const MAX_TENSOR_NAME_BYTES = 512;
 const MAX_ARRAY_DEPTH = 4;
-/** Bytes of a value, by its type's code; 0: a string or an array. */
+/** Bytes of a value, by the code of its type; 0 for strings and arrays. */
 const VALUE_BYTES = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8];
 const STRING = 8;
 const ARRAY = 9;
-/** Smallest entry: a key's length, a type, one byte. */
+/** Smallest metadata entry: the length of its key, its type, one byte. */
 const LEAST_ENTRY_BYTES = 13;
-/** Smallest line of the tensor table. */
+/** Smallest entry of the tensor table. */
 const LEAST_TENSOR_BYTES = 32;
 
-/** Values and bytes of a block, by the tensor type's code; those of `inshore-gguf`'s table. */
+/** Values and bytes of a block, by the code of the tensor type, as in the table of `inshore-gguf`. */
 export const BLOCKS: ReadonlyMap<number, readonly [values: number, bytes: number]> = new Map([
   [0, [1, 4]],
   [1, [1, 2]],
@@ -39,8 +39,8 @@ export const BLOCKS: ReadonlyMap<number, readonly [values: number, bytes: number
 ] as const);
 
 /**
- * Checks that the file `name` of `size` bytes is a GGUF file that holds all that its header describes. A version that is
- * not known is not judged, nor the length of a tensor of unknown type: whether they can be used is the engine's to say.
+ * Checks that the file `name` of `size` bytes is a GGUF file with everything that its header describes. Unknown versions and
+ * the lengths of tensors of unknown types are not checked: the engine decides whether it can use them.
  *
  * @throws InshoreError `not_gguf`, `truncated`, `invalid_gguf`
  */
@@ -51,16 +51,16 @@ export async function checkGguf(read: ReadBytes, size: number, name: string): Pr
   header.skip(4);
   const version = await header.u32();
   if (version !== 2 && version !== 3) {
-    // The format may move on, but not to a version that is four letters of a text.
+    // A later version is possible, but a number made of four ASCII letters is not one.
     if (isPlausible(version) || isPlausible(swapped(version))) return;
-    throw header.invalid(`${version} is no version of the format`);
+    throw header.invalid(`${version} is not a version of the format`);
   }
   const tensors = await header.u64();
   const entries = header.count(await header.u64(), LEAST_ENTRY_BYTES, MAX_ENTRIES, 'metadata entries');
   let alignment = 32;
   for (let entry = 0; entry < entries; entry++) alignment = (await readEntry(header)) ?? alignment;
   if (alignment <= 0 || !Number.isInteger(Math.log2(alignment)))
-    throw header.invalid('its alignment is no power of two');
+    throw header.invalid('its alignment is not a power of two');
   const end = await readTensors(header, tensors, alignment);
   const needed = Math.ceil(header.position / alignment) * alignment + end;
   if (needed > size) throw header.truncated(needed);
@@ -68,14 +68,14 @@ export async function checkGguf(read: ReadBytes, size: number, name: string): Pr
 
 const isPlausible = (version: number): boolean => version >= 1 && version <= MAX_PLAUSIBLE_VERSION;
 
-/** Reads a number as big-endian machines write it. */
+/** Swaps the byte order, as in files of big-endian machines. */
 function swapped(value: number): number {
   const view = new DataView(new ArrayBuffer(4));
   view.setUint32(0, value, true);
   return view.getUint32(0, false);
 }
 
-/** Skips an entry; gives its value if it is the alignment. */
+/** Skips a metadata entry; returns its value if it is the alignment. */
 async function readEntry(header: HeaderReader): Promise<number | undefined> {
   const key = await header.text(MAX_KEY_BYTES);
   const type = await header.u32();
@@ -85,7 +85,7 @@ async function readEntry(header: HeaderReader): Promise<number | undefined> {
   }
   const bytes = VALUE_BYTES[type] ?? 0;
   if (bytes === 0 || type === 6 || type === 7 || type === 12)
-    throw header.invalid('its alignment is no integer');
+    throw header.invalid('its alignment is not an integer');
   return header.integer(bytes);
 }
 
@@ -104,7 +104,7 @@ async function skipValue(header: HeaderReader, type: number, depth: number): Pro
   for (let element = 0; element < count; element++) await skipValue(header, elements, depth + 1);
 }
 
-/** Reads the tensor table; gives the end of the last tensor, counted from the start of the tensor data. */
+/** Reads the tensor table; returns the end of the last tensor, counted from the start of the tensor data. */
 async function readTensors(header: HeaderReader, claimed: number, alignment: number): Promise<number> {
   const count = header.count(claimed, LEAST_TENSOR_BYTES, MAX_ENTRIES, 'tensors');
   let end = 0;
@@ -128,7 +128,7 @@ async function readTensors(header: HeaderReader, claimed: number, alignment: num
   return end;
 }
 
-/** Little-endian numbers and texts from a file, a window at a time. */
+/** Reads little-endian numbers and texts from a file, a window at a time. */
 class HeaderReader {
   readonly #read: ReadBytes;
   readonly #size: number;
@@ -162,7 +162,7 @@ class HeaderReader {
     const view = await this.#take(bytes);
     let value = 0;
     for (let at = bytes - 1; at >= 0; at--) value = value * 256 + (view[at] ?? 0);
-    if (!Number.isSafeInteger(value)) throw this.invalid('a number in its header is beyond any file');
+    if (!Number.isSafeInteger(value)) throw this.invalid('a number in its header is too large for any file');
     return value;
   }
 
@@ -174,7 +174,7 @@ class HeaderReader {
   /** Checks that `count` items of at least `bytes` each can be there. */
   count(count: number, bytes: number, limit: number, what: string): number {
     const end = this.position + count * bytes;
-    if (!Number.isSafeInteger(end)) throw this.invalid(`${count} ${what} are beyond any file`);
+    if (!Number.isSafeInteger(end)) throw this.invalid(`${count} ${what} are too large for any file`);
     if (end > this.#size) throw this.truncated(end);
     if (count > limit) throw this.invalid(`it claims ${count} ${what}`);
     return count;
@@ -200,7 +200,7 @@ class HeaderReader {
     if (start < this.#windowStart || this.position > this.#windowStart + this.#window.length) {
       this.#window = new Uint8Array(await this.#read(start, Math.max(bytes, WINDOW_BYTES)));
       this.#windowStart = start;
-      // The file on disk is shorter than it is said to be.
+      // The file on disk is shorter than its reported size.
       if (this.#window.length < bytes) throw this.truncated(this.position);
     }
     return this.#window.subarray(start - this.#windowStart, this.position - this.#windowStart);

@@ -5,7 +5,7 @@ import { isSha256 } from './model';
 export const DEFAULT_HUB = 'https://huggingface.co';
 const DEFAULT_REVISION = 'main';
 const MOST_POINTER_BYTES = 1024;
-/** Longest part of a reference and longest reference, as in the host, whose file systems set the limit. */
+/** Longest part of a reference, and longest reference: the same limits as in the native host, set by file systems. */
 const MAX_PART_CHARS = 200;
 const MAX_REFERENCE_CHARS = 800;
 const NOT_IMPLEMENTED = 501;
@@ -42,7 +42,7 @@ export function hubAddresses(file: HubFile, hub: string): { url: string; pointer
   return { url: `${repository}/resolve/${path}`, pointerUrl: `${repository}/raw/${path}` };
 }
 
-/** What {@link askHub} needs of the world. */
+/** Dependencies of {@link askHub}. */
 export interface HubWorld {
   fetch(url: string, init: RequestInit): Promise<Response>;
   now(): number;
@@ -58,9 +58,9 @@ export interface HubAnswer {
 /**
  * Asks the hub for size and hash. First its Git LFS pointer: the headers (`X-Linked-Etag`, `X-Linked-Size`) stand on
  * a redirect, which no script in a browser gets to see; hubs that answer without one are asked for them after that.
- * Any other refusal says nothing: the download asks for the file itself, and that answer counts.
+ * Any other refusal is ignored: the download asks for the file itself, and that answer decides.
  *
- * @throws Interrupted where the hub cannot be reached or is in trouble, InshoreError `server_busy`
+ * @throws Interrupted if the hub cannot be reached or fails, InshoreError `server_busy`
  */
 export async function askHub(
   { url, pointerUrl }: { url: string; pointerUrl: string },

@@ -1,4 +1,5 @@
 import { InshoreError } from '../error';
+import { isRecord } from '../protocol/values';
 
 /** A piece of a model's file that has an address of its own. */
 export interface Shard {
@@ -142,6 +143,3 @@ function badManifest(what: string): InshoreError {
 }
 
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

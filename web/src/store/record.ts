@@ -82,8 +82,8 @@ function isPart(part: RecordedPart | null): boolean {
 const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
 
 /**
- * `same`, `changed`, or `unknown` where the server did not say enough. Equal weak ETags leave open whether the bytes are
- * equal, so the date decides.
+ * Returns `same`, `changed`, or `unknown` if the server did not send enough. Equal weak ETags do not guarantee equal bytes, so
+ * then the date decides.
  */
 export function compareValidators(
   a: Validator | undefined,

@@ -1,11 +1,11 @@
-/** The downloads that a page has asked for, by its numbers, each with the signal that cancels it. */
+/** The running downloads of a page, by the page's numbers, each with the signal that cancels it. */
 export class RunningDownloads {
   readonly #running = new Map<number, AbortController>();
-  /** Cancelled before they began. */
+  /** Numbers of downloads that were cancelled before they began. */
   readonly #cancelled = new Set<number>();
   readonly #finished = new Set<number>();
 
-  /** Begins download `number`. To be called before anything is waited for: until then nobody can cancel it. */
+  /** Registers download `number`. Call it before the first `await`, so that the download can be cancelled from then on. */
   begin(number: number): AbortSignal {
     const controller = new AbortController();
     if (this.#cancelled.delete(number)) controller.abort();
@@ -13,11 +13,11 @@ export class RunningDownloads {
     return controller.signal;
   }
 
-  /** Cancels download `number`, also one whose call has not arrived yet. */
+  /** Cancels download `number`, even if its call has not arrived yet. */
   cancel(number: number): void {
     const controller = this.#running.get(number);
     if (controller !== undefined) controller.abort();
-    // The word may cross with the result.
+    // The cancellation may cross with the result.
     else if (!this.#finished.has(number)) this.#cancelled.add(number);
   }
 

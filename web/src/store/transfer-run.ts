@@ -18,27 +18,27 @@ import { type RangeSupport, Schedule, type Segment } from './schedule';
 import type { TransferJob, TransferWorld } from './transfer';
 import { StallWatchdog } from './watchdog';
 
-/** Requests at once. Few: a browser gives a page six connections to a server, and the page needs some itself. */
+/** Parallel requests. A browser allows six connections to a server, and the page needs some of them. */
 const LANES = 4;
 
-/** A part must be fetched anew from its first byte. */
+/** Thrown when a part must be fetched again from its first byte. */
 export class Restart extends Error {
   constructor(
     readonly part: number,
-    /** And in one stream. */
+    /** Whether it must be fetched in one stream, because ranges cannot be used. */
     readonly noRanges: boolean,
   ) {
-    super('the part must be fetched anew');
+    super('the part must be fetched again');
   }
 }
 
-/** A segment on its way. */
+/** A segment that is being downloaded. */
 interface SegmentDownload {
   segment: Segment;
   writer: ChunkWriter;
 }
 
-/** One go at a file, until it is whole or a part must begin again ({@link Restart}). */
+/** One attempt at a file, until it is complete or a part must start again ({@link Restart}). */
 export class TransferRun {
   readonly #job: TransferJob;
   readonly #world: TransferWorld;
@@ -51,7 +51,7 @@ export class TransferRun {
   #ifRange = true;
   #doneBytes: number;
 
-  /** `support`: what is known of the servers of the parts. */
+  /** `support` says for each part what is known of its server. */
   constructor(job: TransferJob, world: TransferWorld, support: RangeSupport[]) {
     this.#job = job;
     this.#world = world;
@@ -78,7 +78,7 @@ export class TransferRun {
 
   async #runLane(lane: number): Promise<void> {
     try {
-      // Those beyond what the server bears end after their segment; the first one never does.
+      // Lanes above the server's limit end after their segment; the first lane never does.
       while (lane < this.#lanes) {
         const next = this.#schedule.take(this.#layout, this.#job.ledger);
         if (next === undefined) return;
@@ -86,7 +86,7 @@ export class TransferRun {
         else await this.#fetch(next);
       }
     } catch (error) {
-      // The first failure ends all lanes; what they then throw is its echo.
+      // The first failure ends all lanes; their later errors only follow from it.
       this.#failure ??= this.#world.signal.aborted ? cancelled() : error;
       this.#stop.abort();
     }
@@ -133,7 +133,7 @@ export class TransferRun {
       }
     } finally {
       watchdog.end();
-      // Frees the connection where we stop before the body does; it may be broken already.
+      // Closes the connection if we stop before the body ends; it may already be broken.
       body?.cancel().catch(() => {});
     }
   }
@@ -161,21 +161,21 @@ export class TransferRun {
       const last = segment.end - this.#layout.bytesOf(segment.part).start - 1;
       headers.Range = `bytes=${start}-${last}`;
     }
-    // Another origin would have to allow this header; there the validators of its answers are compared instead.
+    // Another origin would have to allow this header in CORS, so there the validators of the answers are compared instead.
     const condition =
       this.#ifRange && new URL(url).origin === this.#world.origin ? ifRange(validator) : undefined;
     if (start !== undefined && condition !== undefined) headers['If-Range'] = condition;
     try {
-      // `no-store`: the model is kept once, by us, not a second time in the HTTP cache.
+      // `no-store` avoids a second copy of the model in the HTTP cache.
       return await this.#world.fetch(url, { headers, signal: watchdog.signal, cache: 'no-store' });
     } catch (error) {
-      // It may have been the header after all: a redirect can lead to another origin.
+      // The header may be the cause: a redirect can lead to another origin.
       if (condition !== undefined) this.#ifRange = false;
       throw new Interrupted('the server cannot be reached', { cause: error });
     }
   }
 
-  /** Learns from the answer to a range and says where it ends in the file, and how much of it is wanted. */
+  /** Evaluates the answer to a range. Returns its end in the file, and how much of it is wanted. */
   async #acceptRange(
     { segment }: SegmentDownload,
     verdict: Verdict & { kind: 'range' },
@@ -196,18 +196,18 @@ export class TransferRun {
     return { end: start + verdict.end, wantedEnd: Math.min(segment.end, start + verdict.end) };
   }
 
-  /** Prepares for a whole part in one answer and says where it will end, as far as anybody has said. */
+  /** Prepares for a whole part in one answer. Returns its end in the file, if it is known. */
   async #acceptStream(download: SegmentDownload, verdict: Verdict & { kind: 'whole' }): Promise<number> {
     const { segment } = download;
     const { parts, ledger } = this.#job;
-    // With others under way for this part, or some of it on disk, the server has changed its mind.
+    // Other requests for this part are running or some of it is on disk, so the server's behaviour has changed.
     if (!segment.stream && this.#schedule.support(segment.part) === 'yes')
       throw new Restart(segment.part, true);
     const { first, end } = this.#layout.chunksOf(segment.part);
     ledger.clear(first, end);
     const known = parts[segment.part];
     if (known?.validator !== undefined) {
-      // A stream that breaks begins again: nothing of it will ever be put together with another answer.
+      // A broken stream starts again, because its bytes must never be joined with those of another answer.
       parts[segment.part] = { bytes: known.bytes };
       await this.#world.record();
     }
@@ -221,7 +221,7 @@ export class TransferRun {
     return streamEnd;
   }
 
-  /** Takes bytes until `wantedEnd`. A body that goes on behind the `end` of its range is another range than it says. */
+  /** Takes bytes until `wantedEnd`. A body that continues after the `end` of its range is not the range that it claims to be. */
   async #receiveRange(
     body: Body,
     { writer, segment }: SegmentDownload,
@@ -232,7 +232,7 @@ export class TransferRun {
     while (writer.position < wantedEnd) {
       const bytes = await read(body);
       if (bytes === undefined) {
-        // An answer that ends properly and is shorter than its own range is not that range; a hash would tell.
+        // An answer that ends without an error before the end of its range is not that range; only a hash would detect it.
         if (!this.#job.sources[segment.part]?.hashed) throw new Restart(segment.part, true);
         throw new Interrupted('the answer ended too early');
       }
@@ -244,7 +244,7 @@ export class TransferRun {
     if (excess > 0) throw new Restart(segment.part, true);
   }
 
-  /** Takes bytes until the answer ends, which must be at `end` unless that is unknown (`Infinity`). */
+  /** Takes bytes until the answer ends, which must be at `end` unless `end` is unknown (`Infinity`). */
   async #receiveStream(
     body: Body,
     { writer, segment }: SegmentDownload,
@@ -279,7 +279,7 @@ export class TransferRun {
     return new ChunkWriter({ url, data, ledger, layout: () => this.#layout }, start);
   }
 
-  /** Waits as long as a server has asked of all lanes. */
+  /** Waits until the server allows requests again; this applies to all lanes. */
   async #untilAllowed(): Promise<void> {
     const waitMs = this.#notBeforeMs - this.#world.now();
     if (waitMs > 0) await this.#world.sleep(waitMs, this.#stop.signal);
@@ -307,7 +307,7 @@ export class TransferRun {
 
 type Body = ReadableStreamDefaultReader<Uint8Array>;
 
-/** Bytes of the next piece of a body that should have ended; 0 where it ends or breaks off. */
+/** Returns the bytes of the next piece of a body that should have ended; 0 if it ends or fails. */
 async function bytesBehind(body: Body): Promise<number> {
   const bytes = await read(body).catch(() => undefined);
   return bytes?.length ?? 0;

@@ -22,7 +22,7 @@ const post = answerCalls<StoreCalls, StoreEvent>(self, {
   find: async ({ model }) => find(await dirOf(model)),
 
   async fetch({ download: number, model }) {
-    // First of all: the page may cancel while the folder is still being opened.
+    // Registered before anything else, because the page may cancel while the folder is still being opened.
     const signal = running.begin(number);
     const progress = throttled((now) => post({ type: 'progress', download: number, progress: now }));
     try {
@@ -119,7 +119,7 @@ async function obtain(
   const stored = await find(dir);
   // The tab that had the lock before this one may have finished it.
   if (stored.complete) return stored;
-  // A model that does not fit its record, or its own header, is none.
+  // A file that does not match its record or its own header does not count as a model.
   if ((await dir.model()) !== undefined) await dir.remove();
   const progress = throttled(report);
   try {

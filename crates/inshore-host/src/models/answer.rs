@@ -117,7 +117,7 @@ pub enum Verdict {
     Encoded,
     /// A part came where the whole file was asked for.
     BadRange,
-    /// A status that is no success.
+    /// A status that is not a success.
     Refused,
 }
 

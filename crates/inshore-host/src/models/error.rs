@@ -11,7 +11,7 @@ use inshore_gguf::GgufError;
 pub enum ModelFileError {
     /// Neither a file nor a known name.
     #[error(
-        "there is no model `{given}`: it is no file and no known name; give a GGUF file, `{known}`, or \
+        "there is no model `{given}`: it is neither a file nor a known name; give a GGUF file, `{known}`, or \
          hf:owner/repo/file.gguf"
     )]
     Unknown {
@@ -21,7 +21,9 @@ pub enum ModelFileError {
         known: &'static str,
     },
     /// An `hf:` reference that is none.
-    #[error("`{given}` is no model reference; write hf:owner/repo/file.gguf, with @revision behind it if you need one")]
+    #[error(
+        "`{given}` is not a model reference; write hf:owner/repo/file.gguf, with @revision behind it if you need one"
+    )]
     BadHubReference {
         /// What was asked for.
         given: String,
@@ -195,7 +197,7 @@ pub enum ModelFileError {
         status: u16,
     },
     /// The address is not usable.
-    #[error("`{url}` is no HTTP address; check HF_ENDPOINT")]
+    #[error("`{url}` is not an HTTP address; check HF_ENDPOINT")]
     BadAddress {
         /// The address.
         url: String,

@@ -52,7 +52,7 @@ pub fn broken(url: &str, done_bytes: u64, source: reqwest::Error) -> ModelFileEr
     ModelFileError::Network { url, done_bytes, source: source.without_url() }
 }
 
-/// The failure of an answer that is no file. `retry_after` is the header of that name.
+/// The failure of an answer that is not a file. `retry_after` is the header of that name.
 pub fn refused(url: &str, status: StatusCode, retry_after: Option<&str>) -> Failure {
     let (url, status) = (shown_url(url), status.as_u16());
     let wait_s = retry_after.and_then(|text| retry_after_s(text, SystemTime::now()));
@@ -90,7 +90,7 @@ pub fn is_worth_retrying(error: &ModelFileError) -> bool {
     }
 }
 
-/// The header `name`. One that occurs several times is joined, one that is no text is read as garbage: neither is ignored.
+/// The header `name`. One that occurs several times is joined, one that is not text is read as garbage: neither is ignored.
 pub fn header(answer: &Response, name: HeaderName) -> Option<String> {
     let values = answer.headers().get_all(name);
     let texts: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();

@@ -57,7 +57,7 @@ impl Stamp {
         Some(stamp)
     }
 
-    /// Removes `file`, which has no valid stamp, if it is no complete model: a page that an older program took for one,
+    /// Removes `file`, which has no valid stamp, if it is not a complete model: a page that an older program took for one,
     /// or a file that was cut short. Call it only while holding the file's lock.
     pub fn remove_if_false(file: &Path) {
         let checked = Contents::Gguf.check_file(file, &file.display().to_string());
@@ -65,7 +65,7 @@ impl Stamp {
         if let Err(error) = checked.as_ref()
             && !matches!(error, ModelFileError::Unreadable { .. })
         {
-            crate::note!("The file in the cache is no usable model and is removed: {error}");
+            crate::note!("The file in the cache is not a usable model and is removed: {error}");
             let _ = Self::remove(file);
             let _ = sidecar::remove(file);
         }

@@ -43,7 +43,7 @@ pub fn layer(origins: &[String]) -> anyhow::Result<Option<CorsLayer>> {
 fn parse(origin: &str) -> anyhow::Result<HeaderValue> {
     let url = reqwest::Url::parse(origin).ok().filter(|url| url.origin().ascii_serialization() == *origin);
     url.and_then(|_| HeaderValue::from_str(origin).ok()).with_context(|| {
-        format!("`{origin}` is no origin; write scheme and host without a slash at the end, as https://app.example")
+        format!("`{origin}` is not an origin; write scheme and host without a slash at the end, as https://app.example")
     })
 }
 

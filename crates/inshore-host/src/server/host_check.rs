@@ -40,7 +40,7 @@ impl AllowedHosts {
             match parse_host(name) {
                 Some((host, None)) => checked.push(host),
                 _ => anyhow::bail!(
-                    "`{name}` is no host name; write it without scheme, port and path, as mini-pc.local, or * for any"
+                    "`{name}` is not a host name; write it without scheme, port and path, as mini-pc.local, or * for any"
                 ),
             }
         }
@@ -81,7 +81,7 @@ impl AllowedHosts {
         }
         let in_header = match in_headers.first().map(|value| value.to_str()) {
             Some(Ok(host)) => Some(host),
-            Some(Err(_)) => return Err(ApiError::host_not_allowed("a `Host` that is no text")),
+            Some(Err(_)) => return Err(ApiError::host_not_allowed("a `Host` that is not text")),
             None => None,
         };
         if in_address.is_none() && in_header.is_none() {

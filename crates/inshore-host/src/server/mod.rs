@@ -44,7 +44,7 @@ pub struct AppState {
 /// If there is no model, the address is taken, the model cannot be loaded, or the engine dies.
 pub fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     if let Some(web) = &args.web {
-        anyhow::ensure!(web.is_dir(), "{} is no folder; build the page first, or leave --web out", web.display());
+        anyhow::ensure!(web.is_dir(), "{} is not a folder; build the page first, or leave --web out", web.display());
     }
     let access = routes::Access::of(&args)?;
     let file = engine::obtain(&args.model)?;

@@ -4,7 +4,7 @@ use inshore_gguf::Metadata;
 
 use crate::ModelError;
 
-/// Refuses what is no whole, dense language model, before its hyperparameters are looked at.
+/// Refuses what is not a whole, dense language model, before its hyperparameters are looked at.
 ///
 /// # Errors
 /// [`ModelError::NotAModel`], [`ModelError::SplitFile`], [`ModelError::MixtureOfExperts`], or a wrong type.

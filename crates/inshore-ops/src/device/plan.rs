@@ -202,7 +202,7 @@ impl fmt::Display for GpuPlan {
     }
 }
 
-/// The text is no plan.
+/// The text is not a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no plan of a GPU; write one like `4 rows/plane 32/64x32/8 parts` or `16 rows/workgroup/64x32/1 parts`")]
 pub struct NoPlan;

@@ -23,7 +23,7 @@ pub(crate) fn embed_chunks(ids: &[u32], table: &Weights, out: &mut [Quad], token
     }
 }
 
-/// Each unit copies one value, for tables whose rows are no whole chunks.
+/// Each unit copies one value, for tables whose rows are not whole chunks.
 #[cube(launch)]
 pub(crate) fn embed_values(ids: &[u32], table: &Weights, out: &mut [f32], tokens: usize) {
     if ABSOLUTE_POS < tokens * table.cols {

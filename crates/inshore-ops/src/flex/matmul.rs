@@ -92,7 +92,7 @@ pub struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// `values` are whole rows of `cols`.
     pub fn new(values: &'a [f32], cols: usize) -> Self {
-        assert!(values.len().is_multiple_of(cols), "activations are no whole number of rows of {cols}");
+        assert!(values.len().is_multiple_of(cols), "activations are not a whole number of rows of {cols}");
         Self { values, cols }
     }
 

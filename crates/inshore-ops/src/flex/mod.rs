@@ -164,7 +164,7 @@ impl DecoderOps for Flex {
 
     fn sample(logits: FloatTensor<Self>, history: IntTensor<Self>, params: SampleParams) -> IntTensor<Self> {
         let logits = contiguous(logits);
-        // An id that is no token cannot have occurred.
+        // An id that is not a token cannot have occurred.
         let history: Vec<_> =
             integers(history).into_iter().map(|word| u32::try_from(word).unwrap_or(u32::MAX)).collect();
         from_words(sample::reference::sample(floats(&logits), &history, &params))

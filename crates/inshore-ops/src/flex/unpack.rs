@@ -18,7 +18,7 @@ compile_error!("packed words hold little-endian bytes");
 pub trait Sink<S: Simd> {
     /// Values `run * 16..run * 16 + 16` of the row. `PARITY` is `run % 2`, known at compile time.
     fn put<const PARITY: usize>(&mut self, simd: S, run: usize, values: S::Floats);
-    /// The last values of a row that is no whole number of runs: fewer than sixteen.
+    /// The last values of a row that is not a whole number of runs: fewer than sixteen.
     fn put_rest(&mut self, rest: &[f32]);
 }
 

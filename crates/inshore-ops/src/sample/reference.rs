@@ -1,7 +1,7 @@
 //! Sampling in plain Rust: the meaning of [`DecoderOps::sample`](crate::extension::DecoderOps::sample), and what the CPU runs.
 //!
 //! Special values: minus infinity is a token that is never drawn. NaN and plus infinity count as [`f32::MAX`], and where there is one,
-//! or where no logit is above minus infinity, the logits are no distribution: every log-probability is minus infinity, that of
+//! or where no logit is above minus infinity, the logits are not a distribution: every log-probability is minus infinity, that of
 //! the drawn token too, and the caller sees that the draw means nothing. Ties go to the lowest id everywhere.
 
 use std::borrow::Cow;

@@ -123,7 +123,7 @@ pub fn judge(runs: &[Run], rounds: usize) -> Vec<Verdict> {
         .collect()
 }
 
-/// A promise that is no ratio of two contestants.
+/// A promise that is not a ratio of two contestants.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figure {
     /// What was promised.

@@ -77,7 +77,7 @@ impl Measurement {
         if !is_time(self.load_ms) || !is_time(self.ttft_ms) || !(is_time(self.decode_ms) || self.generated_tokens == 1)
         {
             bail!(
-                "{}: load {} ms, TTFT {} ms, decode {} ms are no times",
+                "{}: load {} ms, TTFT {} ms, decode {} ms are not times",
                 self.prompt,
                 self.load_ms,
                 self.ttft_ms,

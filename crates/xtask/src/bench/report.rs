@@ -97,7 +97,7 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Promises.
     pub goals: Vec<Verdict>,
-    /// Promises that are no ratios.
+    /// Promises that are not ratios.
     pub figures: Vec<Figure>,
     /// Who is missing.
     pub absent: Vec<Absence>,

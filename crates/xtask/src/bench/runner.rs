@@ -221,7 +221,7 @@ fn in_node(place: &Place, task: &Task<'_>, found: &mut Vec<Measurement>) -> Resu
             });
         }
     });
-    read.context("a runner printed something that is no measurement")?;
+    read.context("a runner printed something that is not a measurement")?;
     result
 }
 

@@ -59,7 +59,7 @@ fn build_modules(workspace: &Workspace, tell: &dyn Fn(String), log: &Path) -> Re
     Ok(())
 }
 
-/// Whether this host finds a GPU that is no emulation.
+/// Whether this host finds a GPU that is not an emulation.
 pub fn finds_hardware_gpu(host: &Path) -> Result<bool> {
     let listed = process::output(Command::new(host).arg("devices")).context("could not ask for the devices")?;
     let taken = listed.lines().find_map(|line| line.strip_prefix("auto takes: "));

@@ -35,7 +35,7 @@ pub struct Outcome<'a> {
     pub time: Duration,
 }
 
-/// The counts on a line of output, all zero for a line that is no runner's summary.
+/// The counts on a line of output, all zero for a line that is not a runner's summary.
 ///
 /// Understands `cargo test` (`test result: ok. 3 passed; 0 failed; ...`), vitest (`Tests  1 failed | 3 passed (4)`), node's
 /// own runner (`ℹ pass 3`, `# fail 0`), and lines that begin with a count (`3 passed, 0 failed`), as Playwright's do.

@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 
 /// Crates that no module of the page is made of.
 const OTHER_CRATES: [&str; 2] = ["xtask", "inshore-host"];
-/// Folders that are no sources of a module.
+/// Folders that are not sources of a module.
 const SKIPPED: [&str; 3] = ["tests", "fuzz", "target"];
 const SHARED_FILES: [&str; 3] = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
 
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(read().built(&workspace, module).as_deref(), Some("abc"));
         assert_eq!(read().built(&workspace, &ROUTE), None, "another module");
         fs::write(workspace.path("crates/xtask/src/main.rs"), "fn main() {}").expect("write");
-        assert_eq!(read().built(&workspace, module).as_deref(), Some("abc"), "the tool is no source");
+        assert_eq!(read().built(&workspace, module).as_deref(), Some("abc"), "the tool is not a source");
         fs::write(workspace.path("crates/inshore-ops/src/lib.rs"), "// changed").expect("write");
         assert_eq!(read().built(&workspace, module), None, "changed");
         fs::remove_dir_all(&workspace.root).expect("remove");

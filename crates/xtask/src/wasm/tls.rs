@@ -40,9 +40,9 @@ fn zero_alignment(module: &[u8]) -> Result<Option<usize>> {
     }
     let Some(index) = align else { return Ok(None) };
     let global = index.checked_sub(imported).and_then(|own| globals.get(own));
-    let global = global.with_context(|| format!("{ALIGN} is no global of the module's own"))?;
+    let global = global.with_context(|| format!("{ALIGN} is not a global of the module's own"))?;
     let Operator::I32Const { value } = global.init_expr.get_operators_reader().read()? else {
-        bail!("{ALIGN} is no constant");
+        bail!("{ALIGN} is not a constant");
     };
     Ok((value == 0).then(|| global.init_expr.get_binary_reader().original_position() + 1))
 }

@@ -10,10 +10,10 @@ export interface SharedModule {
   runTask: RunTask;
 }
 
-/** Longest time that a thread may take to start; the pool goes without a slower one. */
-const PATIENCE_MS = 10_000;
+/** Longest wait for a thread to start; the pool goes on without a slower one. */
+const START_TIMEOUT_MS = 10_000;
 
-/** More threads than this wait for memory most of the time. */
+/** More threads than this are limited by memory bandwidth. */
 const MOST_THREADS = 8;
 
 /** The threads of an engine's worker, this one among them. */
@@ -50,19 +50,19 @@ export class ThreadPool implements Threads {
 export const canHaveThreads = (): boolean =>
   globalThis.crossOriginIsolated === true && typeof Worker === 'function';
 
-/** Threads that pay: on many cores, half of them, as they come in pairs or in fast and slow ones. */
-export function bestThreads(cores = coresOfMachine()): number {
+/** Number of threads that helps: half of many cores, because they share units in pairs or are partly slow cores. */
+function bestThreads(cores = coresOfMachine()): number {
   return cores <= 4 ? cores : Math.min(Math.ceil(cores / 2), MOST_THREADS);
 }
 
-/** As many threads as are `wanted`, but no more than the machine has cores; each costs a worker and a stack. */
+/** Returns `wanted` threads, but at most one for each core, because each needs a worker and a stack. */
 export function threadsFor(wanted: number | undefined, cores = coresOfMachine()): number {
   return wanted === undefined ? bestThreads(cores) : Math.max(1, Math.min(Math.floor(wanted) || 1, cores));
 }
 
 const coresOfMachine = (): number => globalThis.navigator?.hardwareConcurrency ?? 1;
 
-/** Starts a worker with this worker's own script; whether it became a thread. */
+/** Starts a worker with this worker's own script; resolves with whether it became a thread. */
 function joins(enlistment: Enlistment): Promise<boolean> {
   return new Promise((resolve) => {
     const worker = startTrusted(
@@ -78,7 +78,7 @@ function joins(enlistment: Enlistment): Promise<boolean> {
       }
       resolve(failed === undefined);
     };
-    const timer = setTimeout(() => end('it took too long'), PATIENCE_MS);
+    const timer = setTimeout(() => end('it took too long'), START_TIMEOUT_MS);
     worker.onmessage = ({ data }: MessageEvent<MemberReply>) => end(data.failed);
     worker.onmessageerror = () => end('the module did not arrive');
     worker.onerror = (event) => {

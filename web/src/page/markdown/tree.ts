@@ -79,7 +79,7 @@ function nesting(source: string): number {
   let worst = 0;
   for (const [signs] of source.matchAll(/^(?:[ \t]*(?:[>*+-]|\d{1,9}[.)]))+/gm)) {
     const bare = signs.replaceAll(/[ \t\d]/g, '');
-    // A rule (`-----`) is no nesting, however long.
+    // A rule (`-----`) is not nesting, however long.
     if (!/^([*+-])\1*$/.test(bare) || /[ \t]/.test(signs.trim())) worst = Math.max(worst, bare.length);
   }
   return worst;

@@ -1,4 +1,4 @@
-//! Product with matrices whose rows are no whole chunks: any width, one value at a time. Only unquantised matrices can
+//! Product with matrices whose rows are not whole chunks: any width, one value at a time. Only unquantised matrices can
 //! have such rows, and no model in use does, so this is about being right. The input is normalised already.
 
 use cubecl::prelude::*;

@@ -121,7 +121,7 @@ pub(crate) fn product_qkv(
     }
 }
 
-/// As [`product`] for rows that are no whole chunks, of a normalised input.
+/// As [`product`] for rows that are not whole chunks, of a normalised input.
 #[cube(launch)]
 pub(crate) fn plain_product(x: &[f32], weights: &Weights, residual: &Residual, out: &mut [f32]) {
     let tile = weights.tile(CUBE_POS_X as usize, PLAIN_ROWS);
@@ -133,7 +133,7 @@ pub(crate) fn plain_product(x: &[f32], weights: &Weights, residual: &Residual, o
     }
 }
 
-/// As [`product_qkv`] for rows that are no whole chunks, of a normalised input; `bias` as [`Input::norm`].
+/// As [`product_qkv`] for rows that are not whole chunks, of a normalised input; `bias` as [`Input::norm`].
 #[cube(launch)]
 pub(crate) fn plain_qkv(
     x: &[f32],
