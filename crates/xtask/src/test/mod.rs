@@ -19,7 +19,7 @@ pub struct TestOptions {
     /// Leave out what needs the WebAssembly build or a browser.
     #[arg(long)]
     quick: bool,
-    /// A suite (rust, kernels, xtask, web, worker, frameworks, tokenizer, browser, package), or else a part of the names of
+    /// A suite (rust, kernels, xtask, web, worker, frameworks, tokenizer, templates, browser, package), or else a part of the names of
     /// Rust tests.
     filter: Option<String>,
 }

@@ -8,15 +8,15 @@ use anyhow::{Result, bail};
 use super::summary::{self, Counts};
 use crate::demo::page::{self, OldFiles};
 use crate::setup::model::{self, ReadyModel};
-use crate::setup::npm;
 use crate::setup::system_packages::{self, BROWSER_VARIABLE};
 use crate::setup::wasm_target;
+use crate::setup::{npm, python};
 use crate::workspace::Workspace;
 use crate::{package, process, wasm};
 
 /// All suites, cheapest news first.
-pub const NAMES: [&str; 9] =
-    ["xtask", "rust", "kernels", "web", "worker", "frameworks", "tokenizer", "browser", "package"];
+pub const NAMES: [&str; 10] =
+    ["xtask", "rust", "kernels", "web", "worker", "frameworks", "tokenizer", "templates", "browser", "package"];
 
 /// What each suite does, and how long it takes on two cores; the first time it also compiles.
 pub fn about(suite: &str) -> &'static str {
@@ -30,6 +30,7 @@ pub fn about(suite: &str) -> &'static str {
         "worker" => "the edge worker on workerd and Node: 2 minutes",
         "frameworks" => "unmodified OpenAI clients, the AI SDK and LangChain: seconds",
         "tokenizer" => "token ids beside llama.cpp's: a minute",
+        "templates" => "real chat templates beside Jinja2's own rendering: a minute",
         "browser" => "real Chromium: 15 minutes, the first time 30 (it compiles the page's four engines)",
         "package" => "the npm package in an empty project and in each example: 2 minutes",
         _ => "",
@@ -62,6 +63,7 @@ impl<'a> Suites<'a> {
             "worker" => self.worker(),
             "frameworks" => self.frameworks(),
             "tokenizer" => self.tokenizer(),
+            "templates" => self.templates(),
             "browser" => self.browser(),
             "package" => self.package(),
             _ => bail!("there is no suite {name}"),
@@ -144,12 +146,24 @@ impl<'a> Suites<'a> {
         counted(&mut command)
     }
 
-    /// The tokenizer as a program, built with the features of the host so that nothing is compiled twice.
+    /// The templates that llama.cpp's source package brings, against Jinja2 in Python.
+    fn templates(&self) -> Result<Counts> {
+        let program = self.example("inshore-jinja", "render_cases")?;
+        let folder = self.workspace.path("tests/templates");
+        counted(python::with_packages(&["jinja2==3.1.6"])?.current_dir(folder).arg("real_templates.py").arg(program))
+    }
+
+    /// The tokenizer as a program.
     fn encoder(&self) -> Result<PathBuf> {
-        let selection = ["-p", "inshore-host", "-p", "inshore-tokenizer", "--example", "encode_lines"];
+        self.example("inshore-tokenizer", "encode_lines")
+    }
+
+    /// Builds an example with the features of the host, so that nothing is compiled twice.
+    fn example(&self, package: &str, name: &str) -> Result<PathBuf> {
+        let selection = ["-p", "inshore-host", "-p", package, "--example", name];
         process::run(process::cargo(&self.workspace.root).args(["build", "--release"]).args(selection))?;
-        let name = format!("encode_lines{}", std::env::consts::EXE_SUFFIX);
-        Ok(self.workspace.target.join("release/examples").join(name))
+        let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        Ok(self.workspace.target.join("release/examples").join(file))
     }
 
     fn browser(&mut self) -> Result<Counts> {
