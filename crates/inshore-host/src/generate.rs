@@ -127,11 +127,11 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
     Ok(if interrupted { ExitCode::from(EXIT_INTERRUPTED) } else { ExitCode::SUCCESS })
 }
 
-/// Steps until the answer ends, Ctrl-C comes or `on_text` fails. `on_step` hears of every token and of what launching it
-/// took; the text is handed on as it becomes complete.
+/// Steps until the answer ends, Ctrl-C is pressed or `on_text` fails. `on_step` gets every token with the time of its launch;
+/// `on_text` gets the text as it becomes complete.
 ///
 /// # Errors
-/// What the engine says, or the [`OutputError`] of `on_text`.
+/// An error of the engine, or the [`OutputError`] of `on_text`.
 pub fn drive(
     engine: &mut Engine,
     generation: &mut Generation,
