@@ -85,7 +85,7 @@ impl Gguf {
     }
 }
 
-/// A header as it stands in the file, its tensors not checked yet.
+/// A parsed header whose tensors are not checked yet.
 pub(crate) struct Header {
     pub version: u32,
     pub metadata: Metadata,
@@ -258,12 +258,12 @@ fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
     if alignment.is_power_of_two() { Ok(alignment) } else { Err(GgufError::InvalidAlignment { alignment }) }
 }
 
-/// A line of the tensor table as the file has it, nothing checked.
+/// An entry of the tensor table as it is in the file, not checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorEntry {
     /// Name.
     pub name: String,
-    /// Type code, perhaps of a type that this crate cannot read.
+    /// Type code; may be that of a type that this crate cannot read.
     pub code: u32,
     /// Dimensions in GGUF order.
     pub shape: Vec<u64>,
@@ -272,7 +272,7 @@ pub struct TensorEntry {
 }
 
 impl TensorEntry {
-    /// The type's usual name; the code itself for a type that nobody knows.
+    /// Returns the usual name of the type, or its code if the type is unknown.
     pub fn type_name(&self) -> String {
         match GgmlType::name_of_code(self.code) {
             "unknown" => format!("unknown type {}", self.code),
@@ -280,12 +280,12 @@ impl TensorEntry {
         }
     }
 
-    /// Number of values, saturating.
+    /// Number of values; saturates on overflow.
     pub fn values(&self) -> u64 {
         self.shape.iter().fold(1, |values, &dim| values.saturating_mul(dim))
     }
 
-    /// Length in bytes; `None` for types that this crate cannot read and shapes that its type does not have.
+    /// Length in bytes; `None` for types that this crate cannot read, and for shapes that the type does not allow.
     pub fn bytes(&self) -> Option<u64> {
         packed_bytes(GgmlType::from_code(self.code)?, &self.shape).ok()
     }

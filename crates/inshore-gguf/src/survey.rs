@@ -1,9 +1,9 @@
-//! What a file's header says, for showing files that cannot be used.
+//! The header of a file, also of a file that cannot be loaded, to show it to a user.
 
 use crate::read::read_header;
 use crate::{Gguf, GgufError, Metadata, ReadAt, TensorEntry};
 
-/// A sound header of a file whose tensors may be cut off, damaged or of types that this crate cannot read.
+/// A valid header. The file's tensors may be cut off, damaged or of types that this crate cannot read.
 #[derive(Debug)]
 pub struct Survey {
     /// Format version, 2 or 3.
@@ -22,7 +22,7 @@ impl Survey {
     /// Reads the header.
     ///
     /// # Errors
-    /// Those of [`Gguf::read`] about magic, version, metadata and the tensor table itself. What is wrong with single tensors is in
+    /// Those of [`Gguf::read`] about magic, version, metadata and the tensor table itself. Faults of single tensors are in
     /// [`checked`](Self::checked).
     pub async fn read<S: ReadAt + ?Sized>(source: &S) -> Result<Self, GgufError> {
         let header = read_header(source).await?;

@@ -83,7 +83,7 @@ pub fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
         let line = match lines.next()? {
             Line::Text(line) => line,
             Line::Unusable(why) => {
-                note!("error: {why}; it was left out, and the conversation goes on");
+                note!("error: {why}; the line was ignored, and the conversation goes on");
                 continue;
             }
             Line::End => return Ok(ExitCode::SUCCESS),
@@ -95,12 +95,12 @@ pub fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
             Turn::Unknown(name) => note!("/{name} is not a command; /help lists them"),
             Turn::Reset => {
                 conversation.reset();
-                note!("The conversation starts anew.");
+                note!("The conversation starts again.");
             }
             Turn::System(text) => {
                 conversation.system = (!text.is_empty()).then(|| text.to_owned());
                 conversation.reset();
-                note!("The conversation starts anew with this system message.");
+                note!("The conversation starts again with this system message.");
             }
             Turn::Say(text) => {
                 conversation.push("user", text);
@@ -110,7 +110,7 @@ pub fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
                     Err(error) => {
                         // The question is taken back, so that the next one finds the conversation as it was.
                         conversation.messages.pop();
-                        note!("error: {error:#}\n/reset starts anew.");
+                        note!("error: {error:#}\n/reset starts the conversation again.");
                         if engine.is_broken() {
                             note!("Loading the model again.");
                             drop(engine);
@@ -123,7 +123,7 @@ pub fn run(args: ChatArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A panic in an answer.
+/// A panic while an answer was generated.
 #[derive(Debug, thiserror::Error)]
 #[error("the engine broke down ({0}); this is a bug, please report it")]
 struct Panicked(String);

@@ -1,4 +1,4 @@
-//! Where the turns of a chat come from: an editor with history on a terminal, lines of a pipe elsewhere.
+//! Reads the turns of a chat: from an editor with history on a terminal, else line by line.
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
@@ -8,14 +8,14 @@ use rustyline::error::ReadlineError;
 /// Longest line of a pipe. A device that never sends a line break must not fill the memory.
 const MAX_LINE_BYTES: usize = 16 << 20;
 
-/// What the next line is.
+/// The next line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
     /// Text, possibly empty.
     Text(String),
     /// Something that cannot be a turn, with the reason. The chat goes on.
     Unusable(String),
-    /// There are no more.
+    /// There are no more lines.
     End,
 }
 
@@ -67,7 +67,7 @@ impl Lines {
     }
 }
 
-/// Reads a line to its line break, also one that cannot be used.
+/// Reads a line to its line break. Consumes unusable lines too.
 fn read_line(input: &mut impl BufRead, number: u64, max_bytes: usize) -> io::Result<Line> {
     let mut bytes = Vec::new();
     let read = input.by_ref().take(max_bytes as u64 + 1).read_until(b'\n', &mut bytes)?;

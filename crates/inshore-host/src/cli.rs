@@ -79,9 +79,9 @@ pub enum Tune {
     Never,
 }
 
-/// Smallest limit of a request body that leaves room for a request.
+/// Smallest allowed limit of a request body; less could not hold a request.
 const LEAST_BODY_BYTES: usize = 256;
-/// Largest limit. No context holds as much text, and each waiting request may take so much memory.
+/// Largest allowed limit. No context holds that much text, and each waiting request may use that much memory.
 const MOST_BODY_BYTES: usize = 256 << 20;
 
 fn body_bytes(given: &str) -> Result<usize, String> {
@@ -178,7 +178,7 @@ pub struct GenerateArgs {
     /// The prompt; standard input if none of the three is given
     #[arg(long, short, group = "input")]
     pub prompt: Option<String>,
-    /// A UTF-8 file that is the prompt, to the last byte; - for standard input
+    /// A UTF-8 file with the prompt (used whole, including a last line break); - for standard input
     #[arg(long, value_name = "FILE", group = "input")]
     pub prompt_file: Option<PathBuf>,
     /// A file of token ids, separated by whitespace; they are the whole prompt
@@ -245,7 +245,7 @@ pub struct ServeArgs {
     /// Let pages of this origin call the API, e.g. https://app.example (may be given more than once)
     #[arg(long, value_name = "ORIGIN")]
     pub cors_origin: Vec<String>,
-    /// Answer requests for this host name beside localhost, e.g. mini-pc.local; * for any (may be given more than once)
+    /// Answer requests for this host name as well as localhost, e.g. mini-pc.local; * for any (may be given more than once)
     #[arg(long, value_name = "NAME")]
     pub allowed_host: Vec<String>,
     /// Conversations that go on without running again what was said; each takes the memory of a context

@@ -23,7 +23,7 @@ pub fn silence() {
 #[cfg(not(all(target_os = "linux", feature = "gpu")))]
 pub const fn silence() {}
 
-/// The display to name, where neither variable leads to a compositor.
+/// Returns a display name without a compositor, if neither variable names a real one.
 #[cfg(any(all(target_os = "linux", feature = "gpu"), test))]
 fn stand_in(runtime_dir: Option<&std::ffi::OsStr>, display: Option<&std::ffi::OsStr>) -> Option<&'static str> {
     let is_absolute =

@@ -23,7 +23,7 @@ pub fn obtain(args: &ModelArgs) -> anyhow::Result<ModelFile> {
     Ok(models::obtain(&args.model, &Cache::of_user()?)?)
 }
 
-/// Everything that loading a model takes, kept so that the same model can be loaded again.
+/// Loads a model, and can load the same model again.
 #[derive(Debug)]
 pub struct EngineLoader {
     args: ModelArgs,
@@ -50,14 +50,12 @@ impl EngineLoader {
     /// Opens `device` and loads the model; a bar shows progress on a terminal. Blocks the thread.
     ///
     /// # Errors
-    /// What the file, the device or the model say. A panic while loading is an error too.
+    /// Errors of the file, the device or the model. A panic during the load is an error too.
     pub fn load(&self, device: DeviceChoice) -> anyhow::Result<Engine> {
         let loaded = catch_unwind(AssertUnwindSafe(|| self.try_load(device)));
         let loaded = loaded.unwrap_or_else(|panic| {
             let message = panic_message(&*panic);
-            Err(anyhow::anyhow!(
-                "loading it broke an assumption of the program ({message}); this is a bug, please report it"
-            ))
+            Err(anyhow::anyhow!("the program panicked while loading it ({message}); this is a bug, please report it"))
         });
         let engine = loaded.with_context(|| format!("the model {} could not be loaded", self.file.name))?;
         let used = engine.info().context_tokens;
@@ -106,7 +104,7 @@ impl EngineLoader {
     }
 }
 
-/// What users should know of a load that worked.
+/// Returns notes for the user after a successful load.
 fn notes(info: &ModelInfo) -> Vec<String> {
     const SHOWN: usize = 5;
     let mut notes: Vec<_> = info.notes.iter().map(|note| format!("note: {note}")).collect();
@@ -123,7 +121,7 @@ fn notes(info: &ModelInfo) -> Vec<String> {
     notes
 }
 
-/// Returns what a panic said.
+/// Returns the message of a panic.
 pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
@@ -137,7 +135,7 @@ fn start_threads(asked: Option<u16>) -> anyhow::Result<()> {
         let asked = usize::from(asked);
         if asked > cores {
             note!(
-                "--threads {asked} is more than this machine's {cores} core(s), and more would only wait; using {cores}"
+                "--threads {asked} is more than the {cores} core(s) of this machine, which would not be faster; using {cores}"
             );
         }
         asked.min(cores)

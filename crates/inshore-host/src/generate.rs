@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use inshore_model::{BackendKind, Engine, FinishReason, Generation, Message, Prompt, Request, Step, StepOutcome};
+use inshore_model::{
+    BackendKind, Engine, FinishReason, Generation, Message, ModelInfo, Prompt, Request, Step, StepOutcome,
+};
 use serde::Serialize;
 
 use crate::cli::GenerateArgs;
@@ -65,10 +67,7 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
     request.top_logprobs = args.logprobs;
 
     if let Some(tokens) = args.warm_up {
-        let mut unseen = engine.start(Request { max_tokens: Some(tokens as usize), ..request.clone() })?;
-        while pollster::block_on(engine.next_token(&mut unseen))?.is_some() {}
-        // What follows is measured, and so must run its whole prompt.
-        engine.forget();
+        warm_up(&mut engine, &request, tokens)?;
     }
     let mut generation = engine.start(request)?;
     let mut top_logprobs = Vec::new();
@@ -109,29 +108,43 @@ pub fn run(args: GenerateArgs) -> anyhow::Result<ExitCode> {
         })?;
     } else {
         output::print_line("")?;
-        note!(
-            "[{} | {} on {} | load {:.0} ms | TTFT {:.0} ms | prefill {:.1} tok/s ({} tokens) | decode {:.1} tok/s ({} tokens) \
-             | seed {seed}]",
-            reason.as_str(),
-            file.name,
-            info.device,
-            info.load_ms,
-            timings.ttft_ms,
-            timings.prefill_tps,
-            timings.prompt_tokens,
-            timings.decode_tps,
-            timings.completion_tokens,
-        );
+        print_summary(&generation, info, &file.name, seed);
     }
     let interrupted = reason == FinishReason::Cancelled;
     Ok(if interrupted { ExitCode::from(EXIT_INTERRUPTED) } else { ExitCode::SUCCESS })
 }
 
-/// Steps until the answer ends, Ctrl-C comes or `on_text` fails. `on_step` hears of every token and of what launching it
-/// took; the text is handed on as it becomes complete.
+/// Generates `tokens` tokens without showing them. The measured answer after it still runs its whole prompt.
+fn warm_up(engine: &mut Engine, request: &Request, tokens: u32) -> anyhow::Result<()> {
+    let mut unseen = engine.start(Request { max_tokens: Some(tokens as usize), ..request.clone() })?;
+    while pollster::block_on(engine.next_token(&mut unseen))?.is_some() {}
+    engine.forget();
+    Ok(())
+}
+
+/// Prints one line about the answer and its speed to standard error.
+fn print_summary(generation: &Generation, info: &ModelInfo, model: &str, seed: u64) {
+    let reason = generation.finish_reason().unwrap_or(FinishReason::Cancelled);
+    let timings = generation.timings();
+    note!(
+        "[{} | {model} on {} | load {:.0} ms | TTFT {:.0} ms | prefill {:.1} tok/s ({} tokens) | decode {:.1} tok/s ({} tokens) \
+         | seed {seed}]",
+        reason.as_str(),
+        info.device,
+        info.load_ms,
+        timings.ttft_ms,
+        timings.prefill_tps,
+        timings.prompt_tokens,
+        timings.decode_tps,
+        timings.completion_tokens,
+    );
+}
+
+/// Steps until the answer ends, Ctrl-C is pressed or `on_text` fails. `on_step` gets every token with the time of its launch;
+/// `on_text` gets the text as it becomes complete.
 ///
 /// # Errors
-/// What the engine says, or the [`OutputError`] of `on_text`.
+/// An error of the engine, or the [`OutputError`] of `on_text`.
 pub fn drive(
     engine: &mut Engine,
     generation: &mut Generation,

@@ -28,7 +28,7 @@ struct Report<'a> {
     architecture: Option<&'a str>,
     parameters: u64,
     tensor_count: usize,
-    /// Of the types whose sizes are known.
+    /// Bytes of the tensors whose types have known sizes.
     tensor_bytes: u64,
     tensors_by_type: BTreeMap<String, TypeShare>,
     metadata: BTreeMap<&'a str, String>,
@@ -154,7 +154,7 @@ impl<'a> TensorLine<'a> {
     }
 }
 
-/// Everything that keeps the file from loading, as far as its header tells.
+/// Returns every reason in the header why the file would not load.
 fn refusals(survey: &Survey) -> Vec<Refusal> {
     let refusal = |code, message| Refusal { code, message };
     let found = match &survey.checked {
@@ -164,7 +164,7 @@ fn refusals(survey: &Survey) -> Vec<Refusal> {
     let mut refusals: Vec<Refusal> = Vec::new();
     for error in found {
         let message = error.to_string();
-        // Two checks may meet the same fault.
+        // Two checks may find the same fault.
         if refusals.iter().all(|known| known.message != message) {
             refusals.push(refusal(error.code(), message));
         }

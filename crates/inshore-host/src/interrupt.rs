@@ -7,7 +7,7 @@ use inshore_model::CancelHandle;
 /// Exit status of a program that Ctrl-C ended (128 + SIGINT).
 pub const EXIT_INTERRUPTED: u8 = 130;
 
-/// The answer that the next Ctrl-C ends; `None` where it ends the program.
+/// The answer that the next Ctrl-C ends; with `None` it ends the program.
 type Target = Arc<Mutex<Option<CancelHandle>>>;
 
 fn lock(target: &Target) -> MutexGuard<'_, Option<CancelHandle>> {

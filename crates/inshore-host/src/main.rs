@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| fail(&error))
 }
 
-/// Prints what clap has to say: help and version to standard output, errors to standard error.
+/// Prints a message of clap: help and version to standard output, errors to standard error.
 fn explain(message: &clap::Error) -> ExitCode {
     if message.use_stderr() {
         let _ = message.print();

@@ -1,8 +1,8 @@
 //! Everything that the program prints: results on standard output, remarks on standard error.
 //!
-//! `println!` and `eprintln!` panic when a write fails, and a full disk or a closed pipe is not a bug of this program. Results
-//! go through [`print`], whose failure ends the command with an error; remarks go through [`note!`](crate::note), whose
-//! failure nobody could be told of.
+//! `println!` and `eprintln!` panic when a write fails, but a full disk or a closed pipe is not a bug. Results go through
+//! [`print`], whose failure ends the command with an error. Remarks go through [`note!`](crate::note), which ignores failures
+//! because there is nowhere left to report them.
 
 use std::fmt;
 use std::io::{self, Write};

@@ -10,7 +10,7 @@ const MAX_PROMPT_BYTES: u64 = 64 << 20;
 /// Why a prompt cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
-    /// The system gives no bytes.
+    /// The file or stream cannot be read.
     #[error("{origin} cannot be read; check the path")]
     Unreadable {
         /// File or stream.
@@ -32,7 +32,7 @@ pub enum PromptError {
         /// What it looks like instead.
         what: String,
     },
-    /// There is nothing to answer.
+    /// The prompt is empty.
     #[error("{origin} is empty; give at least one character")]
     Empty {
         /// File or stream.

@@ -75,7 +75,7 @@ impl KvCache {
         self.step = None;
     }
 
-    /// Forgets all tokens, and allocates what a panic took along.
+    /// Drops all tokens, and allocates again the memory that a panic lost.
     pub fn restore(&mut self) {
         self.clear();
         self.layers.iter_mut().for_each(KvLayer::restore);
@@ -108,11 +108,11 @@ impl KvCache {
     }
 }
 
-/// How keys and values are kept.
+/// The format that a device uses for keys and values.
 #[derive(Debug)]
 pub struct FormatOnDevice {
     pub format: KvFormat,
-    /// Why it is not what was asked for.
+    /// Why it differs from the requested format.
     pub note: Option<String>,
 }
 
@@ -132,7 +132,7 @@ pub fn too_large(context_tokens: usize, bytes: u64, limit_bytes: u64) -> ModelEr
 mod tests {
     use super::*;
 
-    /// Where an address has 32 bits, these products were 0 or small before.
+    /// With 32-bit addresses these products would wrap to 0 or a small number.
     #[test]
     fn sizes_that_32_bits_cannot_count() {
         // Llama-3.2-1B: 8 heads of 64 numbers in 16 layers.

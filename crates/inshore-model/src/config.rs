@@ -22,7 +22,7 @@ pub struct Architecture {
     pub rope_pairs: RopePairs,
     /// Whether Q, K and V have biases.
     pub qkv_bias: bool,
-    /// Whether a file may scale RoPE's frequencies one by one (Llama 3).
+    /// Whether a file may have a scale for each RoPE frequency (Llama 3).
     pub rope_freqs: bool,
 }
 

@@ -70,8 +70,8 @@ impl DecodeGraph {
     }
 }
 
-/// When decode steps are captured. A capture fails where memory has just moved, or for good where a device cannot do it: so every
-/// failure doubles the number of answers before the next try.
+/// Decides when decode steps are captured. A capture may fail because memory has just moved, or because the device does not support
+/// it. So every failure doubles the number of answers before the next attempt.
 #[derive(Debug, Default)]
 pub struct CapturePolicy {
     failures: u32,
@@ -84,12 +84,12 @@ impl CapturePolicy {
         generation_id >= self.next_generation
     }
 
-    /// A capture worked.
+    /// Call after a successful capture.
     pub fn succeeded(&mut self) {
         *self = Self::default();
     }
 
-    /// A capture in a step of the generation failed.
+    /// Call after a failed capture in a step of the generation.
     pub fn failed(&mut self, generation_id: u64) {
         const MOST_DOUBLINGS: u32 = 6;
         self.next_generation = generation_id + (1 << self.failures.min(MOST_DOUBLINGS));

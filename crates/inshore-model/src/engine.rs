@@ -37,7 +37,7 @@ const DEFAULT_CONTEXT_TOKENS: usize = 2048;
 /// Prompt tokens that run through the model at once: bounds the activations' memory and the wait for a cancel.
 const PREFILL_TOKENS: usize = 256;
 
-/// The longest that a chat template may run. Real ones take milliseconds; their other budgets end most others sooner.
+/// Time limit of a chat template. Real templates take milliseconds; other budgets stop most runaway templates earlier.
 const MAX_TEMPLATE_TIME: Duration = Duration::from_secs(5);
 
 /// How a model is loaded.
@@ -57,9 +57,9 @@ pub struct LoadOptions {
     pub steps_ahead: Option<usize>,
     /// How a GPU computes products.
     pub plan: PlanChoice,
-    /// Prompt tokens that run at once; `None`: 256. Fewer are slower, and leave less to wait for after a cancel.
+    /// Prompt tokens that run at once; `None`: 256. Fewer are slower, but a cancelled prompt ends sooner.
     pub prefill_tokens: Option<usize>,
-    /// The user's clock, for chat templates that write the date; `None`: they do without.
+    /// The user's clock, for chat templates that write the date; `None`: no date is available.
     pub clock: Option<fn() -> LocalTime>,
 }
 
@@ -101,7 +101,7 @@ pub struct Engine {
     /// The generation that the cache belongs to: its number, counted by [`Engine::start`].
     pub(crate) current: u64,
     measured_plan: Option<MeasuredPlan>,
-    /// How the GPU computes products for this model; the device itself has the plan of the model that computed last.
+    /// Matmul plan of this model on a GPU; the device itself holds the plan of the model that computed last.
     plan: Option<GpuPlan>,
     /// Prompt tokens that run at once.
     prefill_tokens: usize,
@@ -217,8 +217,8 @@ impl Engine {
         self.conversations.clear();
     }
 
-    /// Whether the engine can answer no more: its device was lost, or a panic left a GPU in an unknown state. Load the model again. A
-    /// panic on a CPU ends its request only.
+    /// Whether the model must be loaded again, because the device was lost or a panic left a GPU in an unknown state. A panic on a
+    /// CPU only ends its request.
     pub fn is_broken(&self) -> bool {
         self.health.is_broken(self.device.backend)
     }
@@ -256,8 +256,8 @@ impl Engine {
         Ok(generation)
     }
 
-    /// Does the next part of the answer: a part of the prompt, or a token. Between two calls the answer can be cancelled, and the
-    /// prompt's progress shown.
+    /// Runs the next step of the answer: a part of the prompt, or a token. Between two calls the answer can be cancelled and the
+    /// progress of the prompt shown.
     ///
     /// # Errors
     /// [`ModelError::DeviceLost`], the generation then keeps the tokens it has; [`ModelError::Superseded`] once a later
@@ -282,20 +282,19 @@ impl Engine {
         outcome
     }
 
-    /// Notes a panic while something computes.
+    /// Records a panic until the returned guard is dropped.
     pub(crate) fn watch(&self) -> Watch {
         self.health.watch()
     }
 
-    /// Forgets what a failed computation left behind: what is in the device's memory now, nobody knows.
+    /// Drops all cached tokens after a failed computation, because the state of the device's memory is unknown.
     pub(crate) async fn note_failure(&mut self, error: &ModelError) {
         self.health.note(error);
         self.conversations.clear();
         self.drain().await;
     }
 
-    /// As [`step`](Self::step), for callers that have nothing to do before there is a token: runs the whole prompt. `None` once
-    /// the answer has ended.
+    /// Like [`step`](Self::step), but runs the whole prompt before it returns a token. Returns `None` when the answer has ended.
     ///
     /// # Errors
     /// As [`step`](Self::step).
@@ -309,10 +308,10 @@ impl Engine {
         }
     }
 
-    /// After a panic in an earlier request: forgets what it left behind.
+    /// Resets the caches after a panic in an earlier request.
     ///
     /// # Errors
-    /// [`ModelError::EngineBroken`] where that is not enough.
+    /// [`ModelError::EngineBroken`] if that is not enough.
     pub(crate) fn recover(&mut self) -> Result<(), ModelError> {
         if self.health.take_panic(self.device.backend)? {
             self.current += 1;
@@ -384,7 +383,7 @@ pub(crate) fn values<T: Element>(data: Result<TensorData, impl Debug>) -> Result
     data.try_to_vec().map_err(|error| error::lost(&format!("{error:?}")))
 }
 
-/// Tokens of context, and a refusal before anything is allocated that cannot be.
+/// Returns the number of context tokens, and refuses a number whose cache cannot be allocated.
 fn context_tokens(
     config: &Config,
     options: &LoadOptions,
@@ -394,7 +393,7 @@ fn context_tokens(
     let most = config.max_position_embeddings;
     let context_tokens = options.context_tokens.unwrap_or(DEFAULT_CONTEXT_TOKENS).min(most).max(2);
     let bytes = KvCache::layer_bytes(config, context_tokens, format, &device.device)?.saturating_mul(2);
-    // No allocation is larger, whatever the device.
+    // Rust allows no larger allocation on any device.
     let limit_bytes = device.max_tensor_bytes.unwrap_or(u64::MAX).min(isize::MAX as u64);
     if bytes > limit_bytes {
         return Err(too_large(context_tokens, bytes, limit_bytes));
@@ -402,14 +401,14 @@ fn context_tokens(
     Ok(context_tokens)
 }
 
-/// Asks for the memory of keys and values and gives it back: an allocation that fails later would end the process.
+/// Checks that keys and values fit into memory, because a failed allocation later would abort the process.
 fn reserve(bytes: u64, device: &OpenDevice) -> Result<(), ModelError> {
     if device.backend != BackendKind::Flex {
         return Ok(());
     }
     let mut memory = Vec::<u8>::new();
     let fits = usize::try_from(bytes).is_ok_and(|bytes| memory.try_reserve_exact(bytes).is_ok());
-    // Or the compiler would leave out an allocation that nobody uses.
+    // Keeps the compiler from removing the unused allocation.
     std::hint::black_box(&memory);
     if fits { Ok(()) } else { Err(GgufError::OutOfMemory { what: "keys and values", bytes }.into()) }
 }

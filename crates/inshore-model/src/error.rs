@@ -47,13 +47,13 @@ pub enum ModelError {
     /// Mixtures of experts are not implemented.
     #[error("this model is a mixture of experts ({found}), which is not supported; use a dense model")]
     MixtureOfExperts {
-        /// What shows it.
+        /// Key or tensor that shows it.
         found: String,
     },
-    /// Tensors that the architecture does not have, so that leaving them out would compute another model.
+    /// Tensors that the architecture does not have; the answers would be wrong without them.
     #[error(
         "the file has {count} tensors that models of this architecture do not use here ({}{}); the answers would be \
-         wrong without them, so the model is of a kind that is not supported",
+         wrong without them, so this kind of model is not supported",
         names.join(", "),
         if *count > names.len() { ", …" } else { "" }
     )]
@@ -211,7 +211,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// As [`code`](Self::code), of a fault that was found before there was a model.
+    /// Like [`code`](Self::code), for a fault in the file itself.
     pub fn code_of_gguf(error: &GgufError) -> &'static str {
         gguf_code(error).as_str()
     }

@@ -1,4 +1,5 @@
-//! Everything a model file says is used or refused: tensors, metadata and the kind of file, checked before any weight is read.
+//! Checks a model file before any weight is read. Every tensor and metadata key must be used or harmless; otherwise the file is
+//! refused.
 
 mod kind;
 mod metadata;
@@ -14,12 +15,12 @@ pub use self::tensors::{ROPE_FREQS, check_shape};
 use crate::ModelError;
 use crate::config::Config;
 
-/// What a file would do if it were loaded.
+/// Result of checking a file without loading it.
 #[derive(Debug)]
 pub struct FileCheck {
     /// Why it would be refused; empty for a file that loads.
     pub refusals: Vec<ModelError>,
-    /// Keys that nobody here knows, in file order. They are reported and do not change the answers.
+    /// Unknown keys, in file order. They are reported and do not change the answers.
     pub unknown_keys: Vec<String>,
 }
 
@@ -37,7 +38,7 @@ impl FileCheck {
                 note(tensors::check(gguf, &config));
                 note(vocabulary(&gguf.metadata, &config));
             }
-            // Without the file's architecture nothing says which tensors and keys belong to it.
+            // Without a known architecture, tensors and keys cannot be checked.
             Err(error) => note(Err(error)),
         }
         note(Tokenizer::from_gguf(&gguf.metadata).map(drop).map_err(ModelError::from));
@@ -55,7 +56,7 @@ pub fn check_metadata(metadata: &Metadata, config: &Config) -> Result<(), ModelE
     vocabulary(metadata, config)
 }
 
-/// As [`check_metadata`] for a part of the metadata: vocabulary and embedding table are not compared.
+/// Like [`check_metadata`], for partial metadata: does not compare vocabulary and embedding table.
 ///
 /// # Errors
 /// The first reason.
@@ -79,7 +80,7 @@ pub fn check_tensors(gguf: &Gguf, config: &Config) -> Result<(), ModelError> {
     tensors::check(gguf, config)
 }
 
-/// Keys that are neither used nor known to change nothing.
+/// Returns the keys that are neither used nor known to be harmless.
 pub fn unknown_keys(metadata: &Metadata) -> Vec<String> {
     let architecture = metadata.string("general.architecture").ok().flatten().unwrap_or_default();
     let unknown = |key: &&str| metadata::use_of(key, architecture) == KeyUse::Unknown;

@@ -53,12 +53,12 @@ pub struct Step {
 pub enum StepOutcome {
     /// A part of the prompt ran. Another call runs the next part.
     Prefill {
-        /// Prompt tokens that are done, with those that the cache held.
+        /// Prompt tokens that are done, including those from the cache.
         done_tokens: usize,
-        /// Prompt tokens in all.
+        /// Number of prompt tokens.
         total_tokens: usize,
     },
-    /// A token was drawn; after a prompt in the same call as its last part.
+    /// A token was drawn. The last part of the prompt and the first token come from the same call.
     Token(Step),
     /// The answer has ended.
     Done,

@@ -52,7 +52,7 @@ pub struct ModelInfo {
     pub gpu_plan: Option<String>,
     /// Metadata keys of the file that are not known here and were ignored.
     pub unknown_keys: Vec<String>,
-    /// What is not as it was asked for, and why, in sentences for users.
+    /// Sentences for users about options that could not be met, and why.
     pub notes: Vec<String>,
     /// Time to load, from the first byte read to a warm device, in ms.
     pub load_ms: f64,

@@ -32,7 +32,7 @@ impl KvCachePool {
         held
     }
 
-    /// Forgets them all, and allocates what a panic took along.
+    /// Drops all conversations, and allocates again the memory that a panic lost.
     pub fn restore(&mut self) {
         self.0.iter_mut().for_each(KvCache::restore);
     }

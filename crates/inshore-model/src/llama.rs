@@ -58,7 +58,7 @@ impl Llama {
         logits(x, &self.norm, self.config.rms_norm_eps, &self.lm_head)
     }
 
-    /// How a CPU reads the matrices for one token from now on.
+    /// Sets how a CPU reads the matrices for one token.
     pub(crate) fn set_streams(&mut self, streams: WeightStreams) {
         for layer in &mut self.layers {
             let DecoderLayer { qkv, o_proj, gate_proj, up_proj, down_proj, .. } = layer;

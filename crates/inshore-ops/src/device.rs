@@ -63,7 +63,7 @@ pub struct OpenDevice {
     pub name: String,
     /// Largest single buffer that a kernel can read, in bytes; `None` where only memory is the limit.
     pub max_tensor_bytes: Option<u64>,
-    /// Whether [`DeviceChoice::Auto`] chose it: then a wish that it cannot fulfil gives way instead of failing.
+    /// Whether [`DeviceChoice::Auto`] chose it. Then an unsupported option falls back instead of failing.
     pub is_automatic: bool,
     gpu: Option<gpu::Gpu>,
 }

@@ -41,13 +41,13 @@ pub struct PackedLayout {
     pub streams: WeightStreams,
 }
 
-/// From how many places of a matrix one token's product reads at once. Some CPUs' prefetchers stop at every page and answer four
-/// streams faster, others follow one and lose four. No result depends on it.
+/// Number of places at which the product for one token reads a matrix. Some prefetchers stop at page ends, so four streams are
+/// faster; others follow one stream and lose track of four. It does not affect results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum WeightStreams {
-    /// Panels one after the other.
+    /// One stream: panels in order.
     One,
-    /// Panels from all over the matrix.
+    /// Four streams: panels from four parts of the matrix.
     #[default]
     Four,
 }

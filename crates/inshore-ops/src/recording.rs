@@ -35,10 +35,10 @@ pub fn sample_into(logits: Tensor<1>, history: Tensor<1, Int>, params: SamplePar
     gpu::sample_into(logits.into_dispatch(), history.into_dispatch(), params, out.clone().into_dispatch());
 }
 
-/// Words on their way from a GPU.
+/// Words that are being read back from a GPU.
 ///
-/// Dropping one before it has arrived leaks it, a few hundred bytes: the runtime would take the memory that the words arrive in for
-/// free while the driver still writes to it. So wait for each, also for one that nobody needs any more.
+/// Dropping it before it has arrived leaks a few hundred bytes on purpose: the runtime would otherwise reuse the memory while the
+/// driver still writes to it. So await it even if the result is no longer needed.
 pub struct PendingReadback(Option<Words>);
 
 /// They, or why there are none.

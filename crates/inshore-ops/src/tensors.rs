@@ -35,7 +35,7 @@ impl PackedMatrix {
         self.layout
     }
 
-    /// Reads the matrix so from now on.
+    /// Sets how the matrix is read.
     pub const fn set_streams(&mut self, streams: WeightStreams) {
         self.layout.streams = streams;
     }
@@ -78,7 +78,7 @@ impl QkvWeights {
         Ok(Self { norm, words, layouts, has_bias: bias.is_some() })
     }
 
-    /// Reads the three matrices so from now on.
+    /// Sets how the three matrices are read.
     pub fn set_streams(&mut self, streams: WeightStreams) {
         self.layouts.iter_mut().for_each(|layout| layout.streams = streams);
     }
@@ -104,7 +104,7 @@ impl KvLayer {
         Self { tensor: Some(tensor), shape, format, unused }
     }
 
-    /// Allocates the memory anew if an operation panicked and took it along.
+    /// Allocates the memory again if a panicked operation lost it.
     pub fn restore(&mut self) {
         let device = self.unused.device();
         self.tensor.get_or_insert_with(|| Tensor::zeros(self.shape, (&device, DType::U32)));

@@ -49,8 +49,8 @@ pub struct RouteConfig {
     pub stall_gap_ratio: f64,
     /// ms to the first token, on top of twice the prediction on the device. Default 30,000: where most clients give up.
     pub first_token_timeout_ms: f64,
-    /// ms without a token after which a leg counts as stalled however alive it seems, on top of the time that a silent leg
-    /// gets. Default 600,000: reasoning models think for minutes, and OpenAI's clients wait that long.
+    /// Time in ms without a token after which a leg counts as stalled even if it sends signs of life; added to the timeout of a
+    /// silent leg. Default 600,000, because reasoning models think for minutes, and OpenAI's clients wait that long.
     pub alive_timeout_ms: f64,
     /// ms; a longer `Retry-After` is not waited for. Default 10,000: a person waits no longer.
     pub max_retry_after_ms: f64,

@@ -175,7 +175,7 @@ pub struct Snapshot {
 pub enum FailureKind {
     /// The engine's worker ended.
     WorkerCrashed,
-    /// The engine met a bug of its own in this request: a fresh engine would meet it again, another host may not.
+    /// The engine met one of its own bugs in this request. A new engine would meet it again; another host may not.
     EnginePanicked,
     /// The GPU device was lost.
     DeviceLost,
@@ -231,8 +231,8 @@ pub enum RouteEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ids: Option<bool>,
     },
-    /// A leg shows that it works, without a token for the answer: a keep-alive, reasoning, a piece of the prompt that was
-    /// read. It restarts the patience with a silent leg, up to [`alive_timeout_ms`](crate::RouteConfig::alive_timeout_ms).
+    /// A leg makes progress without a token of the answer: a keep-alive, reasoning, or a part of the prompt. It restarts the
+    /// timeout of a silent leg, up to [`alive_timeout_ms`](crate::RouteConfig::alive_timeout_ms).
     Alive {
         /// The request.
         request: u64,

@@ -100,7 +100,7 @@ impl World {
         let may_leave = cloud == Door::Open && request.handovers < self.config.max_handovers;
         // A context does not grow by a restart, except back from a smaller plan.
         let outgrown = loss.kind == Some(FailureKind::ContextExceeded) && (leg.plan == Plan::Same || may_leave);
-        // The same request would end a fresh engine too, and take a smaller plan to it for everybody else.
+        // The same request would break a new engine too, and that engine would have a smaller plan for all requests.
         let panicked = loss.kind == Some(FailureKind::EnginePanicked);
         let may_restart = !outgrown
             && !panicked

@@ -10,7 +10,7 @@ use crate::samples::Samples;
 const GAPS: usize = 32;
 /// With fewer gaps than this the median says little, and the predicted gap counts too.
 const FEW_GAPS: usize = 4;
-/// A peer that sends keep-alives has fallen silent when two in a row are missing.
+/// A peer that sends keep-alives counts as silent when two in a row are missing.
 const ALIVE_GAPS: f64 = 2.0;
 
 /// One attempt at an answer.
@@ -37,8 +37,7 @@ pub(crate) struct Leg {
     last_ms: f64,
     /// The latest sign of life without a token, since the last token.
     alive_ms: Option<f64>,
-    /// The longest time between two signs of life without a token: a peer that sends a keep-alive every 15 s has not
-    /// fallen silent after 5.
+    /// Longest time between two signs of life without a token: a peer with a keep-alive every 15 s is not silent after 5 s.
     alive_gap_ms: f64,
     tokens: f64,
     first_tokens: f64,
@@ -98,7 +97,7 @@ impl Leg {
         first.then(|| (now_ms - self.started_ms).max(0.0))
     }
 
-    /// The leg works, without a token for the answer.
+    /// The leg makes progress without a token of the answer.
     pub(crate) fn alive(&mut self, now_ms: f64) {
         if let Some(before_ms) = self.alive_ms {
             self.alive_gap_ms = self.alive_gap_ms.max(now_ms - before_ms);

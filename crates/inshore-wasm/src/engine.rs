@@ -16,8 +16,8 @@ pub struct EngineDevice(pub(crate) OpenDevice);
 
 #[wasm_bindgen]
 impl EngineDevice {
-    /// Opens `"gpu"` (WebGPU), `"cpu"` (WASM SIMD) or `"auto"`: the GPU where there is an adapter, else the CPU. `automatic`: the page
-    /// chose the device itself, so that what the device cannot do gives way, with a note in `ModelInfo`, instead of failing.
+    /// Opens `"gpu"` (WebGPU), `"cpu"` (WASM SIMD) or `"auto"`: the GPU if there is an adapter, else the CPU. `automatic` means that the
+    /// page chose the device, so an unsupported option falls back, with a note in `ModelInfo`, instead of failing.
     pub async fn open(choice: String, automatic: Option<bool>) -> Result<EngineDevice, JsValue> {
         let choice = match choice.as_str() {
             "auto" => DeviceChoice::Auto,
@@ -213,8 +213,8 @@ impl Engine {
         self.0.start(request).map(Generation).map_err(|error| to_js(&error))
     }
 
-    /// Does the next part of the answer: a part of the prompt, or a token; `undefined` once the answer has ended. Between two calls
-    /// the generation can be cancelled.
+    /// Runs the next step of the answer: a part of the prompt, or a token. Returns `undefined` when the answer has ended. Between two
+    /// calls the generation can be cancelled.
     pub async fn step(&mut self, generation: &mut Generation) -> Result<StepObject, JsValue> {
         match self.0.step(&mut generation.0).await.map_err(|error| to_js(&error))? {
             StepOutcome::Prefill { done_tokens, total_tokens } => {
@@ -225,7 +225,7 @@ impl Engine {
         }
     }
 
-    /// Whether the engine can answer no more, and the model must be loaded again.
+    /// Whether the model must be loaded again before the engine can answer.
     #[wasm_bindgen(js_name = isBroken)]
     pub fn is_broken(&self) -> bool {
         self.0.is_broken()

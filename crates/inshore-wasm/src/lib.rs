@@ -30,7 +30,7 @@ fn start() {
     std::panic::set_hook(Box::new(|info| {
         let message = JsValue::from(info.to_string());
         web_sys::console::error_1(&message);
-        // The trap that follows says nothing of the cause; the worker reads it here (`web/src/engine/crash.ts`).
+        // The trap that follows has no message, so the worker reads it here (`web/src/engine/crash.ts`).
         let _ = js_sys::Reflect::set(&js_sys::global(), &JsValue::from("inshorePanic"), &message);
     }));
 }

@@ -62,7 +62,7 @@ struct RequestArgument {
     top_logprobs: Option<f64>,
 }
 
-/// Reads a request from JavaScript. Whatever is wrong with it is an error of the request: the engine has seen none of it.
+/// Reads a request from JavaScript. Every fault is an error of the request, which has not reached the engine.
 pub fn from_js(request: EngineRequest) -> Result<Request, JsValue> {
     let argument: RequestArgument = serde_wasm_bindgen::from_value(request.into())
         .map_err(|error| invalid_argument(&format!("the request is not understood: {error}")))?;

@@ -15,7 +15,7 @@ thread_local! {
     static LOG: RefCell<Option<File>> = const { RefCell::new(None) };
 }
 
-/// Sends what this thread prints to `log`, and runs its commands at the lowest priority.
+/// Redirects this thread's output to `log`, and runs its commands at the lowest priority.
 pub fn run_in_background(log: File) {
     LOG.set(Some(log));
 }
@@ -108,7 +108,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     run_with(command, Output::Shown)
 }
 
-/// As [`run`], for a command whose standard output nobody reads; errors on standard error are still shown.
+/// Like [`run`], but hides standard output; errors on standard error are still shown.
 pub fn run_quietly(command: &mut Command) -> Result<()> {
     run_with(command, Output::Dropped)
 }

@@ -2,8 +2,8 @@
 
 use crate::GgmlType;
 
-/// Index of the first block of `bytes` that holds a NaN or an infinity, whole blocks of `kind`. For F32, F16 and BF16 a block is a
-/// value.
+/// Returns the index of the first block with a NaN or an infinity. `bytes` holds whole blocks of `kind`; for F32, F16 and BF16 a
+/// block is one value.
 pub fn first_not_finite(kind: GgmlType, bytes: &[u8]) -> Option<usize> {
     match kind {
         GgmlType::F32 => values::<4>(bytes, |value| u32::from_le_bytes(*value) & 0x7F80_0000 == 0x7F80_0000),
@@ -20,7 +20,7 @@ const fn is_not_finite_f16(value: &[u8; 2]) -> bool {
     u16::from_le_bytes(*value) & 0x7C00 == 0x7C00
 }
 
-/// A run at a time without a branch inside, which becomes vector code.
+/// Checks runs of values without a branch inside, so that the compiler vectorises it.
 fn values<const N: usize>(bytes: &[u8], is_bad: impl Fn(&[u8; N]) -> bool) -> Option<usize> {
     const RUN: usize = 64;
     let (values, _) = bytes.as_chunks::<N>();

@@ -1,6 +1,6 @@
-//! What the head of a server's answer is good for. Pure: no network, no disk.
+//! Decides from the status and headers of an answer how its body can be used. Pure: no network, no disk.
 //!
-//! `web/src/store/answers.ts` judges for the page; `tests/protocol/downloads.json` holds both to one table of cases.
+//! `web/src/store/answers.ts` does the same for the page; `tests/protocol/downloads.json` tests both with one table of cases.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::content_range::ContentRange;
 /// Longest pause that a server may ask for with `Retry-After`, in seconds.
 pub const MAX_RETRY_AFTER_S: u64 = 120;
 
-/// What tells one version of a file from another.
+/// Headers that identify a version of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validator {
     /// `ETag`, as the server wrote it.
@@ -26,13 +26,13 @@ pub enum Comparison {
     Same,
     /// Another version.
     Changed,
-    /// One side says too little.
+    /// One side has too few headers to tell.
     Unknown,
 }
 
 impl Validator {
-    /// Compares by ETag where both have one, else by date. Equal weak ETags leave open whether the bytes are equal, so the
-    /// date decides.
+    /// Compares by ETag where both have one, else by date. Equal weak ETags do not guarantee equal bytes, so then
+    /// the date decides.
     pub fn compare(&self, other: &Self) -> Comparison {
         match (&self.etag, &other.etag) {
             (Some(one), Some(two)) if one != two => return Comparison::Changed,
@@ -68,18 +68,18 @@ pub struct AnswerHead {
     pub validator: Validator,
 }
 
-/// What the request asked for, and what is known of the file.
+/// The request, and what is known about the file.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
-    /// First byte of the range; 0: the whole file, without a range.
+    /// First byte of the range; 0 means a request without a range.
     pub start: u64,
     /// Size that the file must have.
     pub expected_bytes: Option<u64>,
-    /// Size of the version that is here in part.
+    /// Size of the version that is stored in part.
     pub known_bytes: Option<u64>,
-    /// Of the version that is here in part.
+    /// Validator of the version that is stored in part.
     pub validator: Validator,
-    /// A hash is known, which in the end tells whether the bytes are of one version.
+    /// Whether a hash is known, so that a mix of two versions is detected at the end.
     pub hashed: bool,
 }
 
@@ -87,24 +87,24 @@ fn is_weak(etag: &str) -> bool {
     etag.starts_with("W/")
 }
 
-/// What an answer is good for.
+/// How an answer can be used.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The file from its first byte, of `total_bytes` if the server says so.
+    /// The file from its first byte, with its size if the server sent it.
     Whole {
         /// Length of the file.
         total_bytes: Option<u64>,
     },
-    /// The bytes from [`Asked::start`] up to and without `end`, of a file of `total_bytes`.
+    /// The bytes `Asked::start..end` of a file of `total_bytes`.
     Range {
         /// Byte after the last one.
         end: u64,
         /// Length of the file.
         total_bytes: u64,
     },
-    /// All bytes are here already.
+    /// All bytes are stored already.
     Complete,
-    /// The server has another version than the one that is here in part: begin anew.
+    /// The server has another version than the one that is stored in part: start again.
     Changed,
     /// The server's ranges cannot be used: ask for the whole file.
     NoRanges,
@@ -113,9 +113,9 @@ pub enum Verdict {
         /// Bytes that the server announces.
         got_bytes: u64,
     },
-    /// The body is compressed; its bytes are not those of the file.
+    /// The body is compressed, so its bytes are not those of the file.
     Encoded,
-    /// A part came where the whole file was asked for.
+    /// The server sent a part although the whole file was requested.
     BadRange,
     /// A status that is not a success.
     Refused,
@@ -160,7 +160,7 @@ fn judge_range(answer: &AnswerHead, asked: &Asked) -> Verdict {
         return refuse_range(asked);
     };
     if asked.start == 0 {
-        // Nobody asked for a part; one that is the whole file is that.
+        // No part was requested, but a range that covers the whole file is acceptable.
         return match unexpected(range.total_bytes, asked.expected_bytes) {
             Some(got_bytes) => Verdict::WrongSize { got_bytes },
             None if range.is_whole() => Verdict::Whole { total_bytes: range.total_bytes },
@@ -186,7 +186,7 @@ fn judge_range(answer: &AnswerHead, asked: &Asked) -> Verdict {
     }
 }
 
-/// 416: the part is the whole file already, or belongs to another version.
+/// Handles 416: the stored part is already the whole file, or belongs to another version.
 fn judge_unsatisfied(answer: &AnswerHead, asked: &Asked) -> Verdict {
     let total = answer.content_range.as_deref().and_then(ContentRange::parse_unsatisfied);
     if let Some(got_bytes) = unexpected(total, asked.expected_bytes) {
@@ -197,7 +197,7 @@ fn judge_unsatisfied(answer: &AnswerHead, asked: &Asked) -> Verdict {
     if total == Some(asked.start) && is_same { Verdict::Complete } else { Verdict::Changed }
 }
 
-/// A part that does not fit the request. Without a range in the request there is nothing milder to ask for.
+/// Handles a part that does not fit the request. A request with a range can be repeated without it.
 const fn refuse_range(asked: &Asked) -> Verdict {
     if asked.start > 0 { Verdict::NoRanges } else { Verdict::BadRange }
 }
@@ -206,7 +206,7 @@ fn fits(content_length: Option<u64>, bytes: u64) -> bool {
     content_length.is_none_or(|length| length == bytes)
 }
 
-/// `actual` if both are known and differ.
+/// Returns `actual` if both are known and differ.
 fn unexpected(actual: Option<u64>, expected: Option<u64>) -> Option<u64> {
     actual.filter(|&actual| expected.is_some_and(|expected| actual != expected))
 }

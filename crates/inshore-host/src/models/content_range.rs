@@ -12,7 +12,7 @@ pub struct ContentRange {
 }
 
 impl ContentRange {
-    /// Reads `bytes 5-9/10` and `bytes 5-9/*`; `None` for anything else, also for ranges that are impossible.
+    /// Parses `bytes 5-9/10` and `bytes 5-9/*`; returns `None` for anything else, including impossible ranges.
     pub fn parse(text: &str) -> Option<Self> {
         let (range, total) = bytes_unit(text)?.split_once('/')?;
         let (first, last) = range.split_once('-')?;
@@ -42,7 +42,7 @@ fn bytes_unit(text: &str) -> Option<&str> {
     unit.eq_ignore_ascii_case("bytes").then(|| rest.trim_start())
 }
 
-/// Digits only: `u64::from_str` takes a plus sign too.
+/// Parses digits only; `u64::from_str` would also accept a plus sign.
 fn count(text: &str) -> Option<u64> {
     let text = text.trim();
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()

@@ -1,5 +1,5 @@
-//! Whether a file's contents are what it is taken for. The header says how long a GGUF file must be, so this finds pages,
-//! pointers and cut-off files also where the server names no hash.
+//! Checks that a file has the expected contents. The header says how long a GGUF file must be, so HTML pages, LFS pointers and
+//! cut-off files are found even without a hash.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,7 +10,7 @@ use inshore_gguf::{FileSource, Gguf, GgufError};
 use super::error::ModelFileError;
 use super::first_bytes::{FirstBytes, HEAD_BYTES, shown};
 
-/// Largest version of the format that counts as one.
+/// Largest number that is taken for a version of the format.
 const MAX_PLAUSIBLE_VERSION: u32 = 99;
 
 /// What a download must contain.
@@ -30,10 +30,10 @@ impl Contents {
         }
     }
 
-    /// Judges the first bytes of a body, `at_end` if no more will come.
+    /// Checks the first bytes of a body; `at_end` says that no more will come.
     ///
     /// # Errors
-    /// [`ModelFileError::WrongContents`] as soon as the bytes tell.
+    /// [`ModelFileError::WrongContents`] as soon as the bytes show it.
     pub fn check_head(self, head: &[u8], at_end: bool, from: &str) -> Result<(), ModelFileError> {
         let magic = self.magic();
         let compared = head.len().min(magic.len());
@@ -74,9 +74,9 @@ fn check_gguf(path: &Path, from: &str) -> Result<(), ModelFileError> {
     let file = File::open(path).map_err(unreadable)?;
     let source = FileSource::new(file).map_err(|error| unreadable(std::io::Error::other(error)))?;
     match pollster::block_on(Gguf::read(&source)) {
-        // A sound file that this version cannot run is still the file that was asked for.
+        // A valid file that this version cannot run is still the requested file.
         Ok(_) | Err(GgufError::UnsupportedTensorType { .. } | GgufError::BigEndian) => Ok(()),
-        // The format may move on, but not to a version that is four letters of a text.
+        // A later version is possible, but a number made of four ASCII letters is not one.
         Err(GgufError::UnsupportedVersion { version: 1..=MAX_PLAUSIBLE_VERSION }) => Ok(()),
         Err(GgufError::Read(error)) => Err(unreadable(std::io::Error::other(error))),
         Err(source) => Err(ModelFileError::BadModel { from: from.to_owned(), source: Box::new(source) }),

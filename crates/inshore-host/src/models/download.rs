@@ -1,12 +1,11 @@
 //! One file over HTTP: goes on where it stopped, checked before it gets its name.
 //!
-//! A later try asks for the rest with `Range` and `If-Range`, and takes it only where range, size and version fit what is
-//! here ([`judge`]): bytes of two versions never mix. What a server says is a claim; first bytes, length, hash and the
-//! model's own header decide.
+//! A later try asks for the rest with `Range` and `If-Range`, and accepts it only if range, size and version fit the stored part
+//! ([`judge`]), so bytes of two versions never mix. The server is not trusted: first bytes, length, hash and the model's own
+//! header are checked.
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE, RETRY_AFTER,
@@ -27,9 +26,9 @@ use super::stamp::Stamp;
 
 /// Tries in a row that may bring no new byte.
 const FRUITLESS_TRIES: u32 = 4;
-/// Times that a download may begin anew because the server's answers do not fit together.
+/// Restarts that a download may need because the server's answers do not fit together.
 const MAX_RESTARTS: u32 = 3;
-/// How often the disk is looked at while nobody has said how long the body is, in bytes.
+/// Bytes between two checks of the free disk space while the length of the body is unknown.
 const LOOK_AT_DISK_EVERY: u64 = 64 << 20;
 
 /// What is known of a file before it is fetched.
@@ -65,11 +64,11 @@ impl Download<'_> {
 
 /// What one request achieved.
 enum Step {
-    /// All bytes are here.
+    /// All bytes are stored.
     Complete,
-    /// A part came; the rest must be asked for.
+    /// A part arrived; the rest must be requested.
     More,
-    /// What is here cannot be continued: from the start, and without ranges if they cannot be used.
+    /// The stored part cannot be continued, so the download starts again.
     Restart {
         /// Whether the server's ranges may be used again.
         with_ranges: bool,
@@ -81,9 +80,9 @@ struct Tries {
     fruitless: u32,
     restarts: u32,
     furthest_bytes: u64,
-    /// The server's ranges can be used.
+    /// Whether the server's ranges can be used.
     ranges: bool,
-    /// Bytes of several answers were put together, which only a hash can prove right.
+    /// Whether bytes of several answers were joined; only a hash can prove that they fit.
     joined: bool,
 }
 
@@ -98,7 +97,7 @@ pub async fn fetch(job: &Download<'_>) -> Result<Stamp, ModelFileError> {
     loop {
         match request(&client, job, &part, &mut tries).await {
             Ok(Step::Complete) => match check_and_name(job, &part) {
-                // Perhaps a mix of two versions: once more from the start.
+                // The part may be a mix of two versions, so start again once.
                 Err(ModelFileError::WrongHash { .. } | ModelFileError::BadModel { .. }) if tries.joined => {
                     tries = Tries { ranges: false, joined: false, furthest_bytes: 0, ..tries };
                 }
@@ -114,25 +113,24 @@ pub async fn fetch(job: &Download<'_>) -> Result<Stamp, ModelFileError> {
                 tries.ranges &= with_ranges;
                 tries.furthest_bytes = 0;
             }
-            Err((error, wait_s)) => {
+            Err(failure) => {
                 let have_bytes = part.len();
                 tries.fruitless = if have_bytes > tries.furthest_bytes { 0 } else { tries.fruitless + 1 };
                 tries.furthest_bytes = tries.furthest_bytes.max(have_bytes);
-                if !is_worth_retrying(&error) || tries.fruitless >= FRUITLESS_TRIES {
-                    if is_hopeless(&error) {
+                if !is_worth_retrying(&failure.error) || tries.fruitless >= FRUITLESS_TRIES {
+                    if is_hopeless(&failure.error) {
                         part.remove();
                     }
-                    return Err(error);
+                    return Err(failure.error);
                 }
-                tracing::debug!(%error, "trying again");
-                let pause = Duration::from_millis(250) * 2u32.pow(tries.fruitless);
-                tokio::time::sleep(pause.max(Duration::from_secs(wait_s))).await;
+                tracing::debug!(error = %failure.error, "trying again");
+                tokio::time::sleep(failure.pause(tries.fruitless)).await;
             }
         }
     }
 }
 
-/// Whether what arrived is of no use.
+/// Whether the stored part is useless.
 const fn is_hopeless(error: &ModelFileError) -> bool {
     matches!(
         error,
@@ -143,16 +141,15 @@ const fn is_hopeless(error: &ModelFileError) -> bool {
     )
 }
 
-/// One request, and its body into the part.
+/// Sends one request and writes its body to the part.
 async fn request(client: &Client, job: &Download<'_>, part: &Part, tries: &mut Tries) -> Result<Step, Failure> {
     let resume = if tries.ranges { part.resume(job) } else { Resume::default() };
     let asked = asked(job, &resume);
     if asked.start > 0 && asked.expected_bytes.or(asked.known_bytes) == Some(asked.start) {
         return Ok(Step::Complete);
     }
-    let answer = send(client, job, &asked).await.map_err(|source| (broken(job.url, asked.start, source), 0))?;
+    let answer = send(client, job, &asked).await.map_err(|source| broken(job.url, asked.start, source))?;
     let head = head_of(&answer);
-    let no_wait = |error| (error, 0);
     let url = job.shown_url();
     let (begin, end, total_bytes) = match judge(&head, &asked) {
         Verdict::Whole { total_bytes } => (0, total_bytes.or(job.expected.bytes), total_bytes.or(job.expected.bytes)),
@@ -162,30 +159,30 @@ async fn request(client: &Client, job: &Download<'_>, part: &Part, tries: &mut T
         Verdict::NoRanges => return Ok(Step::Restart { with_ranges: false }),
         Verdict::WrongSize { got_bytes } => {
             let expected_bytes = job.expected.bytes.unwrap_or_default();
-            return Err((ModelFileError::WrongSize { url, expected_bytes, got_bytes }, 0));
+            return Err(ModelFileError::WrongSize { url, expected_bytes, got_bytes }.into());
         }
         Verdict::Encoded => {
             let encoding = head.content_encoding.unwrap_or_default();
-            return Err((ModelFileError::Encoded { url, encoding }, 0));
+            return Err(ModelFileError::Encoded { url, encoding }.into());
         }
         Verdict::BadRange => {
             let content_range = head.content_range.unwrap_or_default();
-            return Err((ModelFileError::BadRange { url, status: head.status, content_range }, 0));
+            return Err(ModelFileError::BadRange { url, status: head.status, content_range }.into());
         }
         Verdict::Refused => {
             return Err(refused(job.url, answer.status(), header(&answer, RETRY_AFTER).as_deref()));
         }
     };
-    disk_space::require(part.folder(), total_bytes.unwrap_or(0).saturating_sub(begin)).map_err(no_wait)?;
+    disk_space::require(part.folder(), total_bytes.unwrap_or(0).saturating_sub(begin))?;
     if begin == 0 {
-        part.begin(job, head.validator, total_bytes).map_err(no_wait)?;
+        part.begin(job, head.validator, total_bytes)?;
     }
     tries.joined = begin > 0;
     let body = Body { answer, begin, end, total_bytes };
-    receive(body, job, part).await.map_err(no_wait)
+    Ok(receive(body, job, part).await?)
 }
 
-/// With a hash, validators are left out: storage behind a redirect may name the same bytes differently from day to day.
+/// With a hash, validators are not used: the storage behind a redirect may give the same bytes another validator later.
 fn asked(job: &Download<'_>, resume: &Resume) -> Asked {
     let hashed = job.expected.sha256.is_some();
     Asked {
@@ -249,7 +246,7 @@ async fn receive(body: Body, job: &Download<'_>, part: &Part) -> Result<Step, Mo
                         break Err(error);
                     }
                 }
-                // A body without end must not fill the disk to the last byte.
+                // An endless body must not fill the disk.
                 let is_unannounced =
                     end.is_none() && (done - bytes.len() as u64) / LOOK_AT_DISK_EVERY < done / LOOK_AT_DISK_EVERY;
                 if is_unannounced && let Err(error) = disk_space::require(part.folder(), LOOK_AT_DISK_EVERY) {
@@ -269,7 +266,7 @@ async fn receive(body: Body, job: &Download<'_>, part: &Part) -> Result<Step, Mo
     let step = received?;
     flushed.map_err(ModelFileError::write(part.path()))?;
     match (step, end) {
-        // An answer that ends properly and is shorter than its own range is not that range.
+        // An answer that ends without an error before the end of its range is not that range.
         (Step::Complete, Some(end)) if done < end && begin > 0 && job.expected.sha256.is_none() => {
             Ok(Step::Restart { with_ranges: false })
         }
@@ -284,18 +281,18 @@ async fn receive(body: Body, job: &Download<'_>, part: &Part) -> Result<Step, Mo
     }
 }
 
-/// More bytes came than the file, or the range, has.
+/// Handles a body with more bytes than the file or the range.
 fn overrun(job: &Download<'_>, begin: u64, got_bytes: u64) -> Result<Step, ModelFileError> {
     match job.expected.bytes {
         Some(expected_bytes) if begin == 0 => {
             Err(ModelFileError::WrongSize { url: job.shown_url(), expected_bytes, got_bytes })
         }
-        // A range that is longer than it says is another range.
+        // A body that is longer than its range is not that range.
         _ => Ok(Step::Restart { with_ranges: false }),
     }
 }
 
-/// Checks size, hash and contents, then renames: the final name never stands for anything else than a checked file.
+/// Checks size, hash and contents, then renames the part, so that only a checked file ever has the final name.
 fn check_and_name(job: &Download<'_>, part: &Part) -> Result<Stamp, ModelFileError> {
     let checked = check(job, part).and_then(|stamp| {
         finish(part.path(), job.place, &stamp)?;
@@ -303,7 +300,7 @@ fn check_and_name(job: &Download<'_>, part: &Part) -> Result<Stamp, ModelFileErr
     });
     match &checked {
         Ok(_) => part.remove_note(),
-        // The disk refused, the bytes are right.
+        // The disk failed; the bytes may be right.
         Err(ModelFileError::Write { .. } | ModelFileError::Unreadable { .. }) => {}
         Err(_) => part.remove(),
     }
@@ -322,8 +319,8 @@ fn check(job: &Download<'_>, part: &Part) -> Result<Stamp, ModelFileError> {
     Ok(stamp)
 }
 
-/// Puts a checked file on the disk for good and gives it its name. The stamp of an older file goes first: it must never
-/// stand beside other bytes.
+/// Flushes a checked file to the disk and renames it. The stamp of an older file is removed first, because it must never stand
+/// beside other bytes.
 ///
 /// # Errors
 /// [`ModelFileError::Write`].

@@ -112,16 +112,16 @@ pub enum ModelFileError {
         /// `Retry-After`, in seconds.
         wait_s: u64,
     },
-    /// The file changed on the server while it was fetched, more than once.
+    /// The file on the server changed several times during the download.
     #[error("the file at {url} changed again and again during the download; try again later")]
     KeepsChanging {
         /// The address, without its query.
         url: String,
     },
-    /// The server sent part of a file where the whole was asked for.
+    /// The server sent part of a file although the whole file was requested.
     #[error(
-        "{url} sent a part of the file where the whole was asked for (HTTP {status}, Content-Range {content_range:?}); a \
-         proxy or the server is at fault: try another network, or give another source"
+        "{url} sent only a part although the whole file was requested (HTTP {status}, Content-Range {content_range:?}); the \
+         server or a proxy is misconfigured: try another network, or give another source"
     )]
     BadRange {
         /// The address, without its query.
@@ -151,7 +151,7 @@ pub enum ModelFileError {
         #[source]
         source: super::redirect::RefusedRedirect,
     },
-    /// Something else than the wanted kind of file came.
+    /// The server sent another kind of file.
     #[error("{from} sent {kind} (first bytes `{first_bytes}`) instead of {wanted}; nothing was kept: {advice}")]
     WrongContents {
         /// The address without its query, or the file.
@@ -166,7 +166,7 @@ pub enum ModelFileError {
         advice: &'static str,
     },
     /// A file that begins like a model and is cut short or damaged.
-    #[error("the model from {from} is not complete or damaged; nothing was kept: start again, or give another source")]
+    #[error("the model from {from} is incomplete or damaged; nothing was kept: start again, or give another source")]
     BadModel {
         /// The address without its query, or the file.
         from: String,

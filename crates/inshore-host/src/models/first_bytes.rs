@@ -1,11 +1,11 @@
-//! Names what came in place of a model, by its first bytes.
+//! Identifies by its first bytes what a server sent in place of a model.
 
 /// Bytes of a body that are enough for [`FirstBytes::of`].
 pub const HEAD_BYTES: usize = 64;
 /// Characters of the body that an error shows.
 const SHOWN_BYTES: usize = 40;
 
-/// What a body looks like, and what its reader can do about it.
+/// What a body looks like, with advice for the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FirstBytes {
     /// Noun phrase for a sentence: "an HTML page".
@@ -28,13 +28,13 @@ impl FirstBytes {
         } else if starts(b"<") {
             (
                 "an HTML page",
-                "the model may be gated (accept its terms on the hub and set HF_TOKEN), a login page may stand before it, \
-                 or the address is wrong",
+                "the model may be gated (accept its terms on the hub and set HF_TOKEN), it may need a login, or the address \
+                 may be wrong",
             )
         } else if starts(b"version https://git-lfs") || starts(b"oid sha256:") {
             (
                 "a Git LFS pointer",
-                "the address leads to the pointer and not to the model: use the hub's `resolve` address",
+                "the address is that of the pointer, not of the model: use the hub's `resolve` address",
             )
         } else if starts(b"{") || starts(b"[") {
             ("JSON", "the server reports an error this way; check the address and your access to it")
@@ -55,7 +55,7 @@ impl FirstBytes {
     }
 }
 
-/// The first bytes, so that a person can recognise them and no terminal obeys them.
+/// Formats the first bytes for people, without control characters that a terminal would obey.
 pub fn shown(head: &[u8]) -> String {
     head[..head.len().min(SHOWN_BYTES)].escape_ascii().to_string()
 }

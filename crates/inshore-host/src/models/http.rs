@@ -10,11 +10,31 @@ use super::answer::{MAX_RETRY_AFTER_S, is_transient, retry_after_s};
 use super::error::ModelFileError;
 use super::redirect::RefusedRedirect;
 
-/// A connection that is silent for so long is given up.
+/// Longest silence of a connection.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// An error, and how many seconds the server asks to wait.
-pub type Failure = (ModelFileError, u64);
+/// A failed request.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened.
+    pub error: ModelFileError,
+    /// Wait that the server asks for, in seconds.
+    wait_s: u64,
+}
+
+impl From<ModelFileError> for Failure {
+    fn from(error: ModelFileError) -> Self {
+        Self { error, wait_s: 0 }
+    }
+}
+
+impl Failure {
+    /// Returns the pause before the next attempt: it doubles with each of the `tries`, and is at least what the server asks for.
+    pub fn pause(&self, tries: u32) -> Duration {
+        let pause = Duration::from_millis(250) * 2u32.pow(tries);
+        pause.max(Duration::from_secs(self.wait_s))
+    }
+}
 
 /// A client with the system's certificates and proxies.
 ///
@@ -39,7 +59,7 @@ pub fn on_runtime<T>(work: impl Future<Output = Result<T, ModelFileError>>) -> R
     runtime.map_err(ModelFileError::write(Path::new("a network runtime")))?.block_on(work)
 }
 
-/// [`ModelFileError::BadRedirect`] or [`ModelFileError::Network`], without the secrets of the address.
+/// Creates [`ModelFileError::BadRedirect`] or [`ModelFileError::Network`], without the secrets in the address.
 pub fn broken(url: &str, done_bytes: u64, source: reqwest::Error) -> ModelFileError {
     let url = shown_url(url);
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&source);
@@ -52,7 +72,7 @@ pub fn broken(url: &str, done_bytes: u64, source: reqwest::Error) -> ModelFileEr
     ModelFileError::Network { url, done_bytes, source: source.without_url() }
 }
 
-/// The failure of an answer that is not a file. `retry_after` is the header of that name.
+/// Creates the failure for an answer that is not a file. `retry_after` is the header of that name.
 pub fn refused(url: &str, status: StatusCode, retry_after: Option<&str>) -> Failure {
     let (url, status) = (shown_url(url), status.as_u16());
     let wait_s = retry_after.and_then(|text| retry_after_s(text, SystemTime::now()));
@@ -65,10 +85,10 @@ pub fn refused(url: &str, status: StatusCode, retry_after: Option<&str>) -> Fail
         _ if is_transient(status) => ModelFileError::ServerFails { url, status },
         _ => ModelFileError::Status { url, status },
     };
-    (error, wait_s.unwrap_or(0))
+    Failure { error, wait_s: wait_s.unwrap_or(0) }
 }
 
-/// `url` without query, fragment, user and password.
+/// Returns `url` without query, fragment, user and password.
 pub fn shown_url(url: &str) -> String {
     let Ok(mut parsed) = reqwest::Url::parse(url) else {
         return url.split(['?', '#']).next().unwrap_or_default().to_owned();
@@ -90,7 +110,7 @@ pub fn is_worth_retrying(error: &ModelFileError) -> bool {
     }
 }
 
-/// The header `name`. One that occurs several times is joined, one that is not text is read as garbage: neither is ignored.
+/// Returns the header `name`. Repeated headers are joined and invalid UTF-8 is replaced, so that neither is ignored.
 pub fn header(answer: &Response, name: HeaderName) -> Option<String> {
     let values = answer.headers().get_all(name);
     let texts: Vec<_> = values.iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();

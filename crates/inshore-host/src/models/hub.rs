@@ -1,7 +1,6 @@
 //! Files on a model hub: `hf:owner/repo/file.gguf[@revision]`.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use reqwest::header::ACCEPT_ENCODING;
 use reqwest::{StatusCode, Url};
@@ -21,11 +20,11 @@ const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 const DEFAULT_REVISION: &str = "main";
 /// Requests for size and hash before the download gives up.
 const LOOK_UP_TRIES: u32 = 4;
-/// Longest part of a reference, in bytes: with the endings of our own files it must fit the 255 of a file system.
+/// Longest part of a reference, in bytes: with the suffixes of our own files it must fit a file system's limit of 255.
 const MAX_PART_BYTES: usize = 200;
 /// Longest reference, in bytes.
 const MAX_REFERENCE_BYTES: usize = 800;
-/// Names that Windows keeps for devices, also with an ending.
+/// Names that Windows reserves for devices, with or without an extension.
 const RESERVED_NAMES: [&str; 22] = [
     "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt1", "lpt2",
     "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
@@ -65,7 +64,7 @@ impl HubFile {
 
     fn place(&self, cache: &Cache) -> PathBuf {
         let Self { owner, repo, file, revision } = self;
-        // One folder for a revision: `refs/pr` with `1/m.gguf` and `refs/pr/1` with `m.gguf` are two files.
+        // A revision is one folder, so that `1/m.gguf` of `refs/pr` and `m.gguf` of `refs/pr/1` stay two files.
         let revision = revision.replace('/', "%2F");
         let folders = cache.models().join("hf");
         [owner, repo, &revision].into_iter().map(String::as_str).chain(file.split('/')).map(on_disk).fold(
@@ -92,7 +91,7 @@ impl HubFile {
     }
 }
 
-/// A part of a reference as a file name that every system takes. No reference holds a `~`, so no two parts meet.
+/// Converts a part of a reference to a file name that every system accepts. References have no `~`, so names never collide.
 fn on_disk(part: &str) -> String {
     let stem = part.split('.').next().unwrap_or_default();
     let is_reserved = RESERVED_NAMES.iter().any(|name| stem.eq_ignore_ascii_case(name));
@@ -131,7 +130,7 @@ pub fn obtain(file: &HubFile, cache: &Cache) -> Result<PathBuf, ModelFileError> 
     Ok(place)
 }
 
-/// Whether a file whose stamp was lost is the one that the hub has; it then gets a new stamp.
+/// Gives a file without a stamp a new one if it has the hub's hash; returns whether it has.
 fn adopt(place: &Path, expected: &Expected) -> bool {
     let Some(sha256) = expected.sha256.as_ref().filter(|_| place.is_file()) else { return false };
     let stamp = Stamp::compute(place, |_| {}).ok().filter(|stamp| stamp.sha256 == *sha256);
@@ -141,26 +140,23 @@ fn adopt(place: &Path, expected: &Expected) -> bool {
     stamp.is_some()
 }
 
-/// Asks the hub for size and hash. What fails only for a while is tried again: a file must not lose its hash to one bad
-/// second.
+/// Asks the hub for size and hash. Transient failures are retried, because a download without the hash is not checked.
 async fn look_up(url: &str, token: Option<&str>) -> Result<Expected, ModelFileError> {
     let client = http::client(reqwest::redirect::Policy::none())?;
     let home = Url::parse(url).map_err(|_| ModelFileError::BadAddress { url: url.to_owned() })?;
     for tries in 1.. {
         match ask(&client, &home, token).await {
-            Err((error, wait_s)) if tries < LOOK_UP_TRIES && http::is_worth_retrying(&error) => {
-                let pause = Duration::from_millis(250) * 2u32.pow(tries);
-                tokio::time::sleep(pause.max(Duration::from_secs(wait_s))).await;
+            Err(failure) if tries < LOOK_UP_TRIES && http::is_worth_retrying(&failure.error) => {
+                tokio::time::sleep(failure.pause(tries)).await;
             }
-            answer => return answer.map_err(|(error, _)| error),
+            answer => return answer.map_err(|failure| failure.error),
         }
     }
     Ok(Expected::default())
 }
 
-/// One chain of HEAD requests. Size and hash are in the headers of the hub's redirect to the storage, which a client that
-/// follows redirects does not see. Where HEAD brings nothing (no hash, a refusal, a redirect that leads nowhere), GET
-/// decides.
+/// Sends one chain of HEAD requests. Follows redirects itself, because size and hash are in the headers of the hub's redirect to the
+/// storage. If HEAD gives no hash, is refused or ends in a bad redirect, the later GET decides.
 async fn ask(client: &reqwest::Client, home: &Url, token: Option<&str>) -> Result<Expected, Failure> {
     let mut at = home.clone();
     for followed in 0..redirect::MAX_REDIRECTS {
@@ -168,9 +164,9 @@ async fn ask(client: &reqwest::Client, home: &Url, token: Option<&str>) -> Resul
         if let Some(token) = token.filter(|_| redirect::is_same_origin(home, &at)) {
             request = request.bearer_auth(token);
         }
-        let answer = request.send().await.map_err(|source| (http::broken(home.as_str(), 0, source), 0))?;
+        let answer = request.send().await.map_err(|source| http::broken(home.as_str(), 0, source))?;
         let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-        // Only the hub itself knows; a storage or a page that it leads to is not asked.
+        // The hub sends these headers with its redirect to the storage.
         let hash =
             header("x-linked-etag").map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_ascii_lowercase());
         let bytes = header("x-linked-size").and_then(|size| size.trim().parse().ok());

@@ -11,7 +11,7 @@ use super::download::Download;
 use super::error::ModelFileError;
 use super::sidecar;
 
-/// Which version of the file the part belongs to.
+/// The version of the file that the part belongs to.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct PartNote {
     /// Without query and credentials.
@@ -31,14 +31,14 @@ pub struct Part {
     pub label: String,
 }
 
-/// What an earlier try left.
+/// What an earlier try left on disk.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Resume {
-    /// Bytes that may be kept; 0: begin anew.
+    /// Bytes that may be kept; 0 means to start again.
     pub have_bytes: u64,
-    /// Length of the file, if the server has said it.
+    /// Length of the file, if the server sent it.
     pub total_bytes: Option<u64>,
-    /// Of the version to which the bytes belong.
+    /// Validator of the version that the bytes belong to.
     pub validator: Validator,
 }
 
@@ -59,13 +59,13 @@ impl Part {
         self.path.parent().unwrap_or(Path::new("."))
     }
 
-    /// Bytes in the part. A link or a folder of that name has none of ours.
+    /// Number of bytes in the part; 0 for a link or a folder of that name.
     pub fn len(&self) -> u64 {
         fs::symlink_metadata(&self.path).map_or(0, |about| if about.is_file() { about.len() } else { 0 })
     }
 
-    /// What may be kept for `job`. Without a strong validator or a hash to check at the end, nothing ties old bytes to
-    /// new ones, so nothing is kept.
+    /// Returns what may be kept for `job`: nothing without a strong validator or a hash, because then old and new bytes may be of
+    /// different versions.
     pub fn resume(&self, job: &Download<'_>) -> Resume {
         let note = fs::read(&self.note).ok().and_then(|json| serde_json::from_slice::<PartNote>(&json).ok());
         let Some(PartNote { url, validator, total_bytes, sha256 }) = note else { return Resume::default() };
@@ -86,8 +86,8 @@ impl Part {
         }
     }
 
-    /// Begins a new part. The old bytes go before the new note comes: a crash in between must not leave bytes of one
-    /// version with the note of another.
+    /// Begins a new part. Removes the old bytes before it writes the new note, so that a crash never leaves bytes of one version
+    /// with the note of another.
     ///
     /// # Errors
     /// [`ModelFileError::Write`].
@@ -105,7 +105,7 @@ impl Part {
         sidecar::replace(&self.note, &json).map_err(ModelFileError::write(&self.note))
     }
 
-    /// Opens the part to write behind its last byte.
+    /// Opens the part for appending.
     ///
     /// # Errors
     /// [`ModelFileError::Write`].

@@ -33,7 +33,7 @@ pub fn check(from: &Url, to: &Url, followed: usize) -> Result<(), RefusedRedirec
     }
 }
 
-/// [`check`] for a client. The client itself keeps credentials from other origins.
+/// [`check`] as a policy of the client. The client itself does not send credentials to other origins.
 pub fn policy() -> Policy {
     Policy::custom(|attempt: Attempt<'_>| {
         let previous = attempt.previous();

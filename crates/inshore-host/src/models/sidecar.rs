@@ -1,4 +1,4 @@
-//! Small files beside a model: whole or absent, and never written through somebody else's link.
+//! Small files beside a model. They are written atomically, and never through a symbolic link.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&fresh, path)
 }
 
-/// Removes `path` if it is there; of a link, the link.
+/// Removes `path` if it exists; removes a link itself and not its target.
 ///
 /// # Errors
 /// What the system says.

@@ -1,5 +1,5 @@
-//! Accepts connections, and ends those whose client does not take part: one that sends no request, sends it too slowly, or
-//! does not read. Such clients could otherwise hold all connections for ever.
+//! Accepts connections, and closes those of clients that send no request, send it too slowly, or do not read their answer.
+//! Such clients could otherwise hold all connections forever.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -20,17 +20,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 
-/// How patient the server is with its clients.
+/// Limits and timeouts of connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// Connections at a time; further ones wait to be accepted. Well below the 1,024 files that many systems let a process
-    /// open, as a connection may also hold the model file open.
+    /// Connections at a time; further ones wait to be accepted. Far fewer than the 1,024 files that many systems allow a process
+    /// to open, because a connection may also hold the model file open.
     pub connections: usize,
     /// Time for the first request's head.
     pub first_request: Duration,
     /// Time for the head of a later request, and so the longest idle time of a connection.
     pub next_request: Duration,
-    /// Longest time in which a client reads nothing that waits for it.
+    /// Longest time without a read by the client while data is waiting.
     pub stalled_write: Duration,
 }
 
@@ -47,7 +47,7 @@ impl Default for ConnectionLimits {
 
 /// Answers in one HTTP/2 connection at a time.
 const MAX_STREAMS: u32 = 32;
-/// How often an HTTP/2 client is asked whether it is still there, and how long it has to answer.
+/// Interval of HTTP/2 pings, and the time for their answer.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Wait after the system refused a connection, e.g. because too many files are open.
@@ -81,7 +81,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
-            // The client was gone before it was accepted.
+            // The client left before its connection was accepted.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -98,7 +98,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 }
 
 async fn serve_connection(stream: TcpStream, app: Router, limits: ConnectionLimits, watcher: Watcher) {
-    // Each token is a small packet of its own, which must not wait for the next.
+    // Each token is a small packet, which must not wait for the next one (Nagle's algorithm).
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.stalled_write));

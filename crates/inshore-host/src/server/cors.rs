@@ -10,16 +10,15 @@ use axum::http::{HeaderName, HeaderValue, Method};
 use axum::response::Response;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use super::openai::SHOULD_RETRY;
+
 /// How long a browser may remember the answer to a preflight. Chromium caps it at two hours.
 const MAX_AGE: Duration = Duration::from_secs(7200);
 
-/// Tells OpenAI's clients whether to try again.
-const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
-
-/// Lets exactly these origins in; `None` if there are none, and then browsers keep every other origin out.
+/// Returns the layer that allows exactly these origins; `None` if there are none, so that browsers block every other origin.
 ///
 /// An allowed origin may send any header: OpenAI's client adds a dozen (`x-stainless-*`), other clients and our own
-/// `cloud.headers` add others, and none of them gives a page a right that its origin does not have.
+/// `cloud.headers` add others, and no header gives a page more rights than its origin has.
 ///
 /// # Errors
 /// If one is not of the form `https://host[:port]`.
@@ -32,10 +31,10 @@ pub fn layer(origins: &[String]) -> anyhow::Result<Option<CorsLayer>> {
         .allow_origin(AllowOrigin::list(allowed))
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
-        // A page of the internet asks for this before it calls a server on the user's machine or network.
+        // Browsers require this before a public page may call a server on the user's machine or network.
         .allow_private_network(true)
         .max_age(MAX_AGE)
-        // What a download in parts needs to see, and when to come again.
+        // Headers that a ranged download and a retry need.
         .expose_headers([ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, RETRY_AFTER, SHOULD_RETRY]);
     Ok(Some(layer))
 }
@@ -47,8 +46,8 @@ fn parse(origin: &str) -> anyhow::Result<HeaderValue> {
     })
 }
 
-/// Removes all permissions from an answer that does not allow the request's origin. The layer would name methods and
-/// headers all the same.
+/// Removes all CORS headers from an answer that does not allow the request's origin. The layer would still list methods and
+/// headers.
 pub async fn withhold_from_strangers(mut answer: Response) -> Response {
     if !answer.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
         let permissions: Vec<HeaderName> =

@@ -20,7 +20,7 @@ use super::openai::ApiError;
 /// Longest host name of the DNS, and enough for an address in brackets.
 const MAX_HOST_BYTES: usize = 255;
 
-/// Hosts that the server answers for.
+/// Host names and addresses that the server answers for.
 #[derive(Debug, Clone)]
 pub struct AllowedHosts {
     listens_on: IpAddr,
@@ -47,7 +47,7 @@ impl AllowedHosts {
         Ok(Self { listens_on, names: checked.into(), all })
     }
 
-    /// Whether `host`, in lower case and without port, is one of them.
+    /// Whether `host`, in lower case and without port, is allowed.
     fn contains(&self, host: &str) -> bool {
         if host == "localhost" || self.names.iter().any(|name| name == host) {
             return true;
@@ -59,12 +59,12 @@ impl AllowedHosts {
         };
         let listens_on_loopback = self.listens_on.to_canonical().is_loopback();
         address.is_some_and(|address| {
-            // A server of the whole network does not know by which of its addresses, or of its router's, it is reached.
+            // A server for the whole network cannot know all addresses under which it is reached, such as its router's.
             !listens_on_loopback || address.is_loopback() || address == self.listens_on.to_canonical()
         })
     }
 
-    /// Checks what a request says about its host.
+    /// Checks the host of a request.
     ///
     /// # Errors
     /// 403 `host_not_allowed`.
@@ -126,7 +126,7 @@ fn parse_host(authority: &str) -> Option<(String, Option<u16>)> {
     is_host.then(|| (host.to_ascii_lowercase(), port))
 }
 
-/// Middleware that lets through what [`AllowedHosts::check`] allows.
+/// Middleware that refuses requests that [`AllowedHosts::check`] does not allow.
 pub async fn check(State(hosts): State<AllowedHosts>, request: Request, next: Next) -> Response {
     match hosts.check(request.version(), request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,

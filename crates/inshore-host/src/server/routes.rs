@@ -23,10 +23,10 @@ use crate::cli::ServeArgs;
 use crate::engine::panic_message;
 use crate::note;
 
-/// Longest pause in a body that is being sent.
+/// Longest pause while a request body arrives.
 const BODY_PAUSE: Duration = Duration::from_secs(15);
 
-/// HTTP dates have whole seconds: a file that changed so recently may change once more under the same date.
+/// HTTP dates have whole seconds, so a file that changed more recently than this may change again with the same date.
 const DATE_RESOLUTION: Duration = Duration::from_secs(2);
 
 /// Who may call.
@@ -34,7 +34,7 @@ const DATE_RESOLUTION: Duration = Duration::from_secs(2);
 pub struct Access {
     /// Pages of other origins.
     pub cors: Option<CorsLayer>,
-    /// Names that the server is called by.
+    /// Host names that the server answers for.
     pub hosts: AllowedHosts,
 }
 
@@ -89,7 +89,7 @@ pub fn all(state: AppState, args: &ServeArgs, access: Access) -> Router {
     app.layer(from_fn_with_state(access.hosts, host_check::check))
 }
 
-/// Makes a panic of a handler that request's error.
+/// Returns the layer that turns a handler's panic into an error of its request.
 pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
     CatchPanicLayer::custom(panicked)
 }
@@ -99,8 +99,8 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
     ApiError::internal().into_response()
 }
 
-/// Removes the date of a file that has only just changed, so that a browser asks for it whole the next time. By its date
-/// alone it would keep the file although it changed once more within the same second.
+/// Removes the date of a file that has just changed, so that a browser fetches it again the next time. With the date, the browser
+/// would keep a file that changed again within the same second.
 async fn without_fresh_date(mut answer: Response) -> Response {
     let date = answer.headers().get(LAST_MODIFIED).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
     if date.is_some_and(|date| SystemTime::now().duration_since(date).unwrap_or_default() < DATE_RESOLUTION) {

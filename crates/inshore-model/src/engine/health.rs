@@ -1,4 +1,4 @@
-//! Whether an engine can go on after what went wrong.
+//! Decides whether an engine can go on after a panic or an error.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use inshore_ops::device::BackendKind;
 
 use crate::ModelError;
 
-/// What went wrong until now.
+/// Panics and errors so far.
 #[derive(Debug, Default)]
 pub struct Health {
     /// Set while a panic goes through a step.
@@ -15,7 +15,7 @@ pub struct Health {
     lost: Option<String>,
 }
 
-/// Notes a panic that goes through it.
+/// Guard that records a panic which unwinds through it.
 pub struct Watch(Arc<AtomicBool>);
 
 impl Drop for Watch {
@@ -27,19 +27,19 @@ impl Drop for Watch {
 }
 
 impl Health {
-    /// Notes a panic until the result is dropped.
+    /// Records a panic until the returned guard is dropped.
     pub fn watch(&self) -> Watch {
         Watch(Arc::clone(&self.panicked))
     }
 
-    /// Notes an error: a lost device does not come back.
+    /// Records an error if it means a lost device, which does not come back.
     pub fn note(&mut self, error: &ModelError) {
         if let ModelError::DeviceLost { message } = error {
             self.lost.get_or_insert_with(|| message.clone());
         }
     }
 
-    /// Whether there has been a panic since the last call. What it left on a CPU can be thrown away.
+    /// Returns whether there was a panic since the last call. On a CPU, resetting the caches is enough afterwards.
     ///
     /// # Errors
     /// [`ModelError::EngineBroken`] after a lost device or a panic on a GPU.
@@ -54,7 +54,7 @@ impl Health {
         }
     }
 
-    /// Whether only a new engine helps.
+    /// Whether a new engine is needed.
     pub fn is_broken(&self, backend: BackendKind) -> bool {
         self.lost.is_some() || (backend == BackendKind::Wgpu && self.panicked.load(Ordering::SeqCst))
     }

@@ -1,4 +1,4 @@
-//! Steps of an answer: parts of the prompt, then tokens, on a GPU by a captured graph that runs ahead of what is read.
+//! Steps of an answer: parts of the prompt, then tokens. On a GPU a captured graph computes tokens ahead of the one being read.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +13,18 @@ use crate::generation::{Generation, StepOutcome};
 use crate::tuning::tune_streams;
 use crate::{ModelError, error};
 
-/// Enough for the kernels of many tokens.
+/// Tokens of the warm-up prompt: enough to use the kernels for many tokens.
 const WARM_UP_TOKENS: usize = 16;
 
-/// A step without a captured graph.
-enum Ordinary {
+/// Result of a step without a captured graph.
+enum EagerStep {
     /// A part of the prompt ran.
     Prefill(StepOutcome),
-    /// A token was drawn: the words of a [`Sampled`].
+    /// A token was drawn; the packed words of a [`Sampled`].
     Drawn(Vec<u32>),
 }
 
-/// What the next part of a prompt gave.
+/// Result of a part of the prompt.
 enum Prefilled {
     Part(StepOutcome),
     /// Logits of the last token.
@@ -33,20 +33,20 @@ enum Prefilled {
 
 impl Engine {
     pub(super) async fn compute(&mut self, generation: &mut Generation) -> Result<StepOutcome, ModelError> {
-        self.settle(generation.limits.generation_id).await;
+        self.drain_other_generations(generation.limits.generation_id).await;
         let words = if self.in_flight.is_empty() && !self.launch(generation) {
             self.lookahead.pause();
-            match self.ordinary(generation).await? {
-                Ordinary::Prefill(outcome) => return Ok(outcome),
-                Ordinary::Drawn(words) => words,
+            match self.eager_step(generation).await? {
+                EagerStep::Prefill(outcome) => return Ok(outcome),
+                EagerStep::Drawn(words) => words,
             }
         } else {
-            // The device goes on while the host reads, and whatever it does with the token.
+            // The device computes further tokens while the host reads and handles this one.
             while self.launch(generation) {}
             let read = (&mut self.in_flight[0].readback).await;
             self.in_flight.pop_front();
             self.lookahead.read(Instant::now());
-            // There the device has the token now, should the next step be an ordinary one.
+            // If the next step is not captured, it takes its input token from here.
             generation.next = self.conversations.current().step.as_ref().map(DecodeGraph::drawn);
             read.map_err(|error| error::lost(&error))?
         };
@@ -55,22 +55,22 @@ impl Engine {
         let ends = self.tokenizer.is_end_of_generation(id);
         let step = generation.push(sampled, ends);
         if !self.in_flight.is_empty() && generation.finish_reason().is_none() {
-            // The step behind it has run it.
+            // The step after it has already run this token.
             self.conversations.current().append(&[id]);
         }
         Ok(StepOutcome::Token(step))
     }
 
-    /// Waits for what other generations left behind when they ended: a step at most, which nobody misses.
-    async fn settle(&mut self, generation_id: u64) {
+    /// Waits for steps that other generations left in flight when they ended: at most one step, whose token is dropped.
+    async fn drain_other_generations(&mut self, generation_id: u64) {
         while let Some(left) = self.in_flight.front_mut().filter(|step| step.generation_id != generation_id) {
-            // A lost device says so again.
+            // A lost device is reported again by the next step.
             let _ = (&mut left.readback).await;
             self.in_flight.pop_front();
         }
     }
 
-    /// Waits for everything that was launched: a readback that is dropped unread costs its memory.
+    /// Waits for all steps in flight, because dropping a readback unread leaks its memory.
     pub(super) async fn drain(&mut self) {
         while let Some(left) = self.in_flight.front_mut() {
             let _ = (&mut left.readback).await;
@@ -78,12 +78,12 @@ impl Engine {
         }
     }
 
-    /// Launches the captured step for the last token of the answer, or for the one that is in flight; whether there is one that draws
-    /// as the answer does, and the answer goes on so far.
+    /// Launches the captured step for the last token of the answer, or for the token in flight. Returns `false` if no captured step has
+    /// the answer's sampling parameters, or if the answer would end before it.
     fn launch(&mut self, generation: &Generation) -> bool {
         let Generation { request, log, next: Some(_), .. } = generation else { return false };
         let ahead = self.in_flight.len();
-        // Penalties look at a history that grows.
+        // Penalties need the growing history, which a captured step does not have.
         if ahead > self.lookahead.ahead()
             || generation.ids().len() + ahead >= generation.limits.max_tokens
             || request.sampling.has_penalties()
@@ -101,9 +101,8 @@ impl Engine {
         true
     }
 
-    /// A step in the ordinary way: a part of the prompt, or a token for which nothing is captured. Where it may be repeated it is
-    /// captured.
-    async fn ordinary(&mut self, generation: &mut Generation) -> Result<Ordinary, ModelError> {
+    /// Runs a step without a captured graph: a part of the prompt, or a token. Captures the step if it can be repeated.
+    async fn eager_step(&mut self, generation: &mut Generation) -> Result<EagerStep, ModelError> {
         self.use_own_plan()?;
         let request = &generation.request;
         let params = request.sampling.params(generation.log.len() as u32, request.top_logprobs);
@@ -115,7 +114,7 @@ impl Engine {
                 (sample(logits, self.history(generation, params), params), warm_up)
             }
             _ => match self.prefill(generation).await? {
-                Prefilled::Part(outcome) => return Ok(Ordinary::Prefill(outcome)),
+                Prefilled::Part(outcome) => return Ok(EagerStep::Prefill(outcome)),
                 Prefilled::Whole(logits) => (sample(logits, self.history(generation, params), params), None),
             },
         };
@@ -123,7 +122,7 @@ impl Engine {
         let words = read_words(drawn.clone()).await?;
         generation.next = Some(drawn);
         if let Some(warm_up) = warm_up {
-            // Another model may have computed while this one waited.
+            // Another model may have used the device in the meantime.
             self.use_own_plan()?;
             let cache = self.conversations.current();
             cache.step = DecodeGraph::record(warm_up, &self.model, cache, params, &self.device);
@@ -132,10 +131,10 @@ impl Engine {
                 None => self.capture.failed(generation.limits.generation_id),
             }
         }
-        Ok(Ordinary::Drawn(words))
+        Ok(EagerStep::Drawn(words))
     }
 
-    /// Runs the next part of the prompt, behind what the cache holds of it.
+    /// Runs the next part of the prompt, after the tokens that the cache holds.
     async fn prefill(&mut self, generation: &mut Generation) -> Result<Prefilled, ModelError> {
         let context_ids = [generation.prompt_ids.as_slice(), &generation.log].concat();
         let total_tokens = context_ids.len();
@@ -157,13 +156,13 @@ impl Engine {
         if done_tokens == total_tokens {
             return Ok(Prefilled::Whole(logits));
         }
-        // Waits for this part: a queue full of work could not be cancelled.
+        // Waits for this part, because queued work cannot be cancelled.
         let words = read_words(sample(logits, self.no_history(), SampleParams::greedy())).await?;
         sampled(&words, generation)?;
         Ok(Prefilled::Part(StepOutcome::Prefill { done_tokens, total_tokens }))
     }
 
-    /// Gives the device this model's plan: another model on it has its own.
+    /// Sets this model's plan on the device, because each model on it has its own.
     pub(crate) fn use_own_plan(&self) -> Result<(), ModelError> {
         match self.plan {
             Some(plan) if self.device.plan() != Some(plan) => Ok(self.device.use_plan(plan)?),
@@ -171,12 +170,12 @@ impl Engine {
         }
     }
 
-    /// One token through everything, and where kernels are compiled on their first use, a prompt before it. A GPU that is
-    /// emulated in software computes a whole tile for it, for longer than a first prompt waits for its kernels.
+    /// Runs one token through the model, and before it a short prompt if kernels are compiled on first use. An emulated GPU gets no
+    /// prompt: computing its whole tile would take longer than compiling the kernels later.
     pub(super) async fn warm_up(&mut self) -> Result<(), ModelError> {
         let parts: &[&[u32]] = match self.device.gpu_traits() {
             Some(gpu) if !gpu.software => &[&[0; 2], &[0]],
-            // A browser compiles what it finds busy once more, for speed, and takes a core for that from the first prompt.
+            // A browser recompiles hot code with optimisations; without this it would use a core for that during the first prompt.
             None if cfg!(target_family = "wasm") => &[&[0; WARM_UP_TOKENS], &[0]],
             _ => &[&[0]],
         };
@@ -186,14 +185,14 @@ impl Engine {
             read_words(sample(logits, self.no_history(), SampleParams::greedy())).await?;
         }
         self.conversations.clear();
-        // Now that a browser runs the code that stays. Natively a CPU is asked for memory ahead.
+        // The browser runs its optimised code now, so measurements are valid. Native code prefetches and needs no tuning.
         if cfg!(target_family = "wasm") {
             tune_streams(&mut self.model, &self.device);
         }
         Ok(())
     }
 
-    /// Pairs of token and count of the answer so far, where the sampling looks at them, and the noise's key.
+    /// Returns pairs of token and count of the answer so far, if the sampling has penalties, and then the key of the noise.
     fn history(&self, generation: &Generation, params: SampleParams) -> Tensor<1, Int> {
         let mut counts = BTreeMap::new();
         if generation.request.sampling.has_penalties() {
@@ -205,14 +204,14 @@ impl Engine {
             return self.no_history();
         }
         let mut words = counts.into_iter().flat_map(|(id, count)| [id, count]).collect::<Vec<_>>();
-        // Few lengths, as each is another constant of a launch; pairs that count nothing are ignored.
+        // Rounds the length up, because each length is another launch constant; pairs with count 0 are ignored.
         words.resize(words.len().max(2).next_power_of_two(), 0);
         words.push(noise_key(params.seed, params.step));
         self.ids(&words)
     }
 }
 
-/// The drawn token, if there could be one.
+/// Unpacks the drawn token; an error if the logits were not finite.
 fn sampled(words: &[u32], generation: &Generation) -> Result<Sampled, ModelError> {
     let sampled = Sampled::from_words(words).ok_or_else(|| error::lost("a step gave no token"))?;
     if sampled.is_finite() {

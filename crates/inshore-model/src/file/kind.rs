@@ -1,10 +1,10 @@
-//! Files that are sound, and no whole model of a kind that inshore computes.
+//! Refuses valid files that are not a complete model of a supported kind.
 
 use inshore_gguf::Metadata;
 
 use crate::ModelError;
 
-/// Refuses what is not a whole, dense language model, before its hyperparameters are looked at.
+/// Refuses files that are not a complete, dense language model, before their hyperparameters are read.
 ///
 /// # Errors
 /// [`ModelError::NotAModel`], [`ModelError::SplitFile`], [`ModelError::MixtureOfExperts`], or a wrong type.

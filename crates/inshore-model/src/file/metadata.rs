@@ -9,22 +9,22 @@ use crate::config::Config;
 /// How a key is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyUse {
-    /// It decides what is computed.
+    /// It affects the computation.
     Used,
-    /// It is checked, or it describes the file; it decides nothing.
+    /// It is checked or describes the file, and does not affect the computation.
     Known,
-    /// Nobody here knows what it means.
+    /// Its meaning is unknown.
     Unknown,
 }
 
-/// What may stand behind a key.
+/// Which values a key may have.
 #[derive(Debug, Clone, Copy)]
 enum Rule {
     /// The decoder, the tokenizer or the loader reads and checks it.
     Used,
     /// Any value of this type: it describes the file or belongs to other programs.
     Describes(Type),
-    /// One of these values, which are the same as none. Every other value changes what the model computes.
+    /// One of these values, which have the same effect as no key. Any other value would change what the model computes.
     Neutral(Neutral),
     /// No value: it belongs to models of another kind.
     Foreign,
@@ -44,11 +44,11 @@ enum Neutral {
     Is(bool),
     Zero,
     Integer(u64),
-    /// The number is absent in effect at any of these.
+    /// Any of these numbers has no effect.
     Number(&'static [f64]),
     Text(&'static [&'static str]),
     EmptyArray,
-    /// What the decoder uses anyway, `1 / sqrt(head_dim)`, or 0.
+    /// The scale that the decoder always uses, `1 / sqrt(head_dim)`, or 0.
     AttentionScale,
     /// A window that no context exceeds.
     WholeContext,
@@ -59,11 +59,11 @@ use Neutral::{AttentionScale, EmptyArray, HiddenSize, Integer, Is, Number, Text,
 use Rule::{Describes, Foreign, Neutral as Only, Used};
 
 const OFF: Rule = Only(Number(&[0.0]));
-/// Factors: 0 is how converters write "none".
+/// Factors; converters write 0 for "none".
 const ONE: Rule = Only(Number(&[0.0, 1.0]));
 const NONE: Rule = Only(Zero);
 
-/// Keys behind the architecture's name and a dot.
+/// Keys that follow the architecture's name and a dot.
 const OF_ARCHITECTURE: &[(&str, Rule)] = &[
     ("vocab_size", Used),
     ("context_length", Used),
@@ -80,7 +80,7 @@ const OF_ARCHITECTURE: &[(&str, Rule)] = &[
     ("rope.scaling.type", Used),
     ("rope.scaling.factor", Used),
     ("rope.scale_linear", Used),
-    // What YaRN needs beside a factor. YaRN itself is refused.
+    // Parameters of YaRN, which itself is refused.
     ("rope.scaling.original_context_length", Describes(Type::Integer)),
     ("rope.scaling.finetuned", Describes(Type::Flag)),
     // The norms are RMS norms, which have their own epsilon.
@@ -97,7 +97,7 @@ const OF_ARCHITECTURE: &[(&str, Rule)] = &[
     ("use_parallel_residual", Only(Is(false))),
     ("use_alibi", Only(Is(false))),
     ("hidden_activation", Only(Text(&["silu", "swish"]))),
-    // How rows of Q and K are ordered: as `llama` has them by definition.
+    // Order of the rows of Q and K; these are the names of the default order of `llama`.
     ("tensor_data_layout", Only(Text(&["reference", "Meta AI original pth"]))),
     ("embedding_length_out", Only(HiddenSize)),
     ("embedding_length_per_layer_input", NONE),
@@ -124,7 +124,7 @@ const OF_ARCHITECTURE: &[(&str, Rule)] = &[
     ("num_loops", Only(Integer(1))),
 ];
 
-/// Keys behind the architecture's name that llama.cpp knows for other architectures; with a dot at the end: all that begin so.
+/// Keys that llama.cpp uses for other architectures, without the architecture's name. A final dot means all keys with this prefix.
 #[rustfmt::skip]
 const FOREIGN_OF_ARCHITECTURE: &[&str] = &[
     "activation.", "adapters.", "attention.compress_ratios", "attention.compress_rope_freq_base",
@@ -149,13 +149,13 @@ const FOREIGN_OF_ARCHITECTURE: &[&str] = &[
     "time_decay_extra_dim", "time_mix_extra_dim", "token_shift_count", "wkv.",
 ];
 
-/// Whole keys, and with a dot at the end all that begin so.
+/// Whole keys. A final dot means all keys with this prefix.
 const GENERAL: &[(&str, Rule)] = &[
     ("general.architecture", Used),
     ("general.alignment", Used),
     ("general.type", Used),
     ("general.name", Describes(Type::Text)),
-    // Layouts of blocks before version 2 are from before GGUF.
+    // Older versions of the block layouts predate GGUF.
     ("general.quantization_version", Only(Integer(2))),
     ("general.file_type", Describes(Type::Integer)),
     ("general.author", Describes(Type::Text)),
@@ -178,7 +178,7 @@ const GENERAL: &[(&str, Rule)] = &[
     ("general.datasets", Describes(Type::Any)),
     ("general.tags", Describes(Type::Any)),
     ("general.languages", Describes(Type::Any)),
-    // What the author suggests; requests say how tokens are drawn.
+    // Suggestions of the author; the request decides the sampling.
     ("general.sampling.", Describes(Type::Any)),
     ("general.tensor_extra.", Foreign),
     ("quantize.imatrix.", Describes(Type::Any)),
@@ -210,7 +210,7 @@ const GENERAL: &[(&str, Rule)] = &[
     ("tokenizer.ggml.add_bos_token", Used),
     ("tokenizer.ggml.add_eos_token", Used),
     ("tokenizer.ggml.add_space_prefix", Used),
-    // Tokens that no text of a chat turns into and that end nothing.
+    // Tokens that neither occur in a chat nor end an answer.
     ("tokenizer.ggml.padding_token_id", Describes(Type::Integer)),
     ("tokenizer.ggml.seperator_token_id", Describes(Type::Integer)),
     ("tokenizer.ggml.separator_token_id", Describes(Type::Integer)),
@@ -222,7 +222,7 @@ const GENERAL: &[(&str, Rule)] = &[
     ("tokenizer.ggml.prefix_token_id", Describes(Type::Integer)),
     ("tokenizer.ggml.suffix_token_id", Describes(Type::Integer)),
     ("tokenizer.ggml.middle_token_id", Describes(Type::Integer)),
-    // Between the two texts of a pair, which there is none of.
+    // Applies only to pairs of texts, which do not occur here.
     ("tokenizer.ggml.add_sep_token", Describes(Type::Flag)),
     ("tokenizer.ggml.token_type_count", Only(Integer(1))),
     ("tokenizer.ggml.remove_extra_whitespaces", Only(Is(false))),
@@ -241,7 +241,7 @@ pub fn use_of(key: &str, architecture: &str) -> KeyUse {
     }
 }
 
-/// Every key of the file that is refused.
+/// Returns an error for each refused key of the file.
 pub fn refusals(metadata: &Metadata, config: &Config) -> impl Iterator<Item = ModelError> {
     metadata.iter().filter_map(|(key, value)| {
         let rule = rule_of(key, config.architecture.name)?;
@@ -257,7 +257,7 @@ fn rule_of(key: &str, architecture: &str) -> Option<Rule> {
     found(own, OF_ARCHITECTURE).or_else(|| FOREIGN_OF_ARCHITECTURE.iter().any(is_foreign).then_some(Foreign))
 }
 
-/// The row of the key itself, or else of the family that it belongs to.
+/// Returns the rule of the key itself, or else that of its prefix.
 fn found(key: &str, table: &[(&str, Rule)]) -> Option<Rule> {
     let exact = table.iter().find(|(known, _)| *known == key);
     let family = || table.iter().find(|(known, _)| known.ends_with('.') && key.starts_with(known));

@@ -1,11 +1,12 @@
-//! The tensors of an architecture. llama.cpp refuses files with others, as these would change what the model computes.
+//! The tensors of each architecture. As in llama.cpp, a file with other tensors is refused, because those would change what the
+//! model computes.
 
 use inshore_gguf::{Gguf, GgufError, TensorInfo};
 
 use crate::ModelError;
 use crate::config::Config;
 
-/// Rows and columns of a tensor, by the hyperparameters. A vector is one row.
+/// Kinds of tensor shapes, which depend on the hyperparameters. A vector is one row.
 #[derive(Debug, Clone, Copy)]
 enum Shape {
     Embedding,
@@ -20,14 +21,14 @@ enum Shape {
     KeyValueBias,
 }
 
-/// Tensors beside those of the layers, and whether a file must have them.
+/// Tensors outside the layers, and whether they are required.
 const MODEL: [(&str, Shape, bool); 3] = [
     ("token_embd.weight", Shape::Embedding, true),
     ("output_norm.weight", Shape::Hidden, true),
     ("output.weight", Shape::Embedding, false),
 ];
 
-/// Tensors that every layer has, behind `blk.N.`.
+/// Tensors of every layer, without the prefix `blk.N.`.
 const LAYER: [(&str, Shape); 9] = [
     ("attn_norm.weight", Shape::Hidden),
     ("attn_q.weight", Shape::Query),
@@ -68,11 +69,10 @@ impl Shape {
 /// Llama 3's RoPE scaling; llama.cpp reads it for `llama` and refuses it in files of `qwen2`.
 pub const ROPE_FREQS: &str = "rope_freqs.weight";
 
-/// Names that an error lists.
+/// Most names that an error lists.
 const SHOWN: usize = 5;
 
-/// Compares names and shapes of the file's tensors with those of its architecture: so nothing is allocated for sizes that the weights
-/// do not have.
+/// Compares names and shapes of the file's tensors with those of its architecture, so that false sizes are never allocated.
 ///
 /// # Errors
 /// [`ModelError::MixtureOfExperts`], [`ModelError::UnusedTensors`], [`ModelError::WrongShape`] or [`GgufError::MissingTensor`], and
@@ -129,12 +129,13 @@ fn shape_of(name: &str, config: &Config) -> Option<Shape> {
         return Some(*shape);
     }
     let (layer, suffix) = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'))?;
-    // The number as a converter writes it: `blk.01` names no layer that is read.
+    // Accepts only the number as converters write it: `blk.01` is not the name of a layer.
     let is_layer = layer.parse().is_ok_and(|at: usize| at < config.num_hidden_layers && at.to_string() == layer);
     of_a_layer(config).find(|(known, _)| is_layer && *known == suffix).map(|(_, shape)| shape)
 }
 
-/// `ffn_gate_inp` (the router), `ffn_up_exps` (all experts), `ffn_up.3` (one of them, in old files).
+/// Whether the tensor belongs to a mixture of experts: `ffn_gate_inp` (router), `ffn_up_exps` (all experts), `ffn_up.3` (one
+/// expert, in old files).
 fn is_of_an_expert(name: &str) -> bool {
     let Some((_, suffix)) = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) else { return false };
     let one_of_many = ["ffn_gate.", "ffn_up.", "ffn_down."]

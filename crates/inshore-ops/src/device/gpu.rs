@@ -94,13 +94,13 @@ fn traits(info: &wgpu::AdapterInfo, features: wgpu::Features, limits: &wgpu::Lim
     }
 }
 
-/// Opens an adapter, for the first time or anew.
+/// Opens an adapter, for the first time or again.
 pub async fn open(kind: Kind) -> Result<OpenDevice, DeviceError> {
     let options = Device::wgpu_options().device_kind(kind.clone()).graphics_api(GRAPHICS_API);
     match options.init_with_setup_async().await {
         Ok((device, setup)) => Ok(opened(device, setup)),
-        // The runtime keeps each device until the process ends, also a lost one, and opens none of its kind again. A device
-        // that is handed to it counts as another.
+        // The runtime keeps every device, even a lost one, until the process ends, and does not open the same kind again. A device
+        // that we open and hand over counts as a new one.
         #[cfg(not(target_family = "wasm"))]
         Err(WgpuInitError::Registration { .. }) => open_anew(kind).await,
         Err(error) => Err(refused(error)),
@@ -126,7 +126,7 @@ async fn open_anew(kind: Kind) -> Result<OpenDevice, DeviceError> {
             of_type.nth(index).ok_or_else(|| DeviceError::NoAdapter { source: "the adapter is gone".into() })?
         }
     };
-    // What the runtime itself asks for, but for experiments, which no kernel here uses.
+    // The features that the runtime itself requests, without experimental ones, which no kernel here uses.
     let left_out = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS | wgpu::Features::all_experimental_mask();
     let (features, limits) = (adapter.features().difference(left_out), adapter.limits());
     register(instance, adapter, features, limits).await

@@ -9,7 +9,7 @@ pub(crate) const UNITS: usize = 256;
 const FOLD: usize = 16;
 /// Image of minus infinity: the least of all logits.
 const KEY_NONE: u32 = 0x007f_ffff;
-/// Image of the largest finite value: that of plus infinity and of NaN too. Logits with one of those are not a distribution.
+/// Image of the largest finite value, and also of plus infinity and NaN. Logits with one of those are not a distribution.
 const KEY_LARGEST: u32 = 0xff7f_ffff;
 /// Bits of minus infinity.
 const MINUS_INFINITY: u32 = 0xff80_0000;

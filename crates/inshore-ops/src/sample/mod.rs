@@ -70,7 +70,7 @@ impl SampleParams {
     }
 }
 
-/// A drawn token with the model's log-probabilities. Where [`is_finite`](Self::is_finite) says no, it means nothing.
+/// A drawn token with the model's log-probabilities. Valid only if [`is_finite`](Self::is_finite) returns true.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampled {
     /// The token.

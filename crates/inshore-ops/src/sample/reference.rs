@@ -73,7 +73,7 @@ pub fn sample(logits: &[f32], history: &[u32], params: &SampleParams) -> Vec<u32
     words
 }
 
-/// Comparisons, here (false for NaN) and in [`max_of`]: they become vector code where `f32::max` is a call for each value.
+/// Uses a comparison (false for NaN), as [`max_of`] does: it is vectorised, whereas `f32::max` would be a call for each value.
 fn bounded(logit: f32) -> f32 {
     if logit <= f32::MAX { logit } else { f32::MAX }
 }

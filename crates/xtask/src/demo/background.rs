@@ -14,7 +14,7 @@ use crate::setup::model;
 use crate::wasm;
 use crate::workspace::Workspace;
 
-/// What the foreground is told.
+/// Messages to the foreground.
 pub enum Progress {
     /// A line for the terminal.
     Note(String),
@@ -22,10 +22,10 @@ pub enum Progress {
     Host(PathBuf),
 }
 
-/// Builds everything that is missing, at the lowest priority and with its output in a log. Meant for a thread of its own.
+/// Builds everything that is missing, at the lowest priority and with its output in a log. Run it on its own thread.
 pub fn build_the_rest(workspace: &Workspace, with_host: bool, progress: &Sender<Progress>) {
     let log = workspace.target.join("demo-background.log");
-    // The foreground may have ended; then nobody listens, and the process ends soon.
+    // If the foreground has ended, the process ends soon too.
     let tell = |text: String| drop(progress.send(Progress::Note(text)));
     match File::create(&log) {
         Ok(file) => process::run_in_background(file),

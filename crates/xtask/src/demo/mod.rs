@@ -72,12 +72,12 @@ pub fn run(workspace: &Workspace, options: &DemoOptions) -> Result<()> {
         if let Err(error) = &result {
             eprintln!("\nerror: {error:#}");
         }
-        // The background may be in the middle of a compilation that nobody waits for any more.
+        // The background may still be compiling, but its result is no longer needed.
         std::process::exit(i32::from(result.is_err()))
     })
 }
 
-/// Builds what has to be there before the page answers. Packages are installed while the compiler runs.
+/// Builds everything that the page needs to answer. Packages are installed while the compiler runs.
 fn build(workspace: &Workspace, options: &DemoOptions) -> Result<(ReadyModel, PathBuf)> {
     let gpu = options.device == "gpu";
     process::note("First the host and the page for a CPU; faster modules and GPU support follow in the background.");
@@ -103,7 +103,7 @@ fn install_packages(workspace: &Workspace, headless: bool) -> Result<()> {
     NPM_FOLDERS.iter().try_for_each(|folder| npm::install(&workspace.path(folder)))
 }
 
-/// Waits until the server ends, prints what the background reports, and moves to a host with GPU support where that pays.
+/// Waits until the server ends, prints the background's messages, and switches to a host with GPU support if there is a GPU.
 fn attend(mut server: Server, serve: &ServeOptions<'_>, progress: &Receiver<Progress>) -> Result<()> {
     loop {
         match progress.recv_timeout(POLL) {

@@ -1,4 +1,4 @@
-//! The demo page, bundled from `web/` with the modules that are there.
+//! The demo page, bundled from `web/` with the modules that are built.
 
 use std::path::PathBuf;
 
@@ -10,19 +10,19 @@ use crate::stamp::{self, Fingerprint};
 use crate::wasm::BrowserModule;
 use crate::workspace::Workspace;
 
-/// Tells `vite.config.ts` to leave the files of the last bundle: open pages still load from it.
+/// Tells `vite.config.ts` to keep the files of the last bundle, because open pages still load them.
 const KEEP_OLD_FILES: &str = "INSHORE_KEEP_OLD_FILES";
 
 /// What happens to the files of the last bundle.
 #[derive(Clone, Copy, PartialEq)]
 pub enum OldFiles {
-    /// Nobody uses them.
+    /// They are removed: no page is open.
     Remove,
-    /// A page may be open.
+    /// They stay: a page may be open.
     Keep,
 }
 
-/// Builds the page into `web/dist` unless its sources and modules are those of the last build.
+/// Builds the page into `web/dist` unless sources and modules are unchanged since the last build.
 pub fn build(workspace: &Workspace, modules: &BrowserModule, old_files: OldFiles) -> Result<PathBuf> {
     let folder = workspace.path("web");
     let output = folder.join("dist");

@@ -64,7 +64,7 @@ impl Server {
         Ok(server)
     }
 
-    /// How the server ended, if it did: by itself, or by Ctrl-C, which reaches it as well.
+    /// Exit status of the server, if it has ended (by itself, or by Ctrl-C, which it receives too).
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().context("lost the server")
     }

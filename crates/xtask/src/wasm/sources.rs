@@ -1,4 +1,4 @@
-//! Which sources a module was built from, so that an unchanged module costs nothing and an outdated one is not served.
+//! Records which sources a module was built from, so that unchanged modules are not rebuilt and outdated ones are not served.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::process;
 use crate::stamp::{self, Fingerprint};
 use crate::workspace::Workspace;
 
-/// Crates that no module of the page is made of.
+/// Crates that are not part of any module of the page.
 const OTHER_CRATES: [&str; 2] = ["xtask", "inshore-host"];
 /// Folders that are not sources of a module.
 const SKIPPED: [&str; 3] = ["tests", "fuzz", "target"];

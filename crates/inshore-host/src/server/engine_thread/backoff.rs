@@ -25,7 +25,7 @@ impl Backoff {
         wait
     }
 
-    /// An answer was completed: the next failure is the first again.
+    /// Call after a completed answer: the next failure counts as the first.
     pub const fn reset(&mut self) {
         self.failures = 0;
     }

@@ -12,10 +12,10 @@ use crate::models::ModelFile;
 use crate::note;
 use crate::server::openai::TokenLogprob;
 
-/// Losses of the GPU after which `--device auto` takes the CPU, if they come within [`LOSS_WINDOW`] of each other.
+/// Number of GPU losses, each within [`LOSS_WINDOW`] of the one before, after which `--device auto` uses the CPU.
 const LOSSES_TO_CPU: u32 = 3;
 
-/// A GPU that was lost longer ago counts as sound.
+/// Longest time between two losses that count together.
 const LOSS_WINDOW: Duration = Duration::from_secs(600);
 
 /// Loads the model of the command line.
@@ -25,7 +25,7 @@ pub struct WorkerLoader {
     losses: Losses,
 }
 
-/// Counts losses of a device that follow each other closely.
+/// Counts losses of a device that follow each other within [`LOSS_WINDOW`].
 #[derive(Debug, Default)]
 struct Losses {
     count: u32,

@@ -12,21 +12,21 @@ use tokio::sync::mpsc::error::{SendTimeoutError, TrySendError};
 use super::super::openai::{ApiError, TokenLogprob};
 use super::lock;
 
-/// Events that the engine may be ahead of the client. The socket's buffers come on top.
+/// Number of events that the engine may be ahead of the client, in addition to the socket's buffers.
 const EVENTS_AHEAD: usize = 512;
 
-/// How long the engine waits in all, during one answer, for a client that is [`EVENTS_AHEAD`] events behind. Other requests
-/// wait meanwhile.
+/// Total time that the engine waits during one answer for a client that is [`EVENTS_AHEAD`] events behind. Other requests wait
+/// during this time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What an answer brings, in this order: `Started`, `Token`s, `Finished`; or `Failed` at any point, and then nothing.
+/// Events of an answer, in this order: `Started`, `Token`s, `Finished`. `Failed` may come at any point and is the last.
 #[derive(Debug)]
 pub enum AnswerEvent {
     /// The prompt is accepted.
     Started,
     /// A token, or text that has become complete.
     Token {
-        /// The token; none for text that was held back to the end.
+        /// The token; `None` for text that was held back until the end.
         id: Option<u32>,
         /// Text to append; may be empty.
         text: String,
@@ -40,11 +40,11 @@ pub enum AnswerEvent {
         /// Speed and token counts.
         timings: Timings,
     },
-    /// There is no answer, or no more of it.
+    /// The answer failed.
     Failed(ApiError),
 }
 
-/// An answer on its way. Dropping it cancels the generation at once, also in the middle of a long prompt.
+/// The client's end of an answer. Dropping it cancels the generation at once, even in the middle of a long prompt.
 #[derive(Debug)]
 pub struct Answer {
     /// The events.
@@ -64,7 +64,7 @@ pub enum NotSent {
 /// A request in the queue.
 #[derive(Debug)]
 pub struct Job {
-    /// For the engine.
+    /// Request for the engine.
     pub request: Request,
     /// Whether tokens come with log-probabilities.
     pub logprobs: bool,
@@ -73,12 +73,12 @@ pub struct Job {
     last: mpsc::OwnedPermit<AnswerEvent>,
     cancel: Arc<Mutex<CancelState>>,
     runtime: Handle,
-    /// What is left of [`PATIENCE`].
+    /// Remaining time of [`PATIENCE`].
     patience: Cell<Duration>,
 }
 
 impl Job {
-    /// A request with the answer that it will get. `runtime` has the clock for slow clients.
+    /// Creates a job and the client's end of its answer. `runtime` provides the timer for slow clients.
     pub fn new(request: Request, logprobs: bool, runtime: Handle) -> (Self, Answer) {
         let (events, receiver) = mpsc::channel(EVENTS_AHEAD + 1);
         let last = events.clone().try_reserve_owned().expect("a new channel has room");
@@ -87,7 +87,7 @@ impl Job {
         (Self { request, logprobs, events, last, cancel, runtime, patience: Cell::new(PATIENCE) }, answer)
     }
 
-    /// Whether the client is gone.
+    /// Whether the client has left.
     pub fn is_abandoned(&self) -> bool {
         self.events.is_closed()
     }
@@ -97,10 +97,10 @@ impl Job {
         lock(&self.cancel).attach(handle);
     }
 
-    /// Sends an event; waits for a client that is far behind, but not for long.
+    /// Sends an event. Waits for a client that is far behind, within the limit of [`PATIENCE`].
     ///
     /// # Errors
-    /// [`NotSent`]; then there is no reason to go on.
+    /// [`NotSent`]; the generation should stop then.
     pub fn send(&self, event: AnswerEvent) -> Result<(), NotSent> {
         let event = match self.events.try_send(event) {
             Ok(()) => return Ok(()),

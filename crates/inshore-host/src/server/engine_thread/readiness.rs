@@ -9,7 +9,7 @@ use super::super::openai::ApiError;
 pub enum Readiness {
     /// The model is being loaded for the first time.
     Loading,
-    /// It answers.
+    /// The engine can answer.
     Ready(Box<ModelInfo>),
     /// A request broke the engine, and the model is being loaded again.
     Reloading {
@@ -34,7 +34,7 @@ impl Readiness {
         }
     }
 
-    /// Why there is no answer now; `None` if there is nothing to say.
+    /// Why there is no answer now; `None` if the engine is ready.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Loading => Some("the model is being loaded"),
@@ -43,7 +43,7 @@ impl Readiness {
         }
     }
 
-    /// The error of a request that comes now; `None` if the engine is ready.
+    /// The error for a request that arrives now; `None` if the engine is ready.
     pub fn refusal(&self) -> Option<ApiError> {
         match self {
             Self::Loading => Some(ApiError::loading()),

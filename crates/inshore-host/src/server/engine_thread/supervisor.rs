@@ -1,5 +1,4 @@
-//! Answers one job after the other, and loads the engine again when a job broke it. Nothing that a request does ends the
-//! thread.
+//! Answers one job after the other, and loads the engine again after a job broke it. No request can end the thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -17,7 +16,7 @@ use crate::server::openai::ApiError;
 
 /// Loads engines.
 pub trait Loader {
-    /// What it loads.
+    /// Type of the loaded engine.
     type Worker: Worker;
 
     /// Loads the model, for the first time or after `fault`. The engine that broke has been dropped.
@@ -38,7 +37,7 @@ pub trait Worker {
     /// [`Failure`].
     fn answer(&mut self, job: &Job, on_start: &dyn Fn(CancelHandle)) -> Result<(FinishReason, Timings), Failure>;
 
-    /// Whether the engine can answer no more.
+    /// Whether the engine must be loaded again.
     fn is_broken(&self) -> bool;
 }
 
@@ -57,7 +56,7 @@ impl From<ModelError> for Failure {
     }
 }
 
-/// Why an engine cannot go on.
+/// Why an engine must be loaded again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// It panicked while it computed.
@@ -97,7 +96,7 @@ pub fn run<L: Loader>(loader: &mut L, jobs: &Receiver<Job>, shared: &Shared) -> 
     }
 }
 
-/// Answers jobs until one breaks the engine; `None` once there can be no more.
+/// Answers jobs until one breaks the engine; returns `None` when the queue is closed.
 fn serve<W: Worker>(worker: &mut W, jobs: &Receiver<Job>, shared: &Shared, backoff: &mut Backoff) -> Option<Fault> {
     for job in jobs {
         if shared.is_stopping() {
@@ -129,7 +128,7 @@ fn serve<W: Worker>(worker: &mut W, jobs: &Receiver<Job>, shared: &Shared, backo
             }
         };
         if let Some(fault) = &fault {
-            // Before the client hears of it: its next request must find the engine not ready.
+            // Set before the client gets the error, so that its next request finds the engine not ready.
             shared.set_readiness(Readiness::Reloading { reason: format!("{fault}; the model is being loaded again") });
         }
         job.end(event);
@@ -140,7 +139,7 @@ fn serve<W: Worker>(worker: &mut W, jobs: &Receiver<Job>, shared: &Shared, backo
     None
 }
 
-/// Loads until it works, with growing waits; `None` if the server stops meanwhile.
+/// Loads the engine, with growing waits between attempts; returns `None` if the server stops in the meantime.
 fn reload<L: Loader>(
     loader: &mut L,
     fault: &Fault,
@@ -166,7 +165,7 @@ fn reload<L: Loader>(
     }
 }
 
-/// Refuses all jobs for `wait`, as they would wait longer than clients do; `false` once there can be no more.
+/// Refuses all jobs for `wait`, because clients would not wait that long; returns `false` when the queue is closed.
 fn turn_away(jobs: &Receiver<Job>, shared: &Shared, wait: Duration) -> bool {
     let until = Instant::now() + wait;
     loop {

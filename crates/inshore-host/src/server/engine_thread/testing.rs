@@ -1,4 +1,4 @@
-//! An engine that breaks when a message asks for it, for tests of what the server makes of it.
+//! An engine that breaks when a message asks for it, to test how the server handles it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Loader for FaultyLoader {
     }
 }
 
-/// A real engine in front of which messages cause faults.
+/// A real engine; some messages cause faults before they reach it.
 #[derive(Debug)]
 pub struct FaultyWorker {
     engine: EngineWorker,

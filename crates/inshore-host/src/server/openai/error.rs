@@ -12,8 +12,8 @@ use serde::Serialize;
 /// Seconds after which a turned-away client may try again.
 const RETRY_AFTER_S: &str = "1";
 
-/// OpenAI's clients obey it before their own rule for the status.
-const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// OpenAI's clients follow this header rather than their own rule for the status.
+pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// A refused or failed request.
 #[derive(Debug, Clone)]
@@ -103,7 +103,7 @@ impl ApiError {
 
     /// 500: a handler panicked.
     pub fn internal() -> Self {
-        let message = "this request met a bug of the server; please report it";
+        let message = "the server failed because of a bug; please report it with the request";
         Self::new(ErrorCode::Internal, message)
     }
 
@@ -129,7 +129,7 @@ impl ApiError {
 
     /// 500: the engine's thread is gone.
     pub fn engine_gone() -> Self {
-        Self::new(ErrorCode::EngineGone, "the engine broke down; the answer is not complete")
+        Self::new(ErrorCode::EngineGone, "the engine stopped; the answer is not complete")
     }
 
     /// 500: the model file was there at the start.
@@ -150,7 +150,7 @@ impl ApiError {
 
     /// HTTP status.
     fn status(&self) -> StatusCode {
-        // Every row of the table has a sound status.
+        // Every row of the table has a valid status.
         StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 

@@ -5,7 +5,7 @@ mod logprobs;
 mod request;
 mod response;
 
-pub use error::ApiError;
+pub use error::{ApiError, SHOULD_RETRY};
 pub use logprobs::{Logprobs, TokenLogprob};
 pub use request::ChatRequest;
 pub use response::{Chunk, Completion, Delta, Heading};

@@ -11,7 +11,7 @@ use tower_http::timeout::TimeoutError;
 
 use super::ApiError;
 
-/// A body that passed the check which page and worker make as well.
+/// A body that passed the check, which is the same as in page and worker.
 #[derive(Debug)]
 pub struct ChatRequest(inshore_protocol::ChatRequest);
 
@@ -22,7 +22,7 @@ impl<S: Send + Sync> FromRequest<S> for ChatRequest {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/json") {
-            // Only such a type makes a browser ask before it sends the request of another origin.
+            // Browsers send a preflight for this type; other types could come from any origin without one.
             return Err(ApiError::new(ErrorCode::NotJson, "send the body as `Content-Type: application/json`"));
         }
         let body = Bytes::from_request(request, state).await.map_err(|rejection| unreadable(&rejection))?;
@@ -30,12 +30,12 @@ impl<S: Send + Sync> FromRequest<S> for ChatRequest {
     }
 }
 
-/// The body did not arrive whole.
+/// Returns the error for a body that could not be read.
 fn unreadable(rejection: &BytesRejection) -> ApiError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(rejection);
     while let Some(error) = cause {
         if error.is::<TimeoutError>() {
-            return ApiError::new(ErrorCode::BodyTimeout, "the body did not arrive in time");
+            return ApiError::body_timeout();
         }
         cause = error.source();
     }
@@ -84,7 +84,7 @@ impl ChatRequest {
     /// 422 for what the engine lacks.
     pub fn into_engine_request(self) -> Result<Request, ApiError> {
         let chat = self.0;
-        // The engine goes on with a text that was begun; everything else in the list it lacks.
+        // The engine can continue a prefix; it lacks all other features of the list.
         if let Some(feature) = chat.local_lacks.iter().find(|feature| **feature != "prefix") {
             return Err(unsupported(feature).into());
         }
@@ -118,7 +118,7 @@ fn sampling(given: &inshore_protocol::Sampling) -> Sampling {
     Sampling {
         temperature: given.temperature.unwrap_or(defaults.temperature),
         top_k: given.top_k.unwrap_or(defaults.top_k),
-        // 0 is what some clients send for "only the most probable token".
+        // Some clients send 0 for "only the most probable token".
         top_p: given.top_p.unwrap_or(defaults.top_p).max(f32::MIN_POSITIVE),
         min_p: given.min_p.unwrap_or(defaults.min_p),
         repetition_penalty: given.repetition_penalty.unwrap_or(defaults.repetition_penalty),
