@@ -219,8 +219,9 @@ pub const fn is_transient(status: u16) -> bool {
 /// Reads `Retry-After` as seconds, rounded up; a date is counted from `now`. `None` if it is neither.
 pub fn retry_after_s(text: &str, now: std::time::SystemTime) -> Option<u64> {
     let text = text.trim();
-    if let Ok(seconds) = text.parse::<f64>() {
-        return (seconds.is_finite() && seconds >= 0.0).then(|| seconds.ceil() as u64);
+    // Rust's numbers may also have a sign or an exponent, which the header does not know.
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return text.parse::<f64>().ok().filter(|seconds| seconds.is_finite()).map(|seconds| seconds.ceil() as u64);
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(now).map_or(0, |pause| pause.as_secs_f64().ceil() as u64))

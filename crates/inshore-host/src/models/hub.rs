@@ -166,10 +166,11 @@ async fn ask(client: &reqwest::Client, home: &Url, token: Option<&str>) -> Resul
         }
         let answer = request.send().await.map_err(|source| http::broken(home.as_str(), 0, source))?;
         let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-        // The hub sends these headers with its redirect to the storage.
+        // The hub sends these headers with its redirect to the storage; from elsewhere they are not the hub's word.
+        let linked = |name: &str| header(name).filter(|_| redirect::is_same_origin(home, &at));
         let hash =
-            header("x-linked-etag").map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_ascii_lowercase());
-        let bytes = header("x-linked-size").and_then(|size| size.trim().parse().ok());
+            linked("x-linked-etag").map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_ascii_lowercase());
+        let bytes = linked("x-linked-size").and_then(|size| size.trim().parse().ok());
         if let Some(sha256) = hash.filter(|hash| is_sha256(hash)) {
             return Ok(Expected { bytes, sha256: Some(sha256) });
         }
