@@ -184,7 +184,7 @@ pub struct GenerateArgs {
     /// A file of token ids, separated by whitespace; they are the whole prompt
     #[arg(long, value_name = "FILE", group = "input")]
     pub prompt_ids: Option<PathBuf>,
-    /// Give the prompt to the model as it is, without its chat template
+    /// Give the prompt to the model as it is, without its chat template; control tokens written in it take effect
     #[arg(long)]
     pub raw: bool,
     /// System message
