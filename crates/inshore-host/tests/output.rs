@@ -142,7 +142,7 @@ fn prompt_files_that_are_no_text_say_what_they_are() {
         (write("only-a-mark", b"\xef\xbb\xbf"), "is empty"),
         (write("latin1", b"caf\xe9"), "byte 3 is 0xe9"),
         (write("utf16", b"\xff\xfeh\0i\0"), "UTF-16"),
-        (write("surrogate", b"\xed\xa0\xbd"), "no UTF-8 text"),
+        (write("surrogate", b"\xed\xa0\xbd"), "not UTF-8 text"),
         (folder_path, "is a folder"),
         ("/dev/zero".to_owned(), "larger than"),
         ("/nonexistent".to_owned(), "cannot be read"),

@@ -346,7 +346,7 @@ fn starts_that_cannot_work_say_why() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     assert!(support::refusal(&["serve", "--model", model, "--port", &port]).contains("--port"));
-    assert!(support::refusal(&["serve", "--model", model, "--web", "/nonexistent"]).contains("no folder"));
+    assert!(support::refusal(&["serve", "--model", model, "--web", "/nonexistent"]).contains("not a folder"));
     assert!(support::refusal(&["serve", "--model", model, "--cors-origin", "*"]).contains("origin"));
     let bad = folder.path().join("bad.gguf");
     std::fs::write(&bad, "nothing").unwrap();

@@ -34,7 +34,7 @@ fn files_that_older_programs_called_ready_are_checked() {
         store(&hub, hub.body(name));
         let output = hub.pull();
         hub.check_stored(&output, hub.file()).unwrap();
-        assert!(text(&output.stderr).contains("no usable model"), "{name}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("not a usable model"), "{name}: {}", text(&output.stderr));
         // Where the hub cannot be reached, the false file is gone all the same.
         let hub = Hub::honest(Value::Null);
         store(&hub, hub.body(name));
