@@ -18,7 +18,8 @@ describe('a long prompt', { timeout: 600_000 }, () => {
       window.session = await openSession(key, 'cpu', { contextTokens: 2048 });
       // Runs a prompt of `tokens` and stops it after `parts` parts.
       window.run = async (tokens, parts) => {
-        const ids = Array.from({ length: tokens }, (_, at) => 100 + at);
+        // No two lengths begin alike: a prefix that the cache holds would not run again.
+        const ids = Array.from({ length: tokens }, (_, at) => 100 + tokens + at);
         const answer = window.session.engine.generate({
           prompt: { ids },
           maxTokens: 4,
