@@ -6,6 +6,10 @@ export type Build = 'gpu' | 'threads' | 'relaxed' | 'cpu';
 /** Names of the modules that existed when this code was bundled (`modules.mjs`). */
 declare const __ENGINE_BUILDS__: readonly Build[];
 
+/** Without a bundler nobody has looked, and all are expected. */
+const BUILT: readonly Build[] =
+  typeof __ENGINE_BUILDS__ === 'undefined' ? ['gpu', 'threads', 'relaxed', 'cpu'] : __ENGINE_BUILDS__;
+
 /** What a browser can run. */
 export interface Capabilities {
   relaxedSimd: boolean;
@@ -14,7 +18,7 @@ export interface Capabilities {
 }
 
 /** Returns the fastest CPU build that is part of this bundle and that the browser can run. */
-export function cpuBuild(can: Capabilities, built: readonly Build[] = __ENGINE_BUILDS__): Build {
+export function cpuBuild(can: Capabilities, built: readonly Build[] = BUILT): Build {
   const runnable: Build[] = can.relaxedSimd ? ['relaxed', 'cpu'] : ['cpu'];
   // The build with threads uses relaxed SIMD as well.
   if (can.relaxedSimd && can.threads) runnable.unshift('threads');
@@ -27,7 +31,7 @@ export function cpuBuild(can: Capabilities, built: readonly Build[] = __ENGINE_B
 }
 
 /** Throws unless the WebGPU build is part of this bundle. */
-export function requireGpuBuild(built: readonly Build[] = __ENGINE_BUILDS__): void {
+export function requireGpuBuild(built: readonly Build[] = BUILT): void {
   if (built.includes('gpu')) return;
   throw new InshoreError(
     'module_not_built',
