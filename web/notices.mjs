@@ -63,7 +63,7 @@ function npmPackages() {
     const authors = [typeof author === 'object' ? author.name : author].filter(Boolean);
     const address = typeof repository === 'object' ? repository.url : repository;
     const source = address?.includes('://')
-      ? address.replace(/^git\+/, '')
+      ? address.replace(/^git\+/, '').replace(/^ssh:\/\/git@/, 'https://')
       : `https://www.npmjs.com/package/${name}`;
     return { name, version, licence: license, authors, source, folder };
   });

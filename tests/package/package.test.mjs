@@ -52,15 +52,7 @@ test('it holds code, declarations, wasm and licences, and no dependency', () => 
 test('it names whose code it holds, with the texts of their licences', () => {
   const notices = readFileSync(join(installed(), 'THIRD-PARTY-NOTICES.txt'), 'utf8');
   const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'web/package.json'), 'utf8'));
-  const crates = [
-    'burn-core',
-    'burn-flex',
-    'cubecl',
-    'wgpu',
-    'tokenizers',
-    'wasm-bindgen',
-    'serde_json',
-  ];
+  const crates = ['burn-core', 'burn-flex', 'cubecl', 'wgpu', 'tokenizers', 'wasm-bindgen', 'serde_json'];
   for (const name of [...crates, ...Object.keys(dependencies)])
     assert.match(notices, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\S* \\(.+\\): https?://`, 'm'), name);
   for (const text of [
