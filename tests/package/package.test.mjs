@@ -61,8 +61,8 @@ test('it names whose code it holds, with the texts of their licences', () => {
     'Mozilla Public License',
   ])
     assert.ok(notices.includes(text), text);
-  // What compiles the modules is not in them.
-  assert.doesNotMatch(notices, /^(serde_derive|wasm-bindgen-macro|proc-macro2|binaryen|vite) /m);
+  // What compiles the modules is not in them (proc-macro2 is: a crate of the GPU stack has it as a library).
+  assert.doesNotMatch(notices, /^(serde_derive|wasm-bindgen-macro|binaryen|vite) /m);
 });
 
 test('nothing evaluates text, makes blobs of scripts, or names an address of anyone’s but the hub', () => {
