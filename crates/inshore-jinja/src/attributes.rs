@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::budget::Meter;
 use crate::error::{Result, unsupported};
-use crate::ops;
+use crate::slices;
 use crate::value::{Function, Value};
 
 const STR: &[&str] = &[
@@ -210,7 +210,7 @@ pub(crate) fn item(value: &Value, key: &Value, meter: &Meter<'_>) -> Result<Valu
             return Err(unsupported("indexing an escaped string is not supported"));
         }
         Value::Str(text) => match key.as_int() {
-            Some(index) => match ops::index(index, text.chars(meter)?) {
+            Some(index) => match slices::index(index, text.chars(meter)?) {
                 Some(at) => {
                     let start = text.byte_of(at, meter)?;
                     let length = text.as_str()[start..].chars().next().map_or(0, char::len_utf8);
@@ -221,11 +221,11 @@ pub(crate) fn item(value: &Value, key: &Value, meter: &Meter<'_>) -> Result<Valu
             None => None,
         },
         Value::List(items) | Value::Tuple(items) => {
-            key.as_int().and_then(|at| ops::index(at, items.items.len())).map(|at| items.items[at].clone())
+            key.as_int().and_then(|at| slices::index(at, items.items.len())).map(|at| items.items[at].clone())
         }
         Value::Range(range) => key
             .as_int()
-            .and_then(|at| ops::index(at, range.len()))
+            .and_then(|at| slices::index(at, range.len()))
             .map(|at| Value::Int(range.start + at as i128 * range.step)),
         Value::Dict(_) if matches!(key, Value::List(_) | Value::Dict(_)) => None,
         Value::Dict(dict) => dict.get(key, meter)?.cloned(),

@@ -28,6 +28,7 @@ mod numbers;
 mod ops;
 mod parser;
 mod print;
+mod slices;
 mod tests;
 mod text;
 mod value;

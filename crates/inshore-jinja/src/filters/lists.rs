@@ -4,8 +4,8 @@ use crate::arguments::CallArgs;
 use crate::budget::Meter;
 use crate::error::{Result, runtime};
 use crate::iterate;
-use crate::ops;
 use crate::print;
+use crate::slices;
 use crate::tests;
 use crate::text::StrBuf;
 use crate::value::{Value, ViewKind};
@@ -47,7 +47,7 @@ fn plain(name: &str, value: &Value, meter: &Meter<'_>) -> Result<Value> {
             _ => Value::generator(Vec::new(), Some(runtime("Can only get item pairs from a mapping.")), meter),
         },
         _ => match (value, iterate::reversed(value, meter)?) {
-            (Value::Str(_), _) => ops::slice(value, &[Value::None, Value::None, Value::Int(-1)], meter),
+            (Value::Str(_), _) => slices::slice(value, &[Value::None, Value::None, Value::Int(-1)], meter),
             (_, Some(items)) => Value::generator(items, None, meter),
             (_, None) => {
                 let mut items = iterate::list(value, meter)?;

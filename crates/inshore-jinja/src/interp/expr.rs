@@ -10,6 +10,7 @@ use crate::error::{Result, unsupported};
 use crate::filters;
 use crate::ops;
 use crate::print;
+use crate::slices;
 use crate::tests;
 use crate::text::StrBuf;
 use crate::value::{Dict, Value};
@@ -148,7 +149,7 @@ impl Interp<'_> {
                     *bound = self.eval(part, frame)?;
                 }
             }
-            return match ops::slice(&value, &bounds, self.meter) {
+            return match slices::slice(&value, &bounds, self.meter) {
                 // Jinja2 folds some constants with a lookup that forgives wrong types, and others not.
                 Err(_) if is_constant(literal) => Err(unsupported("slicing a literal that has no parts")),
                 sliced => sliced,

@@ -7,6 +7,7 @@ use crate::budget::Meter;
 use crate::error::{Result, runtime, unsupported};
 use crate::iterate;
 use crate::ops;
+use crate::slices;
 use crate::value::{Dict, Value, ViewKind};
 
 pub(super) fn call(value: &Value, name: &'static str, args: CallArgs, meter: &Meter<'_>) -> Result<Value> {
@@ -101,7 +102,7 @@ fn search(value: &Value, name: &'static str, args: CallArgs, meter: &Meter<'_>) 
         return Ok(Value::Int(count));
     }
     let bounds = [args.take(1), args.take(2), Value::None];
-    let (start, stop, _) = ops::slice_indices(&bounds, items.len())?;
+    let (start, stop, _) = slices::slice_indices(&bounds, items.len())?;
     for (at, item) in items.iter().enumerate() {
         if (start..stop).contains(&(at as i128)) && is_match(item)? {
             return Ok(Value::Int(at as i128));

@@ -9,7 +9,7 @@ use crate::budget::Meter;
 use crate::error::{Result, runtime, unsupported};
 use crate::format_str;
 use crate::iterate;
-use crate::ops;
+use crate::slices;
 use crate::text::{Str, StrBuf};
 use crate::value::Value;
 
@@ -101,7 +101,7 @@ fn bounds(text: &Str, args: &mut Bound, at: usize, meter: &Meter<'_>) -> Result<
     if parts[0].as_int().is_some_and(|start| start > length as i128) {
         return Ok(None);
     }
-    let (start, stop, _) = ops::slice_indices(&parts, length)?;
+    let (start, stop, _) = slices::slice_indices(&parts, length)?;
     if start > stop {
         return Ok(None);
     }
