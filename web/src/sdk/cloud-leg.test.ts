@@ -1,33 +1,17 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { cuttings, streamCases, ToolCallList, verdictOf } from '../protocol/streams.testing';
+import { describe, expect, it } from 'vitest';
 import { CloudEndpoint } from './cloud-leg';
+import { cloudSite } from './cloud-leg.testing';
 import type { CloudOptions } from './contract';
-import { answer, beginStream, chunk, ending, type Handler, serveHttp } from './http-server.testing';
-import type { LegTask } from './leg';
+import { answer, beginStream, chunk, ending, type Handler } from './http-server.testing';
 import { checkedRequest, cloudTask, collector } from './leg.testing';
 
-let site: Awaited<ReturnType<typeof serveHttp>>;
-beforeEach(async () => {
-  site = await serveHttp((response) => answer(response, ['a', 'b']));
-});
-afterEach(() => site.close());
-
-const endpoint = (options: Partial<CloudOptions> = {}, gates = { cloudEnabled: true }): CloudEndpoint =>
-  new CloudEndpoint({ baseURL: site.url, model: 'remote', ...options }, gates);
-
-async function outcome(handler: Handler, task: Partial<LegTask> = {}, options: Partial<CloudOptions> = {}) {
-  site.handler = handler;
-  const seen = collector();
-  endpoint(options).start(cloudTask(task), seen.sink, 'ff00');
-  return { ...(await seen.over), text: seen.text(), pieces: seen.pieces };
-}
-
+const { here, endpoint, outcome } = cloudSite();
 describe('a sound answer', () => {
   it('streams, ends with finish reason and usage, and passes unknown fields of the caller', async () => {
     const { end, text } = await outcome((response) => answer(response, ['Pa', 'ris']));
     expect(text).toBe('Paris');
     expect(end).toEqual({ finishReason: 'stop', promptTokens: 11, cachedTokens: 4, completionTokens: 2 });
-    const [{ path, headers, body } = { path: '', headers: {}, body: {} }] = site.requests;
+    const [{ path, headers, body } = { path: '', headers: {}, body: {} }] = here.site.requests;
     expect(path).toBe('/v1/chat/completions');
     expect(headers.cookie).toBeUndefined();
     expect(body).toMatchObject({ model: 'remote', user: 'kept', stream: true });
@@ -105,14 +89,14 @@ describe('a sound answer', () => {
       { request: checkedRequest('x', { stop: ['END'] }) },
     );
     expect([text, end?.finishReason]).toEqual(['one ', 'stop']);
-    await site.requests[0]?.cut;
+    await here.site.requests[0]?.cut;
   });
 });
 
 describe('manners', () => {
   it('goes on from a prefix, with what is left of max_tokens', async () => {
     await outcome((response) => answer(response, ['x']), { manner: 'prefix', text: 'so far', maxTokens: 7 });
-    const body = site.requests[0]?.body;
+    const body = here.site.requests[0]?.body;
     expect(body?.messages).toEqual([
       { role: 'user', content: 'hello' },
       { role: 'assistant', content: 'so far', prefix: true },
@@ -124,14 +108,14 @@ describe('manners', () => {
     const request = checkedRequest();
     request.body.max_completion_tokens = 50;
     await outcome((response) => answer(response, ['x']), { request, maxTokens: 3 });
-    expect(site.requests[0]?.body).toMatchObject({ max_completion_tokens: 3 });
-    expect(site.requests[0]?.body).not.toHaveProperty('max_tokens');
+    expect(here.site.requests[0]?.body).toMatchObject({ max_completion_tokens: 3 });
+    expect(here.site.requests[0]?.body).not.toHaveProperty('max_tokens');
   });
 
   it('asks for no more than the budget pays for', async () => {
     const spec = { ...cloudTask().spec, prompt_tokens: 30, cloud_tokens_left: 50 };
     await outcome((response) => answer(response, ['x']), { spec, maxTokens: 100 });
-    expect(site.requests[0]?.body?.max_tokens).toBe(20);
+    expect(here.site.requests[0]?.body?.max_tokens).toBe(20);
   });
 
   const ours: Partial<CloudOptions> = { continuation: 'token_ids' };
@@ -148,7 +132,11 @@ describe('manners', () => {
 
   it('goes on from token ids on our own host, and logs the ids it tells', async () => {
     const { pieces } = await outcome(told('ff00'), { manner: 'token_ids', ids: [1, 2] }, ours);
-    expect(site.requests[0]?.body.inshore).toEqual({ ids: true, continue_ids: [1, 2], model_sha256: 'ff00' });
+    expect(here.site.requests[0]?.body.inshore).toEqual({
+      ids: true,
+      continue_ids: [1, 2],
+      model_sha256: 'ff00',
+    });
     expect(pieces.map(({ ids, tokens, text }) => [ids, tokens, text])).toEqual([
       [[5], 1, ''],
       [[6, 7], 2, 'xy'],
@@ -309,7 +297,7 @@ describe('faults of the endpoint', () => {
       pump();
     });
     expect(error?.kind).toBe('protocol');
-    await site.requests[0]?.cut;
+    await here.site.requests[0]?.cut;
     expect(sent).toBeLessThan(64 << 20);
   });
 
@@ -336,233 +324,14 @@ describe('faults of the endpoint', () => {
 });
 
 /** A `fetch` whose response is made by the test, and which ignores the signal. */
-const deafFetch = (body: BodyInit | null, headers: Record<string, string> = {}): typeof fetch =>
-  (async () => new Response(body, { headers })) as typeof fetch;
-
-const EVENT_STREAM = { 'content-type': 'text/event-stream' };
-
-describe('the table of streams', () => {
-  const KINDS = { garbage: ['protocol'], truncated: ['network'], peer_error: undefined };
-
-  it.each(streamCases())('$name', async ({ bytes, expect: expected }) => {
-    for (const [name, parts] of cuttings(bytes)) {
-      const body = new ReadableStream<Uint8Array>({
-        start(controller) {
-          for (const part of parts) controller.enqueue(part);
-          controller.close();
-        },
-      });
-      const seen = collector();
-      const fetcher = deafFetch(body, EVENT_STREAM);
-      endpoint({ fetch: fetcher }).start(cloudTask(), seen.sink, undefined);
-      const { end, error } = await seen.over;
-      if ('error' in expected) {
-        const kinds = KINDS[expected.error];
-        expect(end, name).toBeUndefined();
-        if (kinds !== undefined) expect(kinds, error?.message).toContain(error?.kind);
-        continue;
-      }
-      expect(error, name).toBeUndefined();
-      const calls = new ToolCallList();
-      for (const piece of seen.pieces) calls.add(piece.toolCalls ?? []);
-      const { finishReason = '', ...usage } = end ?? {};
-      const joined = (field: 'refusal' | 'reasoning'): string =>
-        seen.pieces.map((piece) => piece[field] ?? '').join('');
-      const said = { text: seen.text(), refusal: joined('refusal'), reasoning: joined('reasoning') };
-      expect(verdictOf(said, calls, finishReason, usage), name).toEqual(expected);
-    }
-  });
-});
-
-describe('what is not a stream of events', () => {
-  const whole = JSON.stringify({ choices: [{ message: { content: 'whole' }, finish_reason: 'stop' }] });
-  const limited = JSON.stringify({ error: { message: 'slow', code: 429, retry_after: 2 } });
-  it.each([
-    ['whole JSON', whole, 'application/json', 'protocol'],
-    ['an error as JSON with status 200', limited, 'application/json; charset=utf-8', 'rate_limited'],
-    [
-      'an error as a problem document',
-      JSON.stringify({ detail: 'no' }),
-      'application/problem+json',
-      'server_error',
-    ],
-    ['a page', '<p>data: hello</p>', 'text/html', 'protocol'],
-    ['text', 'data: {}', 'text/plain', 'protocol'],
-    ['a page without a type', '<p>data: hello</p>', undefined, 'network'],
-    ['JSON without a type', whole, undefined, 'network'],
-  ])('%s is an error', async (_, text, type, kind) => {
-    const seen = collector();
-    // Bytes: a text would get a type.
-    const fetcher = deafFetch(
-      new TextEncoder().encode(text),
-      type === undefined ? {} : { 'content-type': type },
-    );
-    endpoint({ fetch: fetcher }).start(cloudTask(), seen.sink, undefined);
-    const { end, error } = await seen.over;
-    expect(end).toBeUndefined();
-    expect(error?.kind).toBe(kind);
-    if (kind === 'rate_limited') expect(error?.retryAfterMs).toBe(2000);
-  });
-
-  it.each(['Text/Event-Stream; charset=utf-8', ' text/event-stream', undefined])(
-    'a stream of type %j is read',
-    async (type) => {
-      const text = `data: ${JSON.stringify(chunk('x'))}\n\ndata: ${JSON.stringify(ending())}\n\ndata: [DONE]`;
-      const seen = collector();
-      const fetcher = deafFetch(
-        new TextEncoder().encode(text),
-        type === undefined ? {} : { 'content-type': type },
-      );
-      endpoint({ fetch: fetcher }).start(cloudTask(), seen.sink, undefined);
-      expect((await seen.over).error).toBeUndefined();
-      expect(seen.text()).toBe('x');
-    },
-  );
-});
-
-describe('signs of life', () => {
-  it('are comments, pings, empty events and reasoning, and no text is one', async () => {
-    const events = [
-      ': OPENROUTER PROCESSING\n\n',
-      'event: ping\ndata: {}\n\n',
-      'data:\n\n',
-      `data: ${JSON.stringify({ choices: [{ index: 0, delta: { reasoning_content: 'Hm' } }] })}\n\n`,
-      `data: ${JSON.stringify(chunk('x'))}\n\n`,
-    ];
-    const alive: number[] = [];
-    const seen = collector();
-    const body = new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          // By now the piece in front has been read.
-          alive.push(seen.signs.alive);
-          const event = events.shift();
-          if (event === undefined) controller.close();
-          else controller.enqueue(new TextEncoder().encode(event));
-        },
-      },
-      { highWaterMark: 0 },
-    );
-    endpoint({ fetch: deafFetch(body, EVENT_STREAM) }).start(cloudTask(), seen.sink, undefined);
-    await seen.over;
-    expect(alive).toEqual([0, 1, 2, 3, 4, 4]);
-  });
-});
-
-describe('a `fetch` that ignores its signal', () => {
-  it('is not read on after an abort', async () => {
-    let [pulled, cancelled] = [0, false];
-    const body = new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          pulled += 1;
-          await new Promise((resolve) => setTimeout(resolve, 1));
-          controller.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(chunk('x'))}\n\n`));
-        },
-        cancel() {
-          cancelled = true;
-        },
-      },
-      { highWaterMark: 0 },
-    );
-    const seen = collector();
-    const leg = endpoint({ fetch: deafFetch(body, EVENT_STREAM) }).start(cloudTask(), seen.sink, undefined);
-    await expect.poll(() => seen.pieces.length).toBeGreaterThan(2);
-    leg.abort();
-    await expect.poll(() => cancelled).toBe(true);
-    const [read, said] = [pulled, seen.pieces.length];
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    expect([pulled, seen.pieces.length]).toEqual([read, said]);
-  });
-
-  it.each([
-    [
-      'throws at once',
-      () => {
-        throw new TypeError('blocked');
-      },
-    ],
-    ['gives nothing', async () => undefined],
-  ])('or that %s, fails the leg with `network`', async (_, broken) => {
-    const seen = collector();
-    endpoint({ fetch: broken as unknown as typeof fetch }).start(cloudTask(), seen.sink, undefined);
-    expect((await seen.over).error?.kind).toBe('network');
-  });
-
-  it('is dropped unread where it answers after the abort', async () => {
-    let cancelled = false;
-    const body = new ReadableStream<Uint8Array>({
-      cancel() {
-        cancelled = true;
-      },
-    });
-    let answerNow: (response: Response) => void = () => {};
-    const fetcher = (() => new Promise((resolve) => (answerNow = resolve))) as typeof fetch;
-    const seen = collector();
-    const leg = endpoint({ fetch: fetcher }).start(cloudTask(), seen.sink, undefined);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    leg.abort();
-    answerNow(new Response(body, { headers: EVENT_STREAM }));
-    await expect.poll(() => cancelled).toBe(true);
-  });
-});
-
-describe('a slow reader', () => {
-  it('holds the connection back', async () => {
-    let pulled = 0;
-    const body = new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          await new Promise((resolve) => setTimeout(resolve, 0));
-          pulled += 1;
-          controller.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(chunk('x'))}\n\n`));
-        },
-      },
-      { highWaterMark: 0 },
-    );
-    const seen = collector();
-    let makeRoom: () => void = () => {};
-    const full = new Promise<void>((resolve) => {
-      makeRoom = resolve;
-    });
-    const sink = { ...seen.sink, room: () => (seen.pieces.length === 5 ? full : undefined) };
-    const leg = endpoint({ fetch: deafFetch(body, EVENT_STREAM) }).start(cloudTask(), sink, undefined);
-    await expect.poll(() => seen.pieces.length).toBe(5);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    // One read more is under way at most.
-    expect(pulled).toBeLessThanOrEqual(6);
-    expect(seen.pieces).toHaveLength(5);
-    makeRoom();
-    await expect.poll(() => seen.pieces.length).toBeGreaterThan(20);
-    leg.abort();
-  });
-
-  it('does not keep an aborted leg', async () => {
-    let cancelled = false;
-    const body = new ReadableStream<Uint8Array>({
-      start: (controller) =>
-        controller.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(chunk('x'))}\n\n`)),
-      cancel() {
-        cancelled = true;
-      },
-    });
-    const seen = collector();
-    const sink = { ...seen.sink, room: () => new Promise<void>(() => {}) };
-    const leg = endpoint({ fetch: deafFetch(body, EVENT_STREAM) }).start(cloudTask(), sink, undefined);
-    await expect.poll(() => seen.pieces.length).toBe(1);
-    leg.abort();
-    await expect.poll(() => cancelled).toBe(true);
-  });
-});
-
 describe('abort', () => {
   it('cuts the connection, and nothing is reported any more', async () => {
-    site.handler = (response) => beginStream(response)(chunk('x'));
+    here.site.handler = (response) => beginStream(response)(chunk('x'));
     const seen = collector();
     const leg = endpoint().start(cloudTask(), seen.sink, undefined);
     await expect.poll(() => seen.pieces.length).toBe(1);
     leg.abort();
-    await site.requests[0]?.cut;
+    await here.site.requests[0]?.cut;
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await Promise.race([seen.over, 'silent'])).toBe('silent');
   });
@@ -579,7 +348,7 @@ describe('abort', () => {
     leg.abort();
     give('t');
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(site.requests).toEqual([]);
+    expect(here.site.requests).toEqual([]);
   });
 });
 
@@ -587,7 +356,10 @@ describe('tokens', () => {
   it('come from a function, fresh for each request', async () => {
     let calls = 0;
     for (let n = 1; n <= 2; n++) await outcome((r) => answer(r, ['x']), {}, { token: () => `t${++calls}` });
-    expect(site.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer t1', 'Bearer t2']);
+    expect(here.site.requests.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer t1',
+      'Bearer t2',
+    ]);
   });
 
   it('come from a token route', async () => {
@@ -598,10 +370,10 @@ describe('tokens', () => {
         response.end(JSON.stringify({ token: 'fresh', expires_in: 60 }));
       },
       {},
-      { token: site.url.replace('/v1', '/token') },
+      { token: here.site.url.replace('/v1', '/token') },
     );
     expect(end?.finishReason).toBe('stop');
-    expect(site.requests.map(({ path, headers }) => [path, headers.authorization])).toEqual([
+    expect(here.site.requests.map(({ path, headers }) => [path, headers.authorization])).toEqual([
       ['/token', undefined],
       ['/v1/chat/completions', 'Bearer fresh'],
     ]);
@@ -614,7 +386,7 @@ describe('tokens', () => {
   ])('a source that %s is a typed error, and nothing is sent', async (_name, token) => {
     const { error } = await outcome((response) => answer(response, ['x']), {}, { token });
     expect(error?.kind).toBe('unauthorised');
-    expect(site.requests).toEqual([]);
+    expect(here.site.requests).toEqual([]);
   });
 });
 
@@ -633,7 +405,7 @@ describe('the gates, whatever was ordered', () => {
       /Nothing was sent/,
     );
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(site.requests).toEqual([]);
+    expect(here.site.requests).toEqual([]);
   });
 
   it('the switch also while the token is fetched', async () => {
@@ -645,7 +417,7 @@ describe('the gates, whatever was ordered', () => {
     };
     endpoint({ token }, gates).start(cloudTask(), seen.sink, undefined);
     expect((await seen.over).error?.code).toBe('gate_violated');
-    expect(site.requests).toEqual([]);
+    expect(here.site.requests).toEqual([]);
   });
 });
 
